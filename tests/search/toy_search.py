@@ -1,0 +1,85 @@
+"""A tiny space, a runtime and scores that take microseconds, for tests of the search itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+
+from tinynas.board import Board, Budget
+from tinynas.graph import Graph
+from tinynas.networks import Block, Genotype
+from tinynas.search import Limits, genotype_seed
+
+
+@dataclass(frozen=True, slots=True)
+class ToyChoice:
+    """Channels of each layer; the last gene is dormant, so several choices share a genotype."""
+
+    channels: tuple[int, ...]
+    dormant: int
+
+
+@dataclass
+class ToySpace:
+    """`layers` convolutions of 1..`widest` channels; counts what it is asked for."""
+
+    layers: int = 3
+    widest: int = 8
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def sample(self, rng: np.random.Generator) -> ToyChoice:
+        self.calls["sample"] += 1
+        genes = [int(gene) for gene in rng.integers(1, self.widest + 1, size=self.layers)]
+        return ToyChoice(tuple(genes), int(rng.integers(2)))
+
+    def mutate(self, choice: ToyChoice, rng: np.random.Generator, probability: float) -> ToyChoice:
+        self.calls["mutate"] += 1
+        redrawn = rng.random(self.layers) < probability
+        fresh = rng.integers(1, self.widest + 1, size=self.layers)
+        genes = zip(choice.channels, fresh, redrawn, strict=True)
+        return ToyChoice(tuple(int(new) if hit else old for old, new, hit in genes), choice.dormant)
+
+    def cross(self, mother: ToyChoice, father: ToyChoice, rng: np.random.Generator) -> ToyChoice:
+        self.calls["cross"] += 1
+        pairs = zip(mother.channels, father.channels, rng.random(self.layers) < 0.5, strict=True)
+        return ToyChoice(tuple(m if taken else f for m, f, taken in pairs), father.dormant)
+
+    def genotype(self, choice: ToyChoice) -> Genotype:
+        return Genotype(4, 1, tuple(Block(1, 1, channels) for channels in choice.channels), 2)
+
+
+class ToyRuntime:
+    """SRAM is the bytes of all activations; flash those of all weights."""
+
+    name = "toy"
+
+    def sram(self, graph: Graph, board: Board) -> Any:
+        tensors = {i for op in graph.operators for i in op.outputs}
+        return SimpleNamespace(total=sum(graph.tensors[i].elements for i in tensors))
+
+    def flash(self, graph: Graph, board: Board) -> Any:
+        return SimpleNamespace(total=sum(tensor.elements for tensor in graph.constants()))
+
+
+@dataclass
+class Scorer:
+    """Accuracy from the genotype and the seed alone, coarse enough for ties; counts what it scored."""
+
+    seed: int = 0
+    scored: list[str] = field(default_factory=list)
+
+    def __call__(self, choice: ToyChoice, genotype: Genotype) -> float:
+        self.scored.append(str(genotype))
+        noise = np.random.default_rng(genotype_seed(self.seed, genotype)).random() / 4
+        return round(0.05 * sum(choice.channels) / len(choice.channels) + noise, 2)
+
+
+def toy_limits(sram_bytes: int = 10**9, flash_bytes: int = 10**9) -> Limits:
+    """Limits of the toy runtime."""
+    return Limits(
+        runtime=cast(Any, ToyRuntime()), board=cast(Any, None), budget=Budget(sram_bytes, flash_bytes)
+    )

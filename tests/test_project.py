@@ -1,0 +1,112 @@
+"""The project's own files: PlatformIO's configuration, the wheel, and the commands people type first."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BOARDS = {file.stem for file in (ROOT / "boards").glob("*.json")}
+
+
+def test_platformio_ini_has_an_environment_for_every_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("platformio", reason="PlatformIO is in the extra 'firmware'")
+    from platformio.project.config import ProjectConfig
+
+    monkeypatch.chdir(ROOT)
+    config = ProjectConfig(str(ROOT / "platformio.ini"))
+    config.validate()
+    assert Path(config.get("platformio", "boards_dir")) == ROOT / "boards"
+    assert Path(config.get("platformio", "src_dir")) == ROOT / "firmware" / "src"
+    boards = {env: config.get(f"env:{env}", "board") for env in config.envs()}
+    assert set(boards.values()) == BOARDS
+    assert all(env == board for env, board in boards.items())
+
+
+@pytest.mark.parametrize(
+    ("prefix", "platform"),
+    [("stm32", "ststm32"), ("nrf", "nordicnrf52"), ("rp", "raspberrypi"), ("esp32", "espressif32")],
+)
+def test_each_environment_is_on_its_registry_platform(
+    prefix: str, platform: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("platformio", reason="PlatformIO is in the extra 'firmware'")
+    from platformio.project.config import ProjectConfig
+
+    monkeypatch.chdir(ROOT)
+    config = ProjectConfig(str(ROOT / "platformio.ini"))
+    envs = [env for env in config.envs() if env.startswith(prefix)]
+    assert envs
+    assert {config.get(f"env:{env}", "platform").split("@")[0] for env in envs} == {platform}
+
+
+def test_the_wheel_carries_the_boards(tmp_path: Path) -> None:
+    pytest.importorskip("hatchling", reason="hatchling is in the extra 'dev'")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"tinynas/_boards/{board}.json" for board in BOARDS} <= names
+    assert {"tinynas/py.typed", "tinynas/board.py"} <= names
+    assert not any(name.startswith(("tests/", "boards/", "benchmarks/", ".")) for name in names)
+
+    installed = tmp_path / "installed"
+    zipfile.ZipFile(wheel).extractall(installed)
+    listed = subprocess.run(
+        [sys.executable, "-c", "import tinynas.board as b; print(b.__file__, *b.board_ids())"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(installed)},
+        check=True, capture_output=True, text=True,
+    ).stdout.split()  # fmt: skip
+    assert Path(listed[0]).is_relative_to(installed)  # the wheel's code, not the checkout's
+    assert set(listed[1:]) == BOARDS
+
+
+def test_pre_commit_fetches_nothing() -> None:
+    pytest.importorskip("pre_commit", reason="pre-commit is in the extra 'dev'")
+    from pre_commit.clientlib import load_config
+
+    repos = load_config(str(ROOT / ".pre-commit-config.yaml"))["repos"]
+    assert [repo["repo"] for repo in repos] == ["local"]
+    assert {hook["id"] for hook in repos[0]["hooks"]} == {"ruff", "mypy", "lint-imports"}
+    assert all(hook["language"] in ("system", "unsupported") for hook in repos[0]["hooks"])
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_help_lists_the_two_commands() -> None:
+    shown = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert "make search" in shown and "make test" in shown
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_a_python_too_old_is_told_in_one_sentence(tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo "Python 3.9.2" && exit 0\nexit 1\n')
+    old.chmod(0o755)
+    done = subprocess.run(
+        ["make", "search", f"PYTHON={old}", f"VENV={tmp_path / 'venv'}"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "needs Python 3.11 to 3.13" in done.stderr and "Python 3.9.2" in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_ci_runs_what_developers_run() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert script.read_text().rstrip().endswith("test")
+
+
+def test_the_slow_tests_are_part_of_every_run() -> None:
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    assert "-m" not in options["addopts"].split()
+    assert {marker.split(":")[0] for marker in options["markers"]} >= {"slow", "hardware"}

@@ -1,0 +1,1 @@
+"""What a Graph costs: MACs, weights, SRAM and flash per runtime."""

@@ -1,0 +1,122 @@
+"""What the tail of an arena and the flash of a network depend on: how many of everything there are.
+
+Every field is one number for one Graph, or an int64 array [n] for n networks at once; the models of
+`tinynas.cost.tail` and `tinynas.cost.flash` are plain arithmetic on it, so that one code serves both.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinynas.graph import DType, Graph, Operator, OpKind
+
+#: one number, or one a network
+Int: TypeAlias = "int | NDArray[np.int64]"
+
+#: operators that multiply by constant weights, with one bias and one requantisation a channel
+WEIGHTED = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
+
+#: operators for which TFLM keeps no data
+_STATELESS = {OpKind.RESHAPE, OpKind.TRANSPOSE, OpKind.RESIZE_NEAREST_NEIGHBOR}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many of everything. Kinds that a network lacks may be missing from the mappings.
+
+    `channels` are the output channels of weighted operators that have a scale each; `channel_slots` the
+    same with every operator's rounded up to a multiple of four (int32 tables aligned to 16 bytes).
+    `tensors` are all entries of the file's tensor table, `constants` those that carry data.
+    """
+
+    operators: Mapping[OpKind, Int]
+    channels: Mapping[OpKind, Int]
+    channel_slots: Mapping[OpKind, Int]
+    tensors: Int
+    constants: Int
+    weight_bytes: Int
+    bias_bytes: Int
+    other_constant_bytes: Int
+    #: CONV_2D operators with a kernel larger than 1 x 1: those that need scratch with CMSIS-NN
+    spatial_convs: Int
+    #: depthwise operators with a kernel other than 3 x 3: those that need scratch with CMSIS-NN
+    large_depthwise: Int
+    inputs: int = 1
+    outputs: int = 1
+    quantized_inputs: int = 1
+    quantized_outputs: int = 1
+    #: kind of the first operator that keeps data of its own (all but reshapes and transposes)
+    first: OpKind | None = OpKind.CONV_2D
+
+    @property
+    def total_operators(self) -> Int:
+        """Operators of every kind."""
+        return _sum(self.operators)
+
+    @property
+    def total_channels(self) -> Int:
+        """Per-channel scales of every kind of operator."""
+        return _sum(self.channels)
+
+    def of(self, kind: OpKind) -> Int:
+        """How many operators of `kind`; 0 where there are none."""
+        return self.operators.get(kind, 0)
+
+
+def count(graph: Graph) -> Counts:
+    """The counts of one graph.
+
+    A graph without quantisation is counted as what TensorFlow's converter will make of it: one scale a
+    channel in convolutions and dense layers.
+    """
+    weighted = [op for op in graph.operators if op.kind in WEIGHTED]
+    weight_bytes = sum(graph.tensors[op.inputs[1]].size_bytes for op in weighted)
+    bias_bytes = sum(graph.tensors[i].size_bytes for op in weighted for i in op.inputs[2:3] if i >= 0)
+    constant_bytes = sum(tensor.size_bytes for tensor in graph.tensors if tensor.constant)
+    channels: Counter[OpKind] = Counter()
+    slots: Counter[OpKind] = Counter()
+    for op in weighted:
+        channels[op.kind] += (scales := per_channel_scales(graph, op))
+        slots[op.kind] += -(-scales // 4) * 4
+    return Counts(
+        operators=Counter(op.kind for op in graph.operators),
+        channels=channels,
+        channel_slots=slots,
+        tensors=len(graph.tensors),
+        constants=sum(tensor.constant for tensor in graph.tensors),
+        weight_bytes=weight_bytes,
+        bias_bytes=bias_bytes,
+        other_constant_bytes=constant_bytes - weight_bytes - bias_bytes,
+        spatial_convs=sum(_kernel(op) != (1, 1) for op in weighted if op.kind is OpKind.CONV_2D),
+        large_depthwise=sum(_kernel(op) != (3, 3) for op in weighted if op.kind is OpKind.DEPTHWISE_CONV_2D),
+        inputs=len(graph.inputs),
+        outputs=len(graph.outputs),
+        quantized_inputs=sum(graph.tensors[i].dtype is not DType.FLOAT32 for i in graph.inputs),
+        quantized_outputs=sum(graph.tensors[i].dtype is not DType.FLOAT32 for i in graph.outputs),
+        first=next((op.kind for op in graph.operators if op.kind not in _STATELESS), None),
+    )
+
+
+def per_channel_scales(graph: Graph, operator: Operator) -> int:
+    """Output channels of a weighted operator that have a scale of their own; 0 for one scale in all."""
+    weights = graph.tensors[operator.inputs[1]]
+    if weights.quantization is not None and not weights.quantization.per_channel:
+        return 0
+    return weights.shape[3] if operator.kind is OpKind.DEPTHWISE_CONV_2D else weights.shape[0]
+
+
+def _kernel(operator: Operator) -> tuple[int, int] | None:
+    return operator.window.kernel if operator.window else None
+
+
+def _sum(parts: Mapping[OpKind, Int]) -> Int:
+    total: Int = 0
+    for part in parts.values():
+        total = total + part
+    return total

@@ -1,0 +1,198 @@
+"""What an exported network must pass before it is called the result: the file is what was planned, and it runs.
+
+The .tflite is read back and compared with the plan operator by operator; TFLite Micro runs it on real
+pictures inside an arena of the predicted size, and must agree with TFLite's reference kernels bit for bit.
+Any difference is an error. Only a loss of accuracy by quantisation is a warning, for a person to judge.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinynas.cost.compute import macs, weights_and_biases
+from tinynas.cost.counts import count
+from tinynas.cost.memory import buffers, plan_greedy
+from tinynas.cost.scratch import Kernels, requests
+from tinynas.cost.tail import HOST, tail_bytes
+from tinynas.data.pixels import PIXEL_SCALE, to_int8_input
+from tinynas.errors import VerificationError
+from tinynas.export.interpret import accuracy, int8_logits
+from tinynas.export.micro import MicroArena, measure_arena, run_micro
+from tinynas.graph import Graph, Quantization
+from tinynas.graph.tflite import graph_from_bytes
+from tinynas.networks import Genotype, build_graph
+
+#: a larger loss of test accuracy by quantisation, as a share, is worth a warning
+TOLERATED_LOSS = 0.02
+#: int8 = pixel - 128 and nothing else: see `tinynas.data.pixels`
+INPUT_QUANTIZATION = Quantization((1 / PIXEL_SCALE,), (0,))
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found true of a .tflite: facts, none of them predicted only.
+
+    `head_bytes` is the activations' part of TFLite Micro's arena (reference kernels), predicted and
+    measured alike; `host_arena_bytes` is the whole arena the network ran in on this computer, which
+    `host_arena_needed_bytes` of it filled. Accuracies are shares, 0 to 1, of `test_pictures` test pictures;
+    `compared_pictures` of them also ran in TFLite Micro. `seconds` is what all that took.
+    """
+
+    genotype: str
+    macs: int
+    params: int
+    model_bytes: int
+    head_bytes: int
+    host_arena_bytes: int
+    host_arena_needed_bytes: int
+    test_pictures: int
+    compared_pictures: int
+    accuracy_float: float
+    accuracy_int8: float
+    seconds: float
+
+    @property
+    def warning(self) -> str | None:
+        """One sentence if quantisation lost more than `TOLERATED_LOSS`, else None."""
+        lost = self.accuracy_float - self.accuracy_int8
+        if lost <= TOLERATED_LOSS:
+            return None
+        return (
+            f"quantisation lost {100 * lost:.1f} points of test accuracy "
+            f"({100 * self.accuracy_float:.1f} % float, {100 * self.accuracy_int8:.1f} % int8): "
+            "give it more, or more typical, calibration pictures"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields and the warning, ready for JSON."""
+        return {**asdict(self), "warning": self.warning}
+
+
+def verify(
+    model: bytes,
+    genotype: Genotype,
+    *,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.integer[Any]],
+    float_logits: NDArray[np.floating[Any]],
+    compared: int = 32,
+) -> Verification:
+    """Check the .tflite `model` against the `genotype` it was made from, and measure it on the test set.
+
+    `images` [n, r, r, c] and `labels` [n] are the test set at the network's resolution, `float_logits`
+    [n, classes] what the float network made of it; the first `compared` pictures also run in TFLite Micro.
+
+    Raises:
+        VerificationError: the file is not the planned network, does not run in the predicted arena, or two
+            runtimes disagree.
+        ModelError: the file cannot be read back.
+    """
+    started = time.perf_counter()
+    planned, exported = build_graph(genotype), graph_from_bytes(model, "the exported network")
+    check_graph(planned, exported)
+    arena = host_arena(planned)
+    needed = measure_arena(model)
+    check_arena(arena, needed)
+    logits = int8_logits(model, images)
+    check_outputs(run_micro(model, to_int8_input(images[:compared]), arena.total), logits[:compared])
+    return Verification(
+        genotype=str(genotype),
+        macs=macs(exported),
+        params=weights_and_biases(exported),
+        model_bytes=len(model),
+        head_bytes=needed.head,
+        host_arena_bytes=arena.total,
+        host_arena_needed_bytes=needed.total,
+        test_pictures=len(images),
+        compared_pictures=min(compared, len(images)),
+        accuracy_float=accuracy(float_logits, labels),
+        accuracy_int8=accuracy(logits, labels),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def check_graph(planned: Graph, exported: Graph) -> None:
+    """Operators, wiring, shapes, MACs, parameters and the input's quantisation are as planned.
+
+    Raises:
+        VerificationError: the first difference, in words.
+    """
+    if difference := next(_differences(planned, exported), None):
+        raise VerificationError(
+            f"the exported network is not the planned one: {difference}; this is a defect of tinynas "
+            "or an untested TensorFlow version"
+        )
+
+
+def host_arena(graph: Graph) -> MicroArena:
+    """The arena that PyPI's TFLite Micro, on this computer with its reference kernels, should need for `graph`.
+
+    The head is the same on a microcontroller with reference kernels; the tail holds structs of 8-byte pointers.
+    """
+    scratch = {i: requests(graph, op, Kernels.REFERENCE) for i, op in enumerate(graph.operators)}
+    head, tail = plan_greedy(buffers(graph, scratch)).peak, int(tail_bytes(count(graph), HOST))
+    return MicroArena(head=head, tail=tail, total=head + tail)
+
+
+def check_arena(predicted: MicroArena, measured: MicroArena) -> None:
+    """The head is predicted to the byte, and the whole predicted arena is enough.
+
+    Raises:
+        VerificationError: either is not so.
+    """
+    if measured.head != predicted.head:
+        raise VerificationError(
+            f"TFLite Micro's activations take {measured.head:,} B where {predicted.head:,} B were predicted: "
+            "the memory model of tinynas does not match the installed tflite-micro"
+        )
+    if measured.total > predicted.total:
+        raise VerificationError(
+            f"TFLite Micro needs an arena of {measured.total:,} B where {predicted.total:,} B were predicted: "
+            "the memory model of tinynas does not match the installed tflite-micro"
+        )
+
+
+def check_outputs(micro: NDArray[np.int8], reference: NDArray[np.int8]) -> None:
+    """TFLite Micro's logits [n, classes] equal those of TFLite's reference kernels bit for bit.
+
+    Raises:
+        VerificationError: a picture's logits differ.
+    """
+    wrong = np.flatnonzero((micro.reshape(reference.shape) != reference).any(axis=1))
+    if wrong.size:
+        raise VerificationError(
+            f"TFLite Micro and TFLite's reference kernels disagree on {wrong.size} of {len(reference)} pictures, "
+            f"first on number {wrong[0]}: the installed tflite-micro and TensorFlow do not belong together"
+        )
+
+
+def _differences(planned: Graph, exported: Graph) -> Iterator[str]:
+    """How `exported` differs from `planned`, most telling first."""
+    found = exported.tensors[exported.inputs[0]].quantization
+    if found != INPUT_QUANTIZATION:
+        yield f"its input is quantised as {found} instead of scale 1/{PIXEL_SCALE}, zero point 0"
+    for number, (plan, export) in enumerate(zip(planned.operators, exported.operators, strict=False)):
+        if plan.kind is not export.kind:
+            yield f"operator {number} is {export.kind.value} where {plan.kind.value} was planned"
+    if len(planned.operators) != len(exported.operators):
+        yield f"it has {len(exported.operators)} operators where {len(planned.operators)} were planned"
+    if planned.signature() != exported.signature():
+        yield _signature_difference(planned, exported)
+    for count_of in (macs, weights_and_biases):
+        if count_of(planned) != count_of(exported):
+            yield f"its {count_of.__name__} are {count_of(exported):,} where {count_of(planned):,} were planned"
+
+
+def _signature_difference(planned: Graph, exported: Graph) -> str:
+    """The first part in which two different signatures differ."""
+    parts = zip(("inputs", "operators", "ends"), planned.signature(), exported.signature(), strict=True)
+    name, plan, export = next(part for part in parts if part[1] != part[2])
+    if isinstance(plan, tuple) and isinstance(export, tuple):
+        plan, export = next(((p, e) for p, e in zip(plan, export, strict=False) if p != e), (plan, export))
+    return f"among its {name} stands {export} where {plan} was planned"

@@ -1,0 +1,27 @@
+"""The Graph: one representation of a network, with or without weights, that everything else reads."""
+
+from tinynas.graph.builder import GraphBuilder
+from tinynas.graph.ir import (
+    Activation,
+    DType,
+    Graph,
+    Operator,
+    OpKind,
+    Padding,
+    Quantization,
+    Tensor,
+    Window,
+)
+
+__all__ = [
+    "Activation",
+    "DType",
+    "Graph",
+    "GraphBuilder",
+    "OpKind",
+    "Operator",
+    "Padding",
+    "Quantization",
+    "Tensor",
+    "Window",
+]

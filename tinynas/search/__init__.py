@@ -1,0 +1,59 @@
+"""Search strategies, objectives and the run folder; how accuracy is found is given from outside."""
+
+from tinynas.search.candidate import Candidate, Genes, Origin, restore_choice
+from tinynas.search.evaluation import Observer, Outcome, Progress, search
+from tinynas.search.evolution import Evolution
+from tinynas.search.journal import CandidateJournal, read_candidates
+from tinynas.search.limits import Footprint, Limits, Need
+from tinynas.search.objective import pareto_front, ranked
+from tinynas.search.pool import Pool, Proposal
+from tinynas.search.random_search import RandomSearch
+from tinynas.search.run_folder import (
+    CANDIDATES,
+    REQUEST,
+    RESULT,
+    SPACE,
+    RunFolder,
+    default_run_path,
+    is_run,
+    open_run,
+)
+from tinynas.search.space_protocol import Evaluator, Space, genotype_seed
+from tinynas.search.strategy import Strategy
+from tinynas.search.summary import RunSummary, read_run
+
+__all__ = [
+    "CANDIDATES",
+    "REQUEST",
+    "RESULT",
+    "SPACE",
+    "Candidate",
+    "CandidateJournal",
+    "Evaluator",
+    "Evolution",
+    "Footprint",
+    "Genes",
+    "Limits",
+    "Need",
+    "Observer",
+    "Origin",
+    "Outcome",
+    "Pool",
+    "Progress",
+    "Proposal",
+    "RandomSearch",
+    "RunFolder",
+    "RunSummary",
+    "Space",
+    "Strategy",
+    "default_run_path",
+    "genotype_seed",
+    "is_run",
+    "open_run",
+    "pareto_front",
+    "ranked",
+    "read_candidates",
+    "read_run",
+    "restore_choice",
+    "search",
+]

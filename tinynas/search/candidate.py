@@ -1,0 +1,104 @@
+"""A scored network, and its line in the run's journal."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from enum import StrEnum
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from tinynas.search.limits import Footprint
+from tinynas.search.space_protocol import ChoiceT
+
+#: a choice as a journal holds it
+Genes: TypeAlias = Mapping[str, Any]
+
+_T = TypeVar("_T")
+
+
+class Origin(StrEnum):
+    """How a network came to be proposed."""
+
+    SEED = "seed"
+    RANDOM = "random"
+    MUTATION = "mutation"
+    CROSSOVER = "crossover"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate(Generic[ChoiceT]):
+    """A network that satisfies the limits and was scored.
+
+    `genotype` is the text that identifies it, `choice` what its space made it from, `accuracy` (0..1) is on
+    pictures held out of training, `generation` counts from 0.
+    """
+
+    genotype: str
+    choice: ChoiceT
+    accuracy: float
+    footprint: Footprint
+    generation: int
+    origin: Origin
+
+
+def candidate_line(candidate: Candidate[Any]) -> str:
+    """`candidate` as one line of JSON without the line's end; numbers survive the round trip exactly."""
+    choice = candidate.choice
+    return json.dumps(
+        {
+            "genotype": candidate.genotype,
+            "accuracy": candidate.accuracy,
+            **asdict(candidate.footprint),
+            "generation": candidate.generation,
+            "origin": candidate.origin.value,
+            "choice": asdict(choice) if is_dataclass(choice) and not isinstance(choice, type) else choice,
+        },
+        allow_nan=False,
+    )
+
+
+def parse_candidate(line: str) -> Candidate[Genes]:
+    """The candidate that `line` holds, its choice still plain data (see `restore_choice`).
+
+    Raises:
+        ValueError: the line is not what `candidate_line` writes; the message says what is amiss.
+    """
+    data = json.loads(line)
+    if not isinstance(data, dict):
+        raise ValueError("it is not an object")
+    accuracy = _field(data, "accuracy", (int, float))
+    if not 0 <= accuracy <= 1:
+        raise ValueError("its 'accuracy' is not within 0 and 1")
+    return Candidate(
+        genotype=_field(data, "genotype", str),
+        choice=_field(data, "choice", dict),
+        accuracy=float(accuracy),
+        footprint=Footprint(**{field.name: _field(data, field.name, int) for field in fields(Footprint)}),
+        generation=_field(data, "generation", int),
+        origin=Origin(_field(data, "origin", str)),
+    )
+
+
+def restore_choice(choice_type: type[_T], genes: Genes) -> _T:
+    """The `choice_type` that was written as `genes`: JSON's lists become tuples again."""
+    return choice_type(**{name: _as_tuple(gene) for name, gene in genes.items()})
+
+
+def is_accuracy(value: float) -> bool:
+    """Whether `value` is a share of pictures: a number from 0 to 1."""
+    return math.isfinite(value) and 0 <= value <= 1
+
+
+def _field(data: Mapping[str, Any], name: str, kind: type[Any] | tuple[type[Any], ...]) -> Any:
+    if name not in data:
+        raise ValueError(f"its '{name}' is missing")
+    # bool is an int to Python, never to us
+    if not isinstance(data[name], kind) or isinstance(data[name], bool):
+        raise ValueError(f"its '{name}' is of the wrong kind")
+    return data[name]
+
+
+def _as_tuple(gene: Any) -> Any:
+    return tuple(map(_as_tuple, gene)) if isinstance(gene, list) else gene

@@ -1,0 +1,69 @@
+"""The journal of a run: every candidate scored, one JSON line each; a kill costs one line at most."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tinynas.errors import RunError
+from tinynas.search.candidate import Candidate, Genes, candidate_line, parse_candidate
+from tinynas.search.disk import append_line, disk_errors
+
+
+def read_candidates(path: Path) -> list[Candidate[Genes]]:
+    """The candidates in the journal `path`, in order of scoring; none if there is no such file.
+
+    A last line without its end is one a kill cut short and is left out. The file is only read.
+
+    Raises:
+        RunError: another line is damaged (the message names it), or the file cannot be read.
+    """
+    complete, _ = _halves(path)
+    return [_parsed(path, number, line) for number, line in enumerate(complete.split(b"\n")[:-1], start=1)]
+
+
+class CandidateJournal:
+    """The journal file, for the one process that holds the run: reads what is there, mends its end, appends.
+
+    Raises:
+        RunError: the file is damaged elsewhere than at its end, or the disk fails.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._scores = {candidate.genotype: candidate.accuracy for candidate in read_candidates(path)}
+        complete, torn = _halves(path)
+        if torn:
+            with disk_errors(path), path.open("r+b") as file:
+                file.truncate(len(complete))
+
+    def scores(self) -> dict[str, float]:
+        """Accuracy by genotype text of every candidate in the file."""
+        return dict(self._scores)
+
+    def append(self, candidate: Candidate[Any]) -> None:
+        """Adds `candidate`; when this returns, it survives a kill.
+
+        Raises:
+            RunError: the disk does not take it.
+        """
+        append_line(self._path, candidate_line(candidate))
+        self._scores[candidate.genotype] = candidate.accuracy
+
+
+def _halves(path: Path) -> tuple[bytes, bytes]:
+    """Complete lines, and what follows the last line's end."""
+    with disk_errors(path):
+        content = path.read_bytes() if path.exists() else b""
+    cut = content.rfind(b"\n") + 1
+    return content[:cut], content[cut:]
+
+
+def _parsed(path: Path, number: int, line: bytes) -> Candidate[Genes]:
+    try:
+        return parse_candidate(line.decode())
+    except ValueError as error:
+        raise RunError(
+            f"'{path}' is damaged in line {number} ({error}): delete that line and run the same command "
+            "again; only its network is scored anew"
+        ) from error

@@ -1,0 +1,219 @@
+"""A run is a folder: the request first, then every artefact as it is finished, and one process at a time.
+
+A stage is done when its artefact exists; artefacts are written whole or not at all. So the same command,
+started again after any end, does what is missing and nothing else.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tinynas.errors import RunError
+from tinynas.search.disk import PARTIAL, disk_errors, written_whole
+from tinynas.search.journal import CandidateJournal
+
+#: what every run holds, by name
+REQUEST = "request.json"
+SPACE = "space.json"
+CANDIDATES = "candidates.jsonl"
+RESULT = "result.json"
+_LOCK = ".lock"
+
+
+class RunFolder:
+    """The artefacts of one run, while this process holds it: made by `open_run`.
+
+    Names may contain folders (``plots/space.svg``). Every method raises RunError where the disk fails.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def journal(self) -> CandidateJournal:
+        """The candidates scored so far, mended at its end if a kill tore it."""
+        return CandidateJournal(self.path / CANDIDATES)
+
+    def has(self, name: str) -> bool:
+        """Whether the stage that makes `name` is done."""
+        return (self.path / name).exists()
+
+    def writing(self, name: str) -> AbstractContextManager[Path]:
+        """Gives a temporary path with the suffix of `name`; the artefact exists once the block ends well."""
+        return written_whole(self.path / name)
+
+    def write_bytes(self, name: str, content: bytes) -> Path:
+        """Makes the artefact `name` in one step; its path is returned."""
+        with self.writing(name) as partial:
+            partial.write_bytes(content)
+        return self.path / name
+
+    def write_text(self, name: str, content: str) -> Path:
+        """`write_bytes` for text in UTF-8."""
+        return self.write_bytes(name, content.encode())
+
+    def write_json(self, name: str, value: object) -> Path:
+        """`write_bytes` for plain data, indented for people."""
+        return self.write_text(name, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """The plain data of the artefact `name`.
+
+        Raises:
+            RunError: it is absent or damaged.
+        """
+        return read_json(self.path / name)
+
+
+@contextmanager
+def open_run(path: Path | str, request: Mapping[str, object]) -> Iterator[RunFolder]:
+    """Begins the run of `request` in the folder `path`, or continues it, and holds it through the block.
+
+    `request` is plain data, all that decides the result; it is written first. Missing folders are made.
+
+    Raises:
+        RunError: the path is a file or a folder of something else, belongs to another request (the message
+            names what differs), is held by another process, or the disk fails.
+    """
+    folder = Path(path)
+    _require_run_or_empty(folder)
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        run = RunFolder(folder)
+        if run.has(REQUEST):
+            _require_same(folder, run.read_json(REQUEST), _plain(request))
+        else:
+            run.write_json(REQUEST, _plain(request))
+        yield run
+
+
+def default_run_path(request: Mapping[str, object], root: Path | str = "runs") -> Path:
+    """Where `request` runs unless told otherwise: ``runs/stm32f746-320k-digits-s0-1f3a09``.
+
+    The same request always finds its own folder again; the hash at the end tells apart those that differ
+    in anything else. Read for the name where present: `board`, `sram_bytes`, `data`, `seed`.
+    """
+    text = json.dumps(_plain(request), sort_keys=True)
+    words = [
+        _slug(request.get("board")),
+        _short_size(request.get("sram_bytes")),
+        _slug(request.get("data")),
+        f"s{request['seed']}" if "seed" in request else "",
+        hashlib.blake2b(text.encode(), digest_size=3).hexdigest(),
+    ]
+    return Path(root) / "-".join(filter(None, words))
+
+
+def read_json(path: Path) -> Any:
+    """The plain data in the file `path`.
+
+    Raises:
+        RunError: it is absent, cannot be read, or is damaged.
+    """
+    with disk_errors(path):
+        content = path.read_bytes()
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise RunError(f"'{path}' is damaged ({error}): start anew in another folder with --run") from error
+
+
+def is_run(folder: Path) -> bool:
+    """Whether `folder` is the folder of a run."""
+    return (folder / REQUEST).is_file()
+
+
+def _require_run_or_empty(folder: Path) -> None:
+    """Refuses to write among things that are not ours."""
+    with disk_errors(folder):
+        if folder.is_symlink() and not folder.exists():
+            raise RunError(f"'{folder}' is a link to nowhere: name another folder with --run")
+        if not folder.exists() or is_run(folder):
+            return
+        if not folder.is_dir():
+            raise RunError(f"'{folder}' is a file, and a run needs a folder: name another one with --run")
+        names = sorted(p.name for p in folder.iterdir())
+    others = [name for name in names if name != _LOCK and not name.startswith(PARTIAL)]
+    if others:
+        raise RunError(
+            f"'{folder}' is not a run but holds other things, such as '{others[0]}': "
+            "name a new or empty folder with --run"
+        )
+
+
+def _require_same(folder: Path, there: Any, here: Any) -> None:
+    if not isinstance(there, dict):
+        raise RunError(f"'{folder / REQUEST}' is damaged: start anew in another folder with --run")
+    old, new = _flat(there), _flat(here)
+    absent = "nothing"
+    differing = [
+        f"{name}: {json.dumps(old[name]) if name in old else absent} there, "
+        f"{json.dumps(new[name]) if name in new else absent} here"
+        for name in [*old, *(name for name in new if name not in old)]
+        if name not in old or name not in new or old[name] != new[name]
+    ]
+    if differing:
+        raise RunError(
+            f"'{folder}' belongs to another request ({'; '.join(differing)}): "
+            "ask for the same again, or name another folder with --run"
+        )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds the folder against other processes; the system lets go when this one ends, however it ends."""
+    with disk_errors(folder):
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        with disk_errors(folder):
+            _take(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RunError(
+            f"another tinynas works in '{folder}': wait until it ends, or name another folder with --run"
+        ) from error
+
+
+def _plain(value: object) -> Any:
+    """`value` as it would come back from a file, so that tuples equal lists."""
+    return json.loads(json.dumps(value, allow_nan=False))
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested fields by dotted name."""
+    flat: dict[str, Any] = {}
+    for name, item in value.items():
+        if isinstance(item, dict) and item:
+            flat |= _flat(item, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = item
+    return flat
+
+
+def _slug(value: object) -> str:
+    """A name or the last part of a path, in letters a file name takes anywhere."""
+    name = Path(str(value)).name.removesuffix(".json").removesuffix(".npz") if value is not None else ""
+    return re.sub(r"[^a-z0-9_.]+", "-", name.lower()).strip("-.")[:40]
+
+
+def _short_size(value: object) -> str:
+    if not isinstance(value, int):
+        return ""
+    return f"{value // 1024}k" if value % 1024 == 0 else f"{value}b"

@@ -1,0 +1,75 @@
+"""What a run folder tells whoever looks at it, finished or not, without holding it."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinynas.errors import RequestError
+from tinynas.search.candidate import Candidate, Genes
+from tinynas.search.disk import disk_errors
+from tinynas.search.journal import read_candidates
+from tinynas.search.objective import pareto_front, ranked
+from tinynas.search.run_folder import CANDIDATES, REQUEST, RESULT, SPACE, is_run, read_json
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run as far as it got: `space` and `result` are None until their stages are done."""
+
+    path: Path
+    request: dict[str, Any]
+    space: dict[str, Any] | None
+    candidates: tuple[Candidate[Genes], ...]
+    result: dict[str, Any] | None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run has its result."""
+        return self.result is not None
+
+    @property
+    def best(self) -> Candidate[Genes] | None:
+        """The winner of the candidates so far, None before the first."""
+        return next(iter(ranked(self.candidates)), None)
+
+    @property
+    def front(self) -> list[Candidate[Genes]]:
+        """Candidates no other beats in accuracy, SRAM and MACs together, most accurate first."""
+        return pareto_front(self.candidates)
+
+
+def read_run(path: Path | str) -> RunSummary:
+    """The run in the folder `path`; nothing is written, and another process may be at work in it.
+
+    Raises:
+        RequestError: there is no run; a run of similar name beside it is suggested.
+        RunError: a file of the run is damaged or cannot be read.
+    """
+    folder = Path(path)
+    with disk_errors(folder):
+        found = is_run(folder)
+    if not found:
+        raise RequestError(f"'{folder}' is not the folder of a run: {_suggestion(folder)}")
+    return RunSummary(
+        path=folder,
+        request=read_json(folder / REQUEST),
+        space=_optional(folder / SPACE),
+        candidates=tuple(read_candidates(folder / CANDIDATES)),
+        result=_optional(folder / RESULT),
+    )
+
+
+def _optional(path: Path) -> Any:
+    return read_json(path) if path.exists() else None
+
+
+def _suggestion(folder: Path) -> str:
+    try:
+        runs = sorted(p.name for p in folder.parent.iterdir() if is_run(p))
+    except OSError:
+        runs = []
+    near = difflib.get_close_matches(folder.name, runs, n=1, cutoff=0.4) or runs[:1]
+    return f"did you mean '{folder.parent / near[0]}'" if near else "start one with tinynas search"

@@ -1,0 +1,1 @@
+"""Elastic Keras layers that share weights, their training and their scoring."""

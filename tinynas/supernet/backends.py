@@ -1,0 +1,213 @@
+"""One training step on each Keras backend: gradients accumulated over sub-networks, then applied.
+
+The supernet itself is written with `keras.ops`; what differs between TensorFlow, JAX and PyTorch is only how a
+step is traced and differentiated. A `Learner` hides that. `Genes` reach it as a Choice: TensorFlow and JAX take
+its numbers as inputs of one trace, PyTorch runs eagerly on them.
+
+A learner built with `fixed=choice` serves that sub-network alone, traced with static shapes (faster).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from tinynas.spaces.mobile import Choice, MobileSpace
+from tinynas.supernet.layers import Cutter, Masks, Slices
+from tinynas.supernet.model import GENE_COUNT, Genes, Supernet, pack
+
+Images = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+class Learner(Protocol):
+    """What training and scoring need of a backend."""
+
+    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Choice, weight: float) -> float:
+        """Add `weight` x the loss's gradient for one sub-network; the loss."""
+
+    def apply(self) -> None:
+        """Take one optimiser step with the accumulated gradient and clear it."""
+
+    def statistics(self, images: Images, choice: Choice) -> Floats:
+        """Batch-norm statistics of the sub-network on `images`: [statistics_size]."""
+
+    def logits(self, images: Images, choice: Choice, statistics: Floats) -> Floats:
+        """Logits [n, classes] under given statistics."""
+
+
+def cutter_for_backend(fixed: bool = False) -> Cutter:
+    """How weights are cut on the active backend: JAX cannot slice by traced sizes."""
+    return Masks() if keras.backend.backend() == "jax" and not fixed else Slices()
+
+
+def build_supernet(space: MobileSpace, seed: int) -> Supernet:
+    """The supernet of `space` as the active backend can trace it."""
+    return Supernet(space, seed=seed, cutter=cutter_for_backend())
+
+
+def make_learner(
+    model: Supernet, optimizer: keras.optimizers.Optimizer, smoothing: float, fixed: Choice | None = None
+) -> Learner:
+    """The learner of the active Keras backend, with label `smoothing`."""
+    optimizer.build(model.trainable_variables)
+    kinds: dict[str, type[Any]] = {
+        "tensorflow": _TensorFlowLearner,
+        "jax": _JaxLearner,
+        "torch": _TorchLearner,
+    }
+    learner: Learner = kinds[keras.backend.backend()](model, optimizer, smoothing, fixed)
+    return learner
+
+
+def smoothed_cross_entropy(logits: Any, labels: Any, smoothing: float) -> Any:
+    """Mean cross-entropy of `logits` [n, classes] with labels [n] smoothed by `smoothing`."""
+    target = ops.one_hot(labels, logits.shape[-1]) * (1.0 - smoothing) + smoothing / logits.shape[-1]
+    return -ops.mean(ops.sum(target * ops.log_softmax(logits), axis=-1))
+
+
+class _TensorFlowLearner:
+    def __init__(
+        self, model: Supernet, optimizer: keras.optimizers.Optimizer, smoothing: float, fixed: Choice | None
+    ) -> None:
+        import tensorflow as tf
+
+        channels = model.space.in_channels
+        images = tf.TensorSpec([None, None, None, channels], tf.uint8)
+        if fixed is not None:
+            images = tf.TensorSpec([None, fixed.resolution, fixed.resolution, channels], tf.uint8)
+        labels, weight = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.float32)
+        vector = tf.TensorSpec([GENE_COUNT], tf.int32)
+        size = tf.TensorSpec([model.statistics_size], tf.float32)
+        variables = [variable.value for variable in model.trainable_variables]
+        sums = [tf.Variable(tf.zeros_like(variable), trainable=False) for variable in variables]
+
+        def genes_of(genes: Any) -> Genes:
+            return Genes.unpack(genes) if fixed is None else Genes.of(fixed)
+
+        @tf.function(input_signature=[images, labels, vector, weight])  # type: ignore[untyped-decorator]
+        def accumulate(x: Any, y: Any, genes: Any, scale: Any) -> Any:
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(variables)
+                loss = smoothed_cross_entropy(model.forward(x, genes_of(genes))[0], y, smoothing)
+            for total, gradient in zip(sums, tape.gradient(loss, variables), strict=True):
+                if gradient is not None:
+                    total.assign_add(gradient * scale)
+            return loss
+
+        @tf.function(input_signature=[])  # type: ignore[untyped-decorator]
+        def apply() -> None:
+            optimizer.apply_gradients(
+                [(total.value(), v) for total, v in zip(sums, model.trainable_variables, strict=True)]
+            )
+            for total in sums:
+                total.assign(tf.zeros_like(total))
+
+        @tf.function(input_signature=[images, vector])  # type: ignore[untyped-decorator]
+        def statistics(x: Any, genes: Any) -> Any:
+            return model.forward(x, genes_of(genes))[1]
+
+        @tf.function(input_signature=[images, vector, size])  # type: ignore[untyped-decorator]
+        def logits(x: Any, genes: Any, given: Any) -> Any:
+            return model.forward(x, genes_of(genes), given)[0]
+
+        self._accumulate, self._apply, self._statistics, self._logits = accumulate, apply, statistics, logits
+
+    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Choice, weight: float) -> float:
+        return float(self._accumulate(images, labels, pack(choice), np.float32(weight)))
+
+    def apply(self) -> None:
+        self._apply()
+
+    def statistics(self, images: Images, choice: Choice) -> Floats:
+        return np.asarray(self._statistics(images, pack(choice)))
+
+    def logits(self, images: Images, choice: Choice, statistics: Floats) -> Floats:
+        return np.asarray(self._logits(images, pack(choice), statistics))
+
+
+class _JaxLearner:
+    def __init__(
+        self, model: Supernet, optimizer: keras.optimizers.Optimizer, smoothing: float, fixed: Choice | None
+    ) -> None:
+        import jax
+
+        self._model, self._optimizer = model, optimizer
+        self._sums: list[Any] | None = None
+
+        def forward(values: list[Any], x: Any, genes: Any, given: Any = None) -> tuple[Any, Any]:
+            mapping = list(zip(model.trainable_variables, values, strict=True))
+            with keras.StatelessScope(state_mapping=mapping):
+                chosen = Genes.unpack(genes) if fixed is None else Genes.of(fixed)
+                return model.forward(x, chosen, given)
+
+        def loss(values: list[Any], x: Any, y: Any, genes: Any) -> Any:
+            return smoothed_cross_entropy(forward(values, x, genes)[0], y, smoothing)
+
+        self._gradient = jax.jit(jax.value_and_grad(loss))
+        self._statistics = jax.jit(lambda values, x, genes: forward(values, x, genes)[1])
+        self._logits = jax.jit(lambda values, x, genes, given: forward(values, x, genes, given)[0])
+        self._step = jax.jit(optimizer.stateless_apply)
+
+    def _values(self) -> list[Any]:
+        return [variable.value for variable in self._model.trainable_variables]
+
+    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Choice, weight: float) -> float:
+        loss, gradients = self._gradient(self._values(), images, labels, pack(choice))
+        scaled = [gradient * weight for gradient in gradients]
+        old = self._sums
+        self._sums = scaled if old is None else [a + b for a, b in zip(old, scaled, strict=True)]
+        return float(loss)
+
+    def apply(self) -> None:
+        state = [variable.value for variable in self._optimizer.variables]
+        values, state = self._step(state, self._sums, self._values())
+        self._sums = None
+        for variable, value in zip(self._model.trainable_variables, values, strict=True):
+            variable.assign(value)
+        for variable, value in zip(self._optimizer.variables, state, strict=True):
+            variable.assign(value)
+
+    def statistics(self, images: Images, choice: Choice) -> Floats:
+        return np.asarray(self._statistics(self._values(), images, pack(choice)))
+
+    def logits(self, images: Images, choice: Choice, statistics: Floats) -> Floats:
+        return np.asarray(self._logits(self._values(), images, pack(choice), statistics))
+
+
+class _TorchLearner:
+    def __init__(
+        self, model: Supernet, optimizer: keras.optimizers.Optimizer, smoothing: float, fixed: Choice | None
+    ) -> None:
+        import torch
+
+        self._model, self._optimizer, self._smoothing = model, optimizer, smoothing
+        self._no_grad = torch.no_grad
+        self._tensor = torch.from_numpy
+
+    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Choice, weight: float) -> float:
+        logits, _ = self._model.forward(self._tensor(images), Genes.of(choice))
+        loss = smoothed_cross_entropy(logits, self._tensor(labels), self._smoothing)
+        (loss * weight).backward()
+        return float(loss.detach())
+
+    def apply(self) -> None:
+        variables = self._model.trainable_variables
+        gradients = [ops.zeros_like(v) if v.value.grad is None else v.value.grad for v in variables]
+        with self._no_grad():
+            self._optimizer.apply(gradients, variables)
+        for variable in variables:
+            variable.value.grad = None
+
+    def statistics(self, images: Images, choice: Choice) -> Floats:
+        with self._no_grad():
+            return np.asarray(self._model.forward(self._tensor(images), Genes.of(choice))[1].cpu())
+
+    def logits(self, images: Images, choice: Choice, statistics: Floats) -> Floats:
+        given = self._tensor(np.asarray(statistics))
+        with self._no_grad():
+            return np.asarray(self._model.forward(self._tensor(images), Genes.of(choice), given)[0].cpu())
