@@ -1,1 +1,38 @@
 """What a Graph costs: MACs, weights, SRAM and flash per runtime."""
+
+from tinynas.cost.compute import activation_elements, macs, weights_and_biases
+from tinynas.cost.counts import Counts, Int, count
+from tinynas.cost.memory import Buffers, LivePeak, Plan, buffers, live_peak, plan_greedy
+from tinynas.cost.runtime import (
+    FlashEstimate,
+    LiveRuntime,
+    MemoryRule,
+    Runtime,
+    SramEstimate,
+    TflmRuntime,
+    find_runtime,
+    runtimes,
+)
+
+__all__ = [
+    "Buffers",
+    "Counts",
+    "FlashEstimate",
+    "Int",
+    "LivePeak",
+    "LiveRuntime",
+    "MemoryRule",
+    "Plan",
+    "Runtime",
+    "SramEstimate",
+    "TflmRuntime",
+    "activation_elements",
+    "buffers",
+    "count",
+    "find_runtime",
+    "live_peak",
+    "macs",
+    "plan_greedy",
+    "runtimes",
+    "weights_and_biases",
+]

@@ -1,13 +1,13 @@
-"""Memory of many networks at once: `tinynas.cost.memory` on arrays, equal to it network by network.
+"""TFLM's greedy planner for many networks at once, equal to `plan_greedy` network by network.
 
-`greedy_heads` is TFLM's planner, one buffer of every network a step. `greedy_fits` only says who stays
-within a limit, which a few steps settle for most: a head never shrinks, and one more buffer raises it by
-no more than its size. `live_peaks` is the bound below every plan.
+`greedy_heads` places one buffer of every network a step. `greedy_fits` only says who stays within a
+limit, which a few steps settle for most: a head never shrinks, one more buffer raises it by no more than
+its size, and no buffer ends above all that is alive with it and the gaps between (`Crowd`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,8 +49,8 @@ class BufferBatch:
         )
 
 
-def join(batches: list[BufferBatch]) -> BufferBatch:
-    """The networks of all `batches`, which must share their columns."""
+def join(batches: Sequence[BufferBatch]) -> BufferBatch:
+    """The networks of all `batches`, which must have the same columns."""
     return replace(
         batches[0],
         sizes=np.concatenate([batch.sizes for batch in batches]),
@@ -59,19 +59,17 @@ def join(batches: list[BufferBatch]) -> BufferBatch:
     )
 
 
-def live_bytes(buffers: BufferBatch, operators: int) -> Ints:
-    """Bytes alive while each operator runs: [n, operators], zero beyond a network's last."""
-    n, steps = len(buffers), operators + 2
-    row = np.arange(n, dtype=np.int64)[:, None] * steps
-    born = np.bincount((row + buffers.first + 1).ravel(), buffers.sizes.ravel(), n * steps)
-    dead = np.bincount((row + buffers.last + 2).ravel(), buffers.sizes.ravel(), n * steps)
-    alive = np.cumsum((born - dead).reshape(n, steps), axis=1)
-    return alive[:, 1:-1].astype(np.int64)
+@dataclass(frozen=True)
+class Crowd:
+    """How crowded n networks are at most: a buffer and all that are alive with it, rounded to 16 bytes.
 
+    `bytes` [n] bounds their sizes together, `others` their number without the buffer. First fit leaves
+    only gaps smaller than the buffer it places: so a buffer ends at most `others` times its size above
+    `bytes`, and once the largest buffer left is small enough the network is settled.
+    """
 
-def rounded(buffers: BufferBatch) -> BufferBatch:
-    """The same buffers with sizes as TFLM's planner rounds them."""
-    return replace(buffers, sizes=-(-buffers.sizes // ALIGNMENT) * ALIGNMENT)
+    bytes: Ints
+    others: int
 
 
 def greedy_heads(buffers: BufferBatch) -> Ints:
@@ -85,20 +83,22 @@ def greedy_heads(buffers: BufferBatch) -> Ints:
     return heads
 
 
-def greedy_fits(buffers: BufferBatch, limits: Ints) -> NDArray[np.bool_]:
+def greedy_fits(buffers: BufferBatch, limits: Ints, crowd: Crowd) -> NDArray[np.bool_]:
     """Whether TFLM's plan takes no more than `limits` [n] bytes, exactly: [n]."""
     fits = np.zeros(len(buffers), bool)
     for chunk in _chunks(len(buffers)):
-        fits[chunk] = _fits(buffers.rows(chunk), limits[chunk])
+        fits[chunk] = _fits(buffers.rows(chunk), limits[chunk], Crowd(crowd.bytes[chunk], crowd.others))
     return fits
 
 
-def _fits(buffers: BufferBatch, limits: Ints) -> NDArray[np.bool_]:
+def _fits(buffers: BufferBatch, limits: Ints, crowd: Crowd) -> NDArray[np.bool_]:
     fits = np.zeros(len(buffers), bool)
     planner, rows = _Planner(buffers), np.arange(len(buffers))
     while len(rows):
-        more = all([planner.step() for _ in range(_STRIDE)])
-        sure = planner.heads + planner.rest <= limits[rows]
+        more = all(planner.step() for _ in range(_STRIDE))
+        crowded = crowd.bytes[rows] + crowd.others * planner.largest_left
+        most = np.minimum(planner.heads + planner.rest, np.maximum(planner.heads, crowded))
+        sure = most <= limits[rows]
         fits[rows[sure]] = True
         open_ = ~sure & (planner.heads <= limits[rows])
         if not more:
@@ -122,7 +122,7 @@ class _Planner:
         n, columns = buffers.sizes.shape
         pad = buffers.reach
         self._window = np.arange(2 * pad + 1)
-        self._size = _padded(rounded(buffers).sizes, pad, 0)
+        self._size = _padded(-(-buffers.sizes // ALIGNMENT) * ALIGNMENT, pad, 0)
         self._first = _padded(buffers.first, pad, _FAR)
         self._last = _padded(buffers.last, pad, -2)
         # nothing is placed yet: a place far away and empty collides with none
@@ -140,6 +140,15 @@ class _Planner:
         for name in ("_size", "_first", "_last", "_start", "_end", "_order", "heads", "rest"):
             setattr(picked, name, getattr(self, name)[selection])
         return picked
+
+    @property
+    def largest_left(self) -> Ints:
+        """Size of the buffer each network places next: [n], zero where none is left."""
+        if self._done == self._steps:
+            return np.zeros_like(self.rest)
+        pad = len(self._window) // 2
+        column = pad + self._order[:, self._done, None]
+        return np.take_along_axis(self._size, column, axis=1)[:, 0].astype(np.int64)
 
     def step(self) -> bool:
         """Place the next buffer of every network; whether any is left after it."""

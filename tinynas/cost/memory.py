@@ -34,6 +34,11 @@ class Buffers:
     last: NDArray[np.int64]
     tensors: NDArray[np.int64]
 
+    def activations(self) -> Buffers:
+        """The same without scratch."""
+        kept = self.tensors >= 0
+        return Buffers(self.sizes[kept], self.first[kept], self.last[kept], self.tensors[kept])
+
 
 @dataclass(frozen=True)
 class Plan:

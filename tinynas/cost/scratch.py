@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinynas.cost.counts import Int
 from tinynas.graph import DType, Graph, Operator, OpKind
@@ -18,6 +19,7 @@ from tinynas.graph import DType, Graph, Operator, OpKind
 class Kernels(enum.Enum):
     """Which implementation of the operators the firmware links."""
 
+    NONE = "none"
     REFERENCE = "reference"
     CMSIS_NN = "cmsis-nn"
 
@@ -27,10 +29,10 @@ def conv_scratch(kernels: Kernels, kernel: Int, in_channels: Int) -> Int:
 
     CMSIS-NN unrolls two columns of the input as int16; 1 x 1 convolutions read it in place.
     """
-    if kernels is Kernels.REFERENCE:
+    if kernels is not Kernels.CMSIS_NN:
         return 0 * (kernel * in_channels)
     columns = -(-(kernel * in_channels) // 4) * 4
-    return _where(kernel == 1, 4 * columns)
+    return _unless(kernel == 1, 4 * columns)
 
 
 def depthwise_scratch(kernels: Kernels, kernel: Int, channels: Int) -> Int:
@@ -38,9 +40,9 @@ def depthwise_scratch(kernels: Kernels, kernel: Int, channels: Int) -> Int:
 
     CMSIS-NN has a 3 x 3 kernel that needs none; all others unroll one int16 column.
     """
-    if kernels is Kernels.REFERENCE:
+    if kernels is not Kernels.CMSIS_NN:
         return 0 * (kernel * channels)
-    return _where(kernel == 9, 2 * kernel * channels)
+    return _unless(kernel == 9, 2 * kernel * channels)
 
 
 def mean_scratch(elements: Int, rank: int, axes: int, integer: bool = True) -> tuple[Int, ...]:
@@ -56,7 +58,7 @@ def requests(graph: Graph, operator: Operator, kernels: Kernels) -> tuple[int, .
     if operator.kind is OpKind.MEAN:
         axes = graph.tensors[operator.inputs[1]].elements
         return _ints(mean_scratch(result.elements, len(source.shape), axes, integer))
-    if kernels is Kernels.REFERENCE or source.dtype is not DType.INT8:
+    if kernels is not Kernels.CMSIS_NN or source.dtype is not DType.INT8:
         return ()
     if operator.kind is OpKind.AVERAGE_POOL_2D:
         return (4 * source.shape[3],)
@@ -73,9 +75,9 @@ def requests(graph: Graph, operator: Operator, kernels: Kernels) -> tuple[int, .
     return (int(size),) if size else ()
 
 
-def _where(absent: bool | np.bool_ | np.ndarray, size: Int) -> Int:
+def _unless(absent: bool | NDArray[np.bool_], size: Int) -> Int:
     """`size`, but 0 where `absent`."""
-    return size * (1 - np.asarray(absent, np.int64)) if isinstance(absent, np.ndarray) else 0 if absent else size
+    return size * ~absent if isinstance(absent, np.ndarray) else 0 if absent else size
 
 
 def _ints(sizes: tuple[Int, ...]) -> tuple[int, ...]:

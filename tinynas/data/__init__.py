@@ -5,7 +5,7 @@
 """
 
 from tinynas.data.augment import Augmentation, CropFlip, NoAugmentation, ShiftAugmentation
-from tinynas.data.dataset import Dataset, Split, describe
+from tinynas.data.dataset import Dataset, Split, describe, fingerprint
 from tinynas.data.resize import resize
 from tinynas.data.sources import DATASET_NAMES, load_dataset
 from tinynas.data.splitting import class_balanced, hold_out
@@ -22,6 +22,7 @@ __all__ = [
     "Split",
     "class_balanced",
     "describe",
+    "fingerprint",
     "hold_out",
     "load_dataset",
     "resize",

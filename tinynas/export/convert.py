@@ -30,7 +30,7 @@ def float_logits(weights: NetworkWeights, images: NDArray[np.uint8]) -> Floats:
     with quiet_stderr():
         import tensorflow as tf
 
-        network = tf.function(_float_network(weights), reduce_retracing=True)
+        network = tf.function(_float_network(weights), autograph=False, reduce_retracing=True)
         batches = (images[start : start + _BATCH] for start in range(0, len(images), _BATCH))
         return np.concatenate([network(tf.constant(to_float_input(batch))).numpy() for batch in batches])
 
@@ -53,7 +53,7 @@ def convert_int8(weights: NetworkWeights, calibration: NDArray[np.uint8]) -> byt
     with quiet_stderr():
         import tensorflow as tf
 
-        network = tf.function(_float_network(weights))
+        network = tf.function(_float_network(weights), autograph=False)
         concrete = network.get_concrete_function(tf.TensorSpec(shape, tf.float32))
         converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

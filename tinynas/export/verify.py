@@ -1,4 +1,4 @@
-"""What an exported network must pass before it is called the result: the file is what was planned, and it runs.
+"""What an exported network must pass before it is called the result: the file is the plan, and it runs.
 
 The .tflite is read back and compared with the plan operator by operator; TFLite Micro runs it on real
 pictures inside an arena of the predicted size, and must agree with TFLite's reference kernels bit for bit.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tinynas.cost.compute import macs, weights_and_biases
 from tinynas.cost.counts import count
-from tinynas.cost.memory import buffers, plan_greedy
+from tinynas.cost.memory import ALIGNMENT, buffers, plan_greedy
 from tinynas.cost.scratch import Kernels, requests
 from tinynas.cost.tail import HOST, tail_bytes
 from tinynas.data.pixels import PIXEL_SCALE, to_int8_input
@@ -30,17 +30,41 @@ from tinynas.networks import Genotype, build_graph
 
 #: a larger loss of test accuracy by quantisation, as a share, is worth a warning
 TOLERATED_LOSS = 0.02
+#: what TFLM's planner borrows on a 64-bit host, per scratch request, tensor or request, and planned buffer
+#: (sizeof ScratchBufferRequest, AllocationInfo, and GreedyMemoryPlanner::per_buffer_size)
+_REQUEST_BYTES, _INFO_BYTES, _PLANNER_BYTES = 16, 32, 40
+#: kMaxScratchBuffersPerOp: requests it keeps room for beyond those made
+_SPARE_REQUESTS = 12
 #: int8 = pixel - 128 and nothing else: see `tinynas.data.pixels`
 INPUT_QUANTIZATION = Quantization((1 / PIXEL_SCALE,), (0,))
 
 
 @dataclass(frozen=True, slots=True)
+class HostArena:
+    """Predicted bytes of TFLite Micro's arena on this computer.
+
+    While TFLM starts, its planner works in `planning` bytes where the `head` will be: more than the head
+    itself in networks of many small layers. A slight upper bound, since the last 200 bytes of the `tail`
+    are taken only afterwards.
+    """
+
+    head: int
+    tail: int
+    planning: int
+
+    @property
+    def total(self) -> int:
+        """The arena to give it."""
+        return self.tail + max(self.head, self.planning)
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found true of a .tflite: facts, none of them predicted only.
+    """What was found true of a .tflite: measured, or predicted and measured alike.
 
     `head_bytes` is the activations' part of TFLite Micro's arena (reference kernels), predicted and
-    measured alike; `host_arena_bytes` is the whole arena the network ran in on this computer, which
-    `host_arena_needed_bytes` of it filled. Accuracies are shares, 0 to 1, of `test_pictures` test pictures;
+    measured alike; the network ran in an arena of the predicted `host_arena_bytes` on this computer and
+    in the end used `host_arena_used_bytes`. Accuracies are shares, 0 to 1, of `test_pictures` pictures;
     `compared_pictures` of them also ran in TFLite Micro. `seconds` is what all that took.
     """
 
@@ -50,7 +74,7 @@ class Verification:
     model_bytes: int
     head_bytes: int
     host_arena_bytes: int
-    host_arena_needed_bytes: int
+    host_arena_used_bytes: int
     test_pictures: int
     compared_pictures: int
     accuracy_float: float
@@ -91,14 +115,14 @@ def verify(
     Raises:
         VerificationError: the file is not the planned network, does not run in the predicted arena, or two
             runtimes disagree.
-        ModelError: the file cannot be read back.
+        ModelError: the file cannot be read back, or TFLite Micro cannot run it.
     """
     started = time.perf_counter()
     planned, exported = build_graph(genotype), graph_from_bytes(model, "the exported network")
     check_graph(planned, exported)
     arena = host_arena(planned)
-    needed = measure_arena(model)
-    check_arena(arena, needed)
+    used = measure_arena(model)
+    check_arena(arena, used)
     logits = int8_logits(model, images)
     check_outputs(run_micro(model, to_int8_input(images[:compared]), arena.total), logits[:compared])
     return Verification(
@@ -106,9 +130,9 @@ def verify(
         macs=macs(exported),
         params=weights_and_biases(exported),
         model_bytes=len(model),
-        head_bytes=needed.head,
+        head_bytes=used.head,
         host_arena_bytes=arena.total,
-        host_arena_needed_bytes=needed.total,
+        host_arena_used_bytes=used.total,
         test_pictures=len(images),
         compared_pictures=min(compared, len(images)),
         accuracy_float=accuracy(float_logits, labels),
@@ -130,30 +154,34 @@ def check_graph(planned: Graph, exported: Graph) -> None:
         )
 
 
-def host_arena(graph: Graph) -> MicroArena:
-    """The arena that PyPI's TFLite Micro, on this computer with its reference kernels, should need for `graph`.
+def host_arena(graph: Graph) -> HostArena:
+    """The arena that PyPI's TFLite Micro should need for `graph` on this computer, with reference kernels.
 
-    The head is the same on a microcontroller with reference kernels; the tail holds structs of 8-byte pointers.
+    The head is the same on a microcontroller with these kernels; the tail has pointers of 8 bytes.
     """
     scratch = {i: requests(graph, op, Kernels.REFERENCE) for i, op in enumerate(graph.operators)}
-    head, tail = plan_greedy(buffers(graph, scratch)).peak, int(tail_bytes(count(graph), HOST))
-    return MicroArena(head=head, tail=tail, total=head + tail)
+    table, handles = buffers(graph, scratch), sum(map(len, scratch.values()))
+    records = _REQUEST_BYTES * (handles + _SPARE_REQUESTS) + _INFO_BYTES * (len(graph.tensors) + handles)
+    planning = _round_up(_round_up(records) + _PLANNER_BYTES * len(table.sizes))
+    return HostArena(plan_greedy(table).peak, int(tail_bytes(count(graph), HOST)), planning)
 
 
-def check_arena(predicted: MicroArena, measured: MicroArena) -> None:
-    """The head is predicted to the byte, and the whole predicted arena is enough.
+def check_arena(predicted: HostArena, measured: MicroArena) -> None:
+    """The head is predicted to the byte, and the predicted tail is enough.
+
+    The tail may be smaller: the converter stores equal constants once.
 
     Raises:
         VerificationError: either is not so.
     """
     if measured.head != predicted.head:
         raise VerificationError(
-            f"TFLite Micro's activations take {measured.head:,} B where {predicted.head:,} B were predicted: "
+            f"TFLite Micro's activations take {measured.head:,} B, not the predicted {predicted.head:,} B: "
             "the memory model of tinynas does not match the installed tflite-micro"
         )
-    if measured.total > predicted.total:
+    if measured.tail > predicted.tail:
         raise VerificationError(
-            f"TFLite Micro needs an arena of {measured.total:,} B where {predicted.total:,} B were predicted: "
+            f"TFLite Micro keeps {measured.tail:,} B for itself, not the predicted {predicted.tail:,} B: "
             "the memory model of tinynas does not match the installed tflite-micro"
         )
 
@@ -167,9 +195,14 @@ def check_outputs(micro: NDArray[np.int8], reference: NDArray[np.int8]) -> None:
     wrong = np.flatnonzero((micro.reshape(reference.shape) != reference).any(axis=1))
     if wrong.size:
         raise VerificationError(
-            f"TFLite Micro and TFLite's reference kernels disagree on {wrong.size} of {len(reference)} pictures, "
-            f"first on number {wrong[0]}: the installed tflite-micro and TensorFlow do not belong together"
+            f"TFLite Micro and TFLite's reference kernels disagree on {wrong.size} of {len(reference)} "
+            f"pictures, first on number {wrong[0]}: install the versions of tflite-micro and TensorFlow "
+            "that tinynas names"
         )
+
+
+def _round_up(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def _differences(planned: Graph, exported: Graph) -> Iterator[str]:
@@ -186,7 +219,7 @@ def _differences(planned: Graph, exported: Graph) -> Iterator[str]:
         yield _signature_difference(planned, exported)
     for count_of in (macs, weights_and_biases):
         if count_of(planned) != count_of(exported):
-            yield f"its {count_of.__name__} are {count_of(exported):,} where {count_of(planned):,} were planned"
+            yield f"its {count_of.__name__} are {count_of(exported):,}, not {count_of(planned):,} as planned"
 
 
 def _signature_difference(planned: Graph, exported: Graph) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import tflite  # type: ignore[import-untyped]
+import tflite
 from numpy.typing import NDArray
 
 from tinynas.errors import ModelError
@@ -63,7 +63,7 @@ _POOLS = {OpKind.AVERAGE_POOL_2D, OpKind.MAX_POOL_2D}
 _CONVOLUTIONS = {OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D}
 _WINDOWED = _CONVOLUTIONS | _POOLS
 #: what reading damaged bytes through the flatbuffers library can raise
-_DAMAGE = (struct.error, IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, ArithmeticError)
+_DAMAGE = (struct.error, LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 #: no tensor of a microcontroller's network has more elements, so a larger one is damage
 _MOST_ELEMENTS = 2**31
 
@@ -107,8 +107,12 @@ class _Reader:
 
     def graph(self) -> Graph:
         count = self._model.SubgraphsLength()
+        if not count:
+            raise ValueError("it has no network")
         if count != 1:
-            raise ModelError(f"{self._name} has {count} subgraphs and tinynas reads one: export it without control flow")
+            raise ModelError(
+                f"{self._name} has {count} subgraphs and tinynas reads one: export it without control flow"
+            )
         subgraph = self._model.Subgraphs(0)
         tensors = self._list(subgraph.TensorsLength(), lambda i: self._tensor(subgraph.Tensors(i), i))
         reader = _OperatorReader(self._name, self._model, tensors)
@@ -133,7 +137,9 @@ class _Reader:
             )
         dtype = _TYPES.get(source.Type())
         if dtype is None:
-            raise ModelError(f"{self._name}: tensor {index} ({name}) has an element type tinynas cannot run; use int8")
+            raise ModelError(
+                f"{self._name}: tensor {index} ({name}) has an element type tinynas cannot run; use int8"
+            )
         shape = tuple(_vector(source.ShapeAsNumpy()))
         tensor = Tensor(name, shape, dtype)
         if any(size < 0 for size in shape) or tensor.elements > _MOST_ELEMENTS:
@@ -147,8 +153,8 @@ class _Reader:
         source = self._model.Buffers(buffer)
         if not source.DataLength():
             return None
-        raw = source.DataAsNumpy()
-        return np.frombuffer(raw.tobytes(), np.dtype(tensor.dtype.label).newbyteorder("<")).reshape(tensor.shape)
+        dtype = np.dtype(tensor.dtype.label).newbyteorder("<")
+        return np.frombuffer(source.DataAsNumpy().tobytes(), dtype).reshape(tensor.shape)
 
 
 class _OperatorReader:
@@ -265,7 +271,8 @@ def _consistent(
     if kind is OpKind.DEPTHWISE_CONV_2D:
         return weights[0] == 1 and weights[3] == output[3] and output[3] % image[3] == 0
     # grouped convolution is a filter shallower than its input
-    return weights[0] == output[3] and image[3] % weights[3] == 0 and output[3] % (image[3] // weights[3]) == 0
+    groups, rest = divmod(image[3], weights[3])
+    return weights[0] == output[3] and rest == 0 and output[3] % groups == 0
 
 
 def _check_order(

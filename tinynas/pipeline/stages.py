@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from tinynas.cost import find_runtime, macs
-from tinynas.data import Dataset, Split, class_balanced, hold_out, load_dataset, resize
+from tinynas.data import Dataset, Split, class_balanced, fingerprint, hold_out, load_dataset, resize
 from tinynas.errors import RunError
 from tinynas.networks import Genotype, build_graph
 from tinynas.pipeline.effort import Effort
@@ -25,6 +25,7 @@ from tinynas.report.space_plot import plot_distribution
 from tinynas.search import Candidate, Evolution, Limits, RandomSearch, RunFolder, Strategy, open_run, search
 from tinynas.search.run_folder import RESULT, SPACE
 from tinynas.spaces import Choice, MobileSpace, SpaceReport, make_space, optimise_space, resolution_grid
+from tinynas.units import format_count
 
 if TYPE_CHECKING:
     from tinynas.supernet.model import Supernet
@@ -105,7 +106,7 @@ def run_search(request: SearchRequest, path: Path, observer: Observer | None = N
     """
     watch = observer or Silent()
     data = load_dataset(request.data, request.data_dir, seed=request.seed)
-    with open_run(path, request.to_dict()) as run:
+    with open_run(path, request.to_dict() | {"data_fingerprint": fingerprint(data)}) as run:
         if run.has(RESULT):
             watch.note(f"{path} is done already: another --seed or --run starts a new search")
             finished: dict[str, Any] = run.read_json(RESULT)
@@ -143,9 +144,17 @@ def choose_space(session: _Session) -> MobileSpace:
         len(session.data.classes),
         elastic=lower if request.elastic else (),
     )
-    session.observer.note(f"space {space.name}: {report.summary}")
+    session.observer.note(describe_choice(report))
     _announce_time(session, space, report)
     return space
+
+
+def describe_choice(report: SpaceReport) -> str:
+    """The chosen space in a sentence."""
+    stats = report.chosen_stats
+    mean = f"{format_count(stats.mean_macs)} MACs on average" if stats.mean_macs else "no sample satisfies"
+    text = f"space {stats.name}: {stats.share:.0%} of its networks satisfy the budget, {mean}"
+    return f"{text} ({report.note})" if report.note else text
 
 
 def optimise(request: SearchRequest, data: Dataset, on_progress: Callable[[int, int], None] | None = None) -> SpaceReport:
@@ -252,8 +261,9 @@ def export_winner(
     session: _Session, space: MobileSpace, model: Supernet, winner: Candidate[Choice]
 ) -> dict[str, Any]:
     """Fine-tune the winner from its inherited weights, quantise, verify, and only then call it the result."""
-    from tinynas.export import accuracy, convert_int8, float_logits, verify
+    from tinynas.export import convert_int8, float_logits
     from tinynas.export.inherit import inherited_weights
+    from tinynas.export.verify import verify
     from tinynas.supernet.scoring import Calibration, Scorer
     from tinynas.supernet.training import FixedSampler, Phase
 
@@ -270,18 +280,9 @@ def export_winner(
     tflite = convert_int8(weights, resize(representative, choice.resolution))
     session.observer.advance(1, "int8 model made")
     images = resize(data.test.images, choice.resolution)
-    float_accuracy = accuracy(float_logits(weights, images), data.test.labels)
+    logits = float_logits(weights, images)
     session.observer.advance(2, "float test accuracy")
-    check = verify(
-        tflite,
-        weights.genotype,
-        images=images,
-        labels=data.test.labels,
-        float_accuracy=float_accuracy,
-        board=session.request.board,
-        budget=session.request.budget,
-        runtime=find_runtime(session.request.runtime),
-    )
+    check = verify(tflite, weights.genotype, images=images, labels=data.test.labels, float_logits=logits)
     session.observer.end()
     session.run.write_bytes(_MODEL, tflite)
     session.timed("export and verification", time.monotonic() - began)
@@ -353,7 +354,8 @@ def _train(session: _Session, model: Supernet, phase: Phase, pictures: Split, na
 
 def _announce_time(session: _Session, space: MobileSpace, report: SpaceReport) -> None:
     train, held_out = session.parts()
-    mean = report.best.mean_macs
+    stats = report.chosen_stats
+    mean = stats.mean_macs or float(stats.smallest_macs)
     largest = macs(build_graph(space.genotype(space.largest())))
     work = Workload(largest, mean, 1.3 * mean, len(train), len(held_out))
     seconds = sum(estimate_seconds(session.effort, work).values())

@@ -1,1 +1,24 @@
 """Design spaces: what can be searched, and the choice among spaces by the FLOPs distribution."""
+
+from tinynas.spaces.distribution import SpaceReport, SpaceStats
+from tinynas.spaces.mobile import (
+    Choice,
+    MobileSpace,
+    is_small,
+    make_space,
+    resolution_grid,
+    width_grid,
+)
+from tinynas.spaces.optimiser import optimise_space
+
+__all__ = [
+    "Choice",
+    "MobileSpace",
+    "SpaceReport",
+    "SpaceStats",
+    "is_small",
+    "make_space",
+    "optimise_space",
+    "resolution_grid",
+    "width_grid",
+]

@@ -68,10 +68,20 @@ class ChoiceBatch:
             expands=tuple(self.expands[row].tolist()),
         )
 
+    def extended(self, choice: Choice) -> ChoiceBatch:
+        """The same networks and `choice` behind them."""
+        more = ChoiceBatch.of([choice])
+        return ChoiceBatch(
+            resolution=self.resolution,
+            depths=np.concatenate([self.depths, more.depths]),
+            kernels=np.concatenate([self.kernels, more.kernels]),
+            expands=np.concatenate([self.expands, more.expands]),
+        )
+
     @property
     def active(self) -> NDArray[np.bool_]:
         """Which slots hold a block: [n, slots]."""
-        return self.depths[:, _STAGE] > _POSITION
+        return np.asarray(self.depths[:, _STAGE] > _POSITION)
 
 
 def sample_batch(space: MobileSpace, count: int, rng: np.random.Generator) -> ChoiceBatch:
@@ -155,12 +165,12 @@ class BlockBatch:
     @cached_property
     def depth(self) -> Ints:
         """Blocks of each network: [n]."""
-        return np.count_nonzero(self.index != len(self.blocks.kernel) - 1, axis=1)
+        return np.asarray((self.index != len(self.blocks.kernel) - 1).sum(axis=1))
 
     @cached_property
     def macs(self) -> Ints:
         """Multiply-accumulates of each network: [n]."""
-        return self.total(self.blocks.macs) + self.features * self.space.classes
+        return np.asarray(self.total(self.blocks.macs) + self.features * self.space.classes)
 
     @property
     def features(self) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynas.cost.batch import BufferBatch
+from tinynas.cost.batch import BufferBatch, Crowd
 from tinynas.cost.memory import ALIGNMENT
 from tinynas.cost.scratch import Kernels, conv_scratch, depthwise_scratch, mean_scratch
 from tinynas.spaces.batch import STEM_KERNEL, BlockBatch, Blocks, Ints
@@ -21,6 +21,8 @@ Int32s = NDArray[np.int32]
 
 #: operators of a block without and with a residual
 _PLAIN, _RESIDUAL = 3, 4
+#: buffers alive at some time of one buffer's life, without itself
+_OTHERS = 7
 #: columns of a block: tensors in the order of their operators; near them their scratch, behind the last
 #: block that of the mean
 _TENSORS = ("expand", "depthwise", "project", "add")
@@ -61,7 +63,7 @@ def tflm_scratch(blocks: Blocks, features: int, kernels: Kernels) -> Scratch:
 def batch_buffers(batch: BlockBatch, scratch: Scratch | None = None) -> BufferBatch:
     """Buffers of every network of `batch`."""
     blocks, index = batch.blocks, batch.index
-    layout = _Layout.empty(*index.shape, _TENSORS if scratch is None else _WITH_SCRATCH)
+    layout = _Layout.empty(index.shape, _TENSORS if scratch is None else _WITH_SCRATCH)
     residual = blocks.residual.take(index)
     lengths = (_PLAIN * (blocks.kernel > 0) + (_RESIDUAL - _PLAIN) * blocks.residual).take(index)
     after = np.cumsum(lengths, axis=1)
@@ -71,7 +73,8 @@ def batch_buffers(batch: BlockBatch, scratch: Scratch | None = None) -> BufferBa
     read[:, :-1] += (_RESIDUAL - 1) * residual[:, 1:]
     layout.fill("expand", blocks.wide_bytes.take(index), start, start + 1)
     layout.fill("depthwise", blocks.deep_bytes.take(index), start + 1, start + 2)
-    layout.fill("project", blocks.narrow_bytes.take(index), start + 2, np.where(residual > 0, start + 3, read))
+    projected = np.where(residual > 0, start + 3, read)
+    layout.fill("project", blocks.narrow_bytes.take(index), start + 2, projected)
     layout.fill("add", (blocks.narrow_bytes * blocks.residual).take(index), start + 3, read)
     mean = after[:, -1]
     layout.put("expand", batch.depth, batch.features, mean, mean + 1)
@@ -94,12 +97,8 @@ def live_peaks(
     plan; with `in_place` a depthwise convolution overwrites its input where the output is no larger.
     """
     blocks, space = batch.blocks, batch.space
-
-    def size(values: Ints) -> Ints:
-        return -(-values // ALIGNMENT) * ALIGNMENT if rounded else values
-
-    if scratch is None:
-        scratch = Scratch(np.zeros_like(blocks.kernel), np.zeros_like(blocks.kernel))
+    size = _units if rounded else _exactly
+    scratch = scratch or _no_scratch(blocks)
     wide, deep, narrow = map(size, (blocks.wide_bytes, blocks.deep_bytes, blocks.narrow_bytes))
     source, kept = size(blocks.source_bytes), size(blocks.source_bytes) * blocks.residual
     saved = (deep - blocks.rows_out**2) * ((blocks.deep_bytes <= blocks.wide_bytes) & in_place)
@@ -114,7 +113,43 @@ def live_peaks(
     # the last stage's one block comes last in every network: its entries end at the one of zeros
     mean, dense, *requests = size(np.array([batch.features, space.classes, *scratch.mean])).tolist()
     tail = mean + max(int(narrow[-2]) + sum(requests), dense)
-    return np.maximum(most.take(batch.index).max(axis=1), tail)
+    return np.asarray(np.maximum(most.take(batch.index).max(axis=1), tail))
+
+
+def crowd(batch: BlockBatch, scratch: Scratch | None = None) -> Crowd:
+    """How many bytes can be alive together with one buffer of each network, over its whole life.
+
+    A block's output sees what is alive in its own block behind the expansion and everything of the next
+    one; all other buffers see less. It has `_OTHERS` companions at most: the addition's two inputs, then
+    expanded map, scratch, depthwise output, projection and sum (behind the last block the mean, three
+    requests and no more).
+    """
+    blocks, scratch = batch.blocks, scratch or _no_scratch(batch.blocks)
+    wide, deep, narrow, source = map(
+        _units, (blocks.wide_bytes, blocks.deep_bytes, blocks.narrow_bytes, blocks.source_bytes)
+    )
+    outputs = narrow * (1 + blocks.residual)
+    behind = deep + outputs + source * blocks.residual
+    own = wide + deep + outputs + _units(scratch.expand) + _units(scratch.depthwise)
+    tail = int(_units(np.array([batch.features, batch.space.classes, *scratch.mean])).sum())
+    before, after = behind.take(batch.index[:, :-1]), own.take(batch.index[:, 1:])
+    # what comes behind the last block is the tail; to add it everywhere keeps this a bound
+    most = np.maximum(before + after, before + tail).max(axis=1)
+    end = behind.take(batch.index[:, -1]) + tail
+    return Crowd(np.maximum(np.maximum(most, end), int(source[0] + own[0])), _OTHERS)
+
+
+def _units(sizes: Ints) -> Ints:
+    """Sizes as TFLM's planner rounds them."""
+    return -(-sizes // ALIGNMENT) * ALIGNMENT
+
+
+def _exactly(sizes: Ints) -> Ints:
+    return sizes
+
+
+def _no_scratch(blocks: Blocks) -> Scratch:
+    return Scratch(np.zeros_like(blocks.kernel), np.zeros_like(blocks.kernel))
 
 
 @dataclass(frozen=True)
@@ -127,8 +162,9 @@ class _Layout:
     last: Int32s
 
     @classmethod
-    def empty(cls, n: int, blocks: int, names: tuple[str, ...]) -> _Layout:
-        shape = (n, 1 + (blocks + 1) * len(names))
+    def empty(cls, batch: tuple[int, ...], names: tuple[str, ...]) -> _Layout:
+        """All buffers absent, for a batch of [n, blocks]."""
+        shape = (batch[0], 1 + (batch[1] + 1) * len(names))
         return cls(names, *(np.zeros(shape, np.int32) for _ in range(3)))
 
     def fill(self, name: str, size: Ints, first: Ints, last: Ints) -> None:

@@ -1,8 +1,8 @@
 """The mobile design space of MCUNet (arXiv 2007.10319, section 3): MBn blocks with elastic kernel, expansion, depth.
 
 A space is one width multiplier at one resolution. Its networks are a stem, one plain separable block and
-six stages of inverted bottlenecks. Pictures too small for the published strides keep their early
-resolution: strides are dropped from the input side until the last feature map is at least 4 x 4.
+six stages of inverted bottlenecks. For pictures too small for the published strides, strides are dropped
+until the last feature map is at least 4 x 4, and stages may have a single block.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ BASE_WIDTHS = (32, 16, 24, 40, 80, 96, 192, 320)
 BASE_STRIDES = (2, 1, 2, 2, 2, 1, 2, 1)
 #: most blocks a stage can have; the last stage always has exactly one
 MAX_DEPTHS = (4, 4, 4, 4, 4, 1)
+#: blocks a stage can have: the paper's; small pictures, on the smallest budgets, may do with one
+PAPER_DEPTHS, SMALL_DEPTHS = (2, 3, 4), (1, 2, 3, 4)
 #: pictures up to this size are small: their grid of resolutions follows their native size
 SMALL_PICTURE = 64
 _SMALLEST_MAP = 4
@@ -55,7 +57,7 @@ class MobileSpace:
     strides: tuple[int, ...] = BASE_STRIDES
     kernels: tuple[int, ...] = (3, 5, 7)
     expands: tuple[int, ...] = (3, 4, 6)
-    depths: tuple[int, ...] = (2, 3, 4)
+    depths: tuple[int, ...] = PAPER_DEPTHS
 
     @property
     def resolution(self) -> int:
@@ -169,15 +171,15 @@ def width_grid() -> tuple[float, ...]:
 def strides_for(resolution: int, native: int) -> tuple[int, ...]:
     """Strides of stem, first block and stages: the published ones, for small pictures fewer of them.
 
-    The earliest strides go first, until the last feature map is at least 4 x 4.
+    The earliest strides go first, until the last feature map is at least 4 x 4; the stem's goes last of
+    all, since it halves the largest feature maps and so decides the peak of memory.
     """
     strides = list(BASE_STRIDES)
     if is_small(native):
-        for position, stride in enumerate(strides):
+        for position in (*range(1, len(strides)), 0):
             if -(-resolution // math.prod(strides)) >= _SMALLEST_MAP:
                 break
-            if stride > 1:
-                strides[position] = 1
+            strides[position] = 1
     return tuple(strides)
 
 
@@ -189,7 +191,9 @@ def make_space(
     `elastic` resolutions are searched besides; strides stay those of the largest.
     """
     resolutions = (resolution, *sorted(set(elastic) - {resolution}, reverse=True))
-    return MobileSpace(width, resolutions, in_channels, classes, strides_for(resolution, native))
+    strides = strides_for(resolution, native)
+    depths = SMALL_DEPTHS if is_small(native) else PAPER_DEPTHS
+    return MobileSpace(width, resolutions, in_channels, classes, strides, depths=depths)
 
 
 def _draw(rng: np.random.Generator, options: Sequence[int], count: int) -> tuple[int, ...]:

@@ -56,11 +56,16 @@ class Scorer:
         mean: Floats = np.mean(parts, axis=0, dtype=np.float64).astype(np.float32)
         return mean
 
+    def logits(self, choice: Choice) -> Floats:
+        """Logits [n, classes] of the recalibrated sub-network on the held-out pictures."""
+        images, statistics = self._held_out(choice.resolution), self.statistics(choice)
+        return np.concatenate(
+            [self._learner.logits(part, choice, statistics) for part in _parts(images, self._batch)]
+        )
+
     def accuracy(self, choice: Choice) -> float:
         """Share of held-out pictures classified rightly."""
-        images, statistics = self._held_out(choice.resolution), self.statistics(choice)
-        logits = [self._learner.logits(part, choice, statistics) for part in _parts(images, self._batch)]
-        return float(np.mean(np.concatenate(logits).argmax(axis=1) == self._labels))
+        return float(np.mean(self.logits(choice).argmax(axis=1) == self._labels))
 
 
 class _Resized:

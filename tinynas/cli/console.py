@@ -1,0 +1,143 @@
+"""Words that commands share: consoles, tables, sizes, JSON.
+
+Results go to standard output, progress and remarks to standard error. What is not a terminal gets
+plain lines of any length.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tinynas.board import Board, Budget
+from tinynas.units import format_size
+
+#: columns of a table written to a file or a pipe, unless COLUMNS says otherwise
+_WIDE = 200
+
+BoardOption = Annotated[
+    str,
+    typer.Option("--board", "-b", help="A board's id (`tinynas boards`), or your own board file, x.json."),
+]
+SramOption = Annotated[
+    str | None,
+    typer.Option("--sram", help="SRAM the network may take: 320k (KiB), 0.5m, bytes. Default: all."),
+]
+FlashOption = Annotated[
+    str | None,
+    typer.Option("--flash", help="Flash network and runtime may take: 1m (MiB), 512k. Default: all."),
+]
+RuntimeOption = Annotated[
+    str,
+    typer.Option(
+        "--runtime", help="Whose memory is counted: tflm (TensorFlow Lite Micro) or live (least possible)."
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+MinShareOption = Annotated[
+    float,
+    typer.Option(
+        "--min-share", min=0.0, max=1.0, help="Least share of a space's networks that must fit for it to win."
+    ),
+]
+DataDirOption = Annotated[
+    str | None, typer.Option("--data-dir", help="Folder with NAME.npz (cifar10.npz), instead of a download.")
+]
+DATA_HELP = (
+    "digits (embedded), cifar10, cifar100, mnist, fashion_mnist; or your own: a folder of class folders, or "
+    "an .npz."
+)
+
+
+def output() -> Console:
+    """Where results go."""
+    return _console(sys.stdout.isatty(), stderr=False)
+
+
+def remarks() -> Console:
+    """Where progress and remarks go."""
+    return _console(sys.stderr.isatty(), stderr=True)
+
+
+def _console(is_terminal: bool, *, stderr: bool) -> Console:
+    width = None if is_terminal or "COLUMNS" in os.environ else _WIDE
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One JSON object on standard output."""
+    print(json.dumps(value, indent=2, allow_nan=False))
+
+
+def make_table(left: Iterable[str], right: Iterable[str] = (), last: Iterable[str] = ()) -> Table:
+    """A table whose columns are `left` (words), `right` (numbers), `last` (words)."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in left:
+        table.add_column(name, no_wrap=True)
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in last:
+        table.add_column(name)
+    return table
+
+
+def print_facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:
+    """Lines of name and value, the values below each other; long ones are never broken."""
+    rows = list(facts)
+    widest = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        console.print(Text(f"{name:<{widest}}  {value}"), soft_wrap=True)
+
+
+def say(console: Console, text: str = "", style: str | None = None) -> None:
+    """One line, however long, broken by the terminal alone."""
+    console.print(Text(text, style=style or ""), soft_wrap=True)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """``12.5 %``; a dash for what is not known."""
+    return "-" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def part_of(used: int, budget: int) -> str:
+    """``75.2 KiB (77,008 B), 24 % of 320 KiB (327,680 B)``."""
+    return f"{format_size(used)}, {100 * used / budget:.0f} % of {format_size(budget)}"
+
+
+def seconds_text(seconds: float) -> str:
+    """``8.2 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def board_line(board: Board) -> str:
+    """``ST STM32F746G-DISCO (stm32f746): cortex-m7 with DSP, 216 MHz, 320 KiB (327,680 B) of SRAM, ...``."""
+    dsp = "with DSP" if board.dsp else "without DSP"
+    return (
+        f"{board.name} ({board.id}): {board.core} {dsp}, {megahertz(board)}, "
+        f"{format_size(board.sram_bytes)} of SRAM, {format_size(board.flash_bytes)} of flash"
+    )
+
+
+def budget_line(budget: Budget) -> str:
+    """The budget as it was understood, so that a wrong unit is seen."""
+    return f"{format_size(budget.sram_bytes)} of SRAM, {format_size(budget.flash_bytes)} of flash"
+
+
+def megahertz(board: Board) -> str:
+    """``216 MHz``."""
+    return f"{board.clock_hz / 1e6:g} MHz"

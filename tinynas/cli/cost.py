@@ -1,0 +1,220 @@
+"""``tinynas cost``: what a network takes on a board, layer by layer, without TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tinynas.board import Board, Budget, load_board, make_budget
+from tinynas.cli.console import (
+    BoardOption,
+    FlashOption,
+    JsonOption,
+    RuntimeOption,
+    SramOption,
+    board_line,
+    make_table,
+    output,
+    part_of,
+    print_facts,
+    print_json,
+    say,
+)
+from tinynas.errors import RequestError
+from tinynas.units import format_size
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tinynas.cli.layers import Layer
+    from tinynas.cost.runtime import FlashEstimate, SramEstimate
+    from tinynas.graph import Graph
+    from tinynas.networks import Genotype
+
+
+def cost(
+    network: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NETWORK",
+            help="A published network's name (mcunet-in2), a genotype (r48x3 conv_k3_s2_c16 fc_c10), "
+            "or a file (x.tflite).",
+        ),
+    ],
+    board: BoardOption,
+    sram: SramOption = None,
+    flash: FlashOption = None,
+    runtime: RuntimeOption = "tflm",
+    classes: Annotated[
+        int | None, typer.Option("--classes", min=1, help="Classes, instead of the network's own.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a network costs on a board, layer by layer, and where its memory peaks."""
+    from tinynas.cli.layers import list_layers
+    from tinynas.cost.runtime import find_runtime
+
+    target, rules = load_board(board), find_runtime(runtime)
+    budget = make_budget(target, sram, flash)
+    name, genotype, graph = _find(" ".join(network), classes)
+    bill = _Bill(
+        name=name,
+        board=target,
+        budget=budget,
+        runtime=rules.name,
+        genotype=genotype,
+        graph=graph,
+        layers=list_layers(graph, rules, target),
+        sram=rules.sram(graph, target),
+        flash=rules.flash(graph, target),
+    )
+    print_json(bill.to_dict()) if as_json else _print_bill(output(), bill)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bill:
+    """Everything the command prints."""
+
+    name: str
+    board: Board
+    budget: Budget
+    runtime: str
+    genotype: Genotype | None
+    graph: Graph
+    layers: list[Layer]
+    sram: SramEstimate
+    flash: FlashEstimate
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def weights(self) -> int:
+        """Weights and biases of the int8 model."""
+        return sum(layer.weights for layer in self.layers)
+
+    @property
+    def params(self) -> int | None:
+        """Parameters as papers count them; None for a file, in which batch normalisation is folded away."""
+        from tinynas.networks import trainable_params
+
+        return trainable_params(self.genotype) if self.genotype is not None else None
+
+    @property
+    def fits(self) -> bool:
+        """Whether both memories suffice."""
+        return self.sram.total <= self.budget.sram_bytes and self.flash.total <= self.budget.flash_bytes
+
+    def sram_pieces(self) -> list[tuple[str, int]]:
+        """What SRAM holds."""
+        pieces = [
+            ("activations", self.sram.activations),
+            ("scratch", self.sram.scratch),
+            ("interpreter", self.sram.tail),
+        ]
+        return [piece for piece in pieces if piece[1]]
+
+    def flash_pieces(self) -> list[tuple[str, int]]:
+        """What flash holds."""
+        flash = self.flash
+        pieces = [
+            ("weights", flash.weights),
+            ("biases", flash.biases),
+            ("quantisation", flash.tables),
+            ("graph", flash.graph),
+            ("runtime code", flash.code),
+        ]
+        return [piece for piece in pieces if piece[1]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for ``--json``."""
+        return {
+            "network": self.name,
+            "genotype": str(self.genotype) if self.genotype is not None else None,
+            "board": self.board.id,
+            "runtime": self.runtime,
+            "macs": self.macs,
+            "params": self.params,
+            "weights_and_biases": self.weights,
+            "sram_bytes": self.sram.total,
+            "sram_budget_bytes": self.budget.sram_bytes,
+            "sram_pieces_bytes": dict(self.sram_pieces()),
+            "flash_bytes": self.flash.total,
+            "flash_budget_bytes": self.budget.flash_bytes,
+            "flash_pieces_bytes": dict(self.flash_pieces()),
+            "fits": self.fits,
+            "peak_operator": self.sram.peak_operator,
+            "operators": [layer.to_dict() for layer in self.layers],
+        }
+
+
+def _find(asked: str, classes: int | None) -> tuple[str, Genotype | None, Graph]:
+    """The network meant by its name, its text or its file; a file has no genotype."""
+    from tinynas.graph.tflite import read_tflite
+    from tinynas.networks import build_graph, find_network
+
+    if asked.lower().endswith(".tflite") or Path(asked).is_file():
+        if classes is not None:
+            raise RequestError("--classes cannot change a .tflite file: leave it out, or give a genotype")
+        return asked, None, read_tflite(Path(asked))
+    genotype = find_network(asked)
+    if classes is not None:
+        genotype = replace(genotype, classes=classes)
+    return asked, genotype, build_graph(genotype)
+
+
+def _print_bill(console: Console, bill: _Bill) -> None:
+    table = make_table(("", "operator"), ("output", "kernel/stride", "MACs", "weights", "SRAM in use"), ("",))
+    for layer in bill.layers:
+        table.add_row(
+            str(layer.index),
+            layer.operator,
+            "x".join(map(str, layer.output_shape[1:])),
+            layer.window,
+            _number(layer.macs),
+            _number(layer.weights),
+            f"{layer.sram_bytes:,} B",
+            "<- peak" if layer.is_peak else "",
+            style="bold" if layer.is_peak else None,
+        )
+    console.print(table)
+    params = [("parameters as published", f"{bill.params:,}")] if bill.params is not None else []
+    print_facts(
+        console,
+        [
+            ("network", bill.name),
+            ("board", board_line(bill.board)),
+            ("runtime", bill.runtime),
+            ("MACs", f"{bill.macs:,}"),
+            *params,
+            ("weights and biases", f"{bill.weights:,}"),
+            ("SRAM", part_of(bill.sram.total, bill.budget.sram_bytes)),
+            *((f"  {name}", format_size(size)) for name, size in bill.sram_pieces()),
+            ("flash", part_of(bill.flash.total, bill.budget.flash_bytes)),
+            *((f"  {name}", format_size(size)) for name, size in bill.flash_pieces()),
+        ],
+    )
+    say(console, _verdict(bill), style="green" if bill.fits else "red")
+
+
+def _verdict(bill: _Bill) -> str:
+    if bill.fits:
+        return "it fits"
+    excess = [
+        f"{format_size(used - allowed)} too much {memory}"
+        for memory, used, allowed in (
+            ("SRAM", bill.sram.total, bill.budget.sram_bytes),
+            ("flash", bill.flash.total, bill.budget.flash_bytes),
+        )
+        if used > allowed
+    ]
+    return f"it does not fit: {' and '.join(excess)}"
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count else ""

@@ -1,0 +1,82 @@
+"""An option for every number of `Effort`, made from its fields so that the two cannot drift apart."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from tinynas.pipeline.effort import EFFORTS, Effort
+
+PANEL = "Effort (in brackets: " + ", ".join(EFFORTS) + ")"
+
+#: what each number means; its presets are added behind
+HELP = {
+    "samples": "Networks drawn from each design space in stage 1.",
+    "largest_epochs": "Epochs of the largest network alone.",
+    "supernet_epochs": "Epochs of the sub-networks together.",
+    "finetune_epochs": "Epochs of the winner.",
+    "max_steps": "Most steps of each training; 0: no limit.",
+    "batch_size": "Pictures a training step.",
+    "subnets_per_batch": "Sub-networks trained on each batch.",
+    "largest_rate": "Learning rate of the largest network.",
+    "supernet_rate": "Learning rate of the sub-networks.",
+    "finetune_rate": "Learning rate of the winner.",
+    "population": "Networks evolution begins with.",
+    "iterations": "Generations after the first.",
+    "parents": "Best networks that have children.",
+    "crossover": "Children of two parents a generation.",
+    "mutation": "Children of one parent a generation.",
+    "mutation_probability": "Chance of each gene to mutate.",
+    "calibration_batches": "Batches that reset batch-norm statistics.",
+    "calibration_batch_size": "Pictures in each of those.",
+    "held_out": "Share of the training pictures kept for scoring.",
+    "held_out_most": "Most pictures kept for scoring.",
+}
+
+
+def with_effort_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`command`, whose last parameter is ``**numbers``, with an option a field of `Effort` in its place.
+
+    An option that is not given arrives as None.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    parameters = [*own, *_parameters()]
+
+    @functools.wraps(command)
+    def wrapper(**values: Any) -> None:
+        command(**values)
+
+    # typer reads both
+    wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
+    return wrapper
+
+
+def _parameters() -> list[inspect.Parameter]:
+    kinds = get_type_hints(Effort)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[kinds[field.name] | None, _option(field.name)],
+        )
+        for field in fields(Effort)
+    ]
+
+
+def _option(name: str) -> Any:
+    presets = ", ".join(f"{getattr(effort, name):g}" for effort in EFFORTS.values())
+    return typer.Option(
+        f"--{name.replace('_', '-')}",
+        # an opening bracket would be markup
+        help=f"{HELP[name]} \\[{presets}]",
+        rich_help_panel=PANEL,
+        show_default=False,
+    )

@@ -1,0 +1,92 @@
+"""The rows of `tinynas cost`: what each operator of a Graph computes, carries and keeps in SRAM."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from tinynas.board import Board
+from tinynas.cost.compute import operator_macs, operator_weights
+from tinynas.cost.memory import buffers, live_peak, plan_greedy
+from tinynas.cost.runtime import MemoryRule, Runtime
+from tinynas.cost.scratch import requests
+from tinynas.graph import Graph, Operator
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator. `sram_bytes` is what activations and scratch reach up to while it runs.
+
+    `weights` are weights and biases; `window` is ``5x5/2`` (kernel and stride), empty where nothing slides.
+    """
+
+    index: int
+    operator: str
+    output_shape: tuple[int, ...]
+    window: str
+    macs: int
+    weights: int
+    sram_bytes: int
+    is_peak: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for ``--json``."""
+        return asdict(self) | {"output_shape": list(self.output_shape)}
+
+
+def list_layers(graph: Graph, runtime: Runtime, board: Board) -> list[Layer]:
+    """Every operator in order of execution, the one at the peak of `runtime`'s SRAM marked."""
+    peak = runtime.sram(graph, board).peak_operator
+    reach = _planned(graph, runtime, board) if runtime.rule is MemoryRule.GREEDY else _alive(graph)
+    return [
+        Layer(
+            index=index,
+            operator=operator.kind.value,
+            output_shape=graph.tensors[operator.outputs[0]].shape,
+            window=_window(operator),
+            macs=operator_macs(graph, operator),
+            weights=operator_weights(graph, operator),
+            sram_bytes=reach[index],
+            is_peak=index == peak,
+        )
+        for index, operator in enumerate(graph.operators)
+    ]
+
+
+def _planned(graph: Graph, runtime: Runtime, board: Board) -> list[int]:
+    """The highest end, in TFLM's plan, of the buffers alive during each operator."""
+    kernels = runtime.kernels(board)
+    table = buffers(graph, {i: requests(graph, op, kernels) for i, op in enumerate(graph.operators)})
+    plan = plan_greedy(table)
+    ends = plan.offsets + table.sizes
+    return [
+        int(ends[(table.first <= index) & (index <= table.last)].max(initial=0))
+        for index in range(len(graph.operators))
+    ]
+
+
+def _alive(graph: Graph) -> list[int]:
+    """The bytes alive during each operator, depthwise convolutions in place.
+
+    Each step is looked at as a network of one operator: its inputs are all that is alive before, its
+    outputs all that is alive after.
+    """
+    table = buffers(graph)
+    spans = list(zip(table.tensors.tolist(), table.first.tolist(), table.last.tolist(), strict=True))
+    alive = []
+    for index, operator in enumerate(graph.operators):
+        before = tuple(i for i, first, last in spans if first < index <= last)
+        after = tuple(
+            i for i, first, last in spans if first <= index and (last > index or i in graph.outputs)
+        )
+        step = replace(graph, operators=(operator,), inputs=before, outputs=after)
+        alive.append(live_peak(step, in_place_depthwise=True).bytes)
+    return alive
+
+
+def _window(operator: Operator) -> str:
+    if operator.window is None:
+        return ""
+    (rows, columns), strides = operator.window.kernel, operator.window.stride
+    stride = f"{strides[0]}" if strides[0] == strides[1] else f"{strides[0]}x{strides[1]}"
+    return f"{rows}x{columns}/{stride}"

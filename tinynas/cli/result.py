@@ -1,0 +1,56 @@
+"""The result of a search in words: what `search` ends with and `show` repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+
+from tinynas.cli.console import part_of, percent, print_facts, say, seconds_text
+
+
+def print_result(console: Console, result: Mapping[str, Any]) -> None:
+    """The network found, what it takes, how accurate it is, what was verified, and where it lies."""
+    print_facts(
+        console,
+        [
+            ("network", str(result["genotype"])),
+            ("space", str(result["space"])),
+            ("MACs", f"{result['macs']:,}"),
+            ("parameters", f"{result['params']:,}"),
+            ("SRAM", part_of(result["sram_bytes"], result["sram_budget_bytes"])),
+            ("flash", part_of(result["flash_bytes"], result["flash_budget_bytes"])),
+            ("test accuracy", _accuracies(result)),
+            *(("verified", check) for check in _checks(result)),
+            *_time(result),
+            ("model", str(result["model"])),
+        ],
+    )
+    if result.get("warning"):
+        say(console, f"warning: {result['warning']}", style="yellow")
+
+
+def _accuracies(result: Mapping[str, Any]) -> str:
+    exact, quantised = result["accuracy_float"], result["accuracy_int8"]
+    pictures = f" ({result['test_pictures']:,} pictures)" if "test_pictures" in result else ""
+    return f"{percent(exact, 2)} float, {percent(quantised, 2)} int8{pictures}"
+
+
+def _checks(result: Mapping[str, Any]) -> Iterator[str]:
+    """What `tinynas.export.verify` found true; it raises where something is not."""
+    yield "the .tflite, read back, is the planned network operator by operator"
+    if "head_bytes" in result:
+        yield f"TensorFlow Lite Micro's activations take {result['head_bytes']:,} B, as predicted"
+    if "host_arena_bytes" in result:
+        yield f"it runs there in the predicted arena ({result['host_arena_bytes']:,} B on this computer)"
+    if "compared_pictures" in result:
+        pictures = f"{result['compared_pictures']} test pictures"
+        yield f"it gives the reference kernels' outputs there, bit for bit ({pictures})"
+
+
+def _time(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    stages = result.get("seconds")
+    if isinstance(stages, Mapping) and stages:
+        parts = ", ".join(f"{stage} {seconds_text(seconds)}" for stage, seconds in stages.items())
+        yield "time", f"{seconds_text(sum(stages.values()))} ({parts})"

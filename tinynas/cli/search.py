@@ -1,0 +1,121 @@
+"""``tinynas search``: from a board and a budget to a verified int8 network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tinynas.board import load_board, make_budget
+from tinynas.cli.backend import BACKENDS, choose_backend
+from tinynas.cli.console import (
+    DATA_HELP,
+    BoardOption,
+    DataDirOption,
+    FlashOption,
+    JsonOption,
+    MinShareOption,
+    RuntimeOption,
+    SeedOption,
+    SramOption,
+    board_line,
+    budget_line,
+    output,
+    print_json,
+    remarks,
+    say,
+)
+from tinynas.cli.effort_options import with_effort_options
+
+
+@with_effort_options
+def search(
+    board: BoardOption,
+    sram: SramOption = None,
+    flash: FlashOption = None,
+    runtime: RuntimeOption = "tflm",
+    data: Annotated[str, typer.Option("--data", help=DATA_HELP)] = "digits",
+    data_dir: DataDirOption = None,
+    effort: Annotated[
+        str, typer.Option("--effort", help="How much work: quick (minutes), standard (hours), paper.")
+    ] = "quick",
+    seed: SeedOption = 0,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            "--run",
+            help="Folder of the run; continues what is there. Default: runs/, named after the request.",
+        ),
+    ] = None,
+    strategy: Annotated[
+        str, typer.Option("--strategy", help="evolution, or random with as many networks scored.")
+    ] = "evolution",
+    min_share: MinShareOption = 0.05,
+    elastic: Annotated[
+        int, typer.Option("--elastic", min=0, help="Lower resolutions searched besides the chosen one.")
+    ] = 1,
+    supernet: Annotated[
+        Path | None, typer.Option("--supernet", help="A finished run whose trained supernet is used again.")
+    ] = None,
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            "--backend", help=f"Who trains: {', '.join(BACKENDS)}. Default: KERAS_BACKEND or tensorflow."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    **numbers: float | None,
+) -> None:
+    """Find the most accurate network within the budget, and make it an int8 .tflite that is proven to fit.
+
+    Interrupted or killed, the same command goes on from where it was.
+    """
+    from tinynas.cost.runtime import find_runtime
+    from tinynas.pipeline.effort import make_effort
+    from tinynas.pipeline.request import SearchRequest
+    from tinynas.search import default_run_path
+
+    target = load_board(board)
+    request = SearchRequest(
+        board=target,
+        budget=make_budget(target, sram, flash),
+        runtime=find_runtime(runtime).name,
+        data=data,
+        data_dir=Path(data_dir) if data_dir is not None else None,
+        effort_name=effort,
+        effort=make_effort(effort, numbers),
+        seed=seed,
+        strategy=strategy,
+        min_share=min_share,
+        elastic=elastic,
+        supernet=supernet,
+    )
+    path = run if run is not None else default_run_path(request.to_dict())
+    trainer = choose_backend(backend)
+    console = remarks()
+    say(console, board_line(target))
+    say(console, f"budget: {budget_line(request.budget)}, runtime {request.runtime}")
+    say(console, f"run: {path} (effort {effort}, seed {seed}, {trainer})")
+    result = _run(request, path)
+    if as_json:
+        print_json(result)
+    else:
+        say(output())
+        _print(result, path)
+
+
+def _run(request: Any, path: Path) -> dict[str, Any]:
+    from tinynas.cli.progress import watching
+    from tinynas.pipeline.stages import run_search
+
+    with watching() as observer:
+        return run_search(request, path, observer)
+
+
+def _print(result: dict[str, Any], path: Path) -> None:
+    from tinynas.cli.result import print_result
+
+    console = output()
+    print_result(console, result)
+    say(console, f"`tinynas show {path}` shows the run again, with the other networks found")

@@ -1,0 +1,148 @@
+"""``tinynas show``: a run folder in words, finished or not."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tinynas.cli.console import (
+    JsonOption,
+    make_table,
+    output,
+    percent,
+    print_facts,
+    print_json,
+    say,
+    seconds_text,
+)
+from tinynas.units import format_count, format_size
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tinynas.search import Candidate, RunSummary
+    from tinynas.spaces import SpaceReport
+
+#: networks of the front listed at most
+_FRONT = 12
+#: what a stage leaves behind, last first, and what is under way after it
+_STAGES = (
+    ("winner.npz", "export and verification"),
+    ("winner.json", "fine-tuning the winner"),
+    ("supernet.json", "searching"),
+    ("space.json", "training the supernet"),
+    ("request.json", "choosing the space"),
+)
+
+
+def show(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, such as one in runs/.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show a run, finished or not: what was asked, how far it is, the networks found, the result."""
+    from tinynas.search import read_run
+    from tinynas.search.run_folder import read_json
+    from tinynas.spaces import SpaceReport
+
+    summary = read_run(run)
+    report = SpaceReport.from_dict(summary.space) if summary.space is not None else None
+    times = read_json(run / "times.json") if (run / "times.json").is_file() else {}
+    if as_json:
+        print_json(_plain(summary, report, times))
+    else:
+        _print(output(), summary, report, times)
+
+
+def _state(summary: RunSummary) -> str:
+    """``done``, or the stage that is under way or where it stopped."""
+    if summary.is_done:
+        return "done"
+    return next(stage for name, stage in _STAGES if (summary.path / name).exists())
+
+
+def _plain(summary: RunSummary, report: SpaceReport | None, times: dict[str, float]) -> dict[str, Any]:
+    stats = report.chosen_stats if report is not None else None
+    return {
+        "run": str(summary.path),
+        "state": _state(summary),
+        "request": summary.request,
+        "space": {
+            "name": stats.name, "share": stats.share, "mean_macs": stats.mean_macs, "p80_macs": stats.p80_macs
+        } if stats is not None else None,
+        "candidates": len(summary.candidates),
+        "best": _plain_candidate(summary.best) if summary.best is not None else None,
+        "front": [_plain_candidate(candidate) for candidate in summary.front],
+        "result": summary.result,
+        "seconds": times,
+    }  # fmt: skip
+
+
+def _plain_candidate(candidate: Candidate[Any]) -> dict[str, Any]:
+    return {
+        "genotype": candidate.genotype,
+        "accuracy_shared_weights": candidate.accuracy,
+        **asdict(candidate.footprint),
+        "generation": candidate.generation,
+        "origin": candidate.origin.value,
+    }
+
+
+def _print(
+    console: Console, summary: RunSummary, report: SpaceReport | None, times: dict[str, float]
+) -> None:
+    state = _state(summary)
+    goes_on = "" if summary.is_done else " (unfinished: the same search command goes on)"
+    print_facts(console, [("run", str(summary.path)), ("state", state + goes_on), *_asked(summary.request)])
+    if report is not None:
+        stats = report.chosen_stats
+        share = f"{percent(stats.share)} of its networks fit"
+        print_facts(
+            console, [("space", f"{stats.name}, {share}, mean {format_count(stats.mean_macs or 0)} MACs")]
+        )
+    if summary.candidates:
+        _print_candidates(console, summary)
+    if summary.result is not None:
+        from tinynas.cli.result import print_result
+
+        print_result(console, summary.result)
+    elif times:
+        parts = ", ".join(f"{stage} {seconds_text(seconds)}" for stage, seconds in times.items())
+        print_facts(console, [("time so far", f"{seconds_text(sum(times.values()))} ({parts})")])
+
+
+def _asked(request: dict[str, Any]) -> list[tuple[str, str]]:
+    """The request in a few lines; `--json` has all of it."""
+    words = ("board", "data", "effort", "runtime", "strategy", "seed")
+    facts = [(word, str(request[word])) for word in words if word in request]
+    memories = [
+        f"{format_size(request[key])} of {name}"
+        for key, name in (("sram_bytes", "SRAM"), ("flash_bytes", "flash"))
+        if isinstance(request.get(key), int)
+    ]
+    return [*facts, ("budget", ", ".join(memories))] if memories else facts
+
+
+def _print_candidates(console: Console, summary: RunSummary) -> None:
+    front = summary.front
+    say(console)
+    shown = f"the best {_FRONT} of " if len(front) > _FRONT else ""
+    say(
+        console,
+        f"{len(summary.candidates):,} networks scored; {shown}{len(front)} that no other beats in accuracy, "
+        "SRAM and MACs together (accuracy with shared weights, held-out pictures):",
+    )
+    table = make_table((), ("accuracy", "SRAM", "MACs", "params", "flash"), ("found",))
+    for candidate in front[:_FRONT]:
+        cost = candidate.footprint
+        table.add_row(
+            percent(candidate.accuracy, 2),
+            f"{cost.sram_bytes:,} B",
+            f"{cost.macs:,}",
+            f"{cost.params:,}",
+            f"{cost.flash_bytes:,} B",
+            f"generation {candidate.generation}, {candidate.origin.value}",
+        )
+    console.print(table)

@@ -1,0 +1,193 @@
+"""``tinynas space``: stage 1 alone, the choice among design spaces, without TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tinynas.board import load_board, make_budget
+from tinynas.cli.console import (
+    DATA_HELP,
+    BoardOption,
+    DataDirOption,
+    FlashOption,
+    JsonOption,
+    MinShareOption,
+    RuntimeOption,
+    SeedOption,
+    SramOption,
+    board_line,
+    budget_line,
+    make_table,
+    output,
+    percent,
+    print_json,
+    remarks,
+    say,
+    seconds_text,
+)
+from tinynas.errors import RequestError
+from tinynas.units import format_count
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tinynas.spaces import SpaceReport
+    from tinynas.spaces.distribution import SpaceStats
+
+#: spaces listed unless all are asked for
+_TOP = 15
+
+
+def space(
+    board: BoardOption,
+    sram: SramOption = None,
+    flash: FlashOption = None,
+    runtime: RuntimeOption = "tflm",
+    data: Annotated[str | None, typer.Option("--data", help=f"{DATA_HELP} Default: digits.")] = None,
+    data_dir: DataDirOption = None,
+    native: Annotated[
+        int | None,
+        typer.Option(
+            "--native", min=4, help="Side of your pictures in pixels, instead of --data (photographs: 224)."
+        ),
+    ] = None,
+    channels: Annotated[
+        int | None, typer.Option("--channels", min=1, help="With --native: 3 colour, 1 grey.")
+    ] = None,
+    classes: Annotated[
+        int | None, typer.Option("--classes", min=2, help="With --native: number of classes.")
+    ] = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Networks drawn from each space.")] = 1000,
+    min_share: MinShareOption = 0.05,
+    seed: SeedOption = 0,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the distribution to this .png or .svg.")
+    ] = None,
+    all_spaces: Annotated[bool, typer.Option("--all", help=f"List all spaces, not the best {_TOP}.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Choose the design space whose networks compute most within the budget (stage 1 of the search)."""
+    from tinynas.cost.runtime import find_runtime
+    from tinynas.spaces import optimise_space
+
+    target, rules = load_board(board), find_runtime(runtime)
+    budget = make_budget(target, sram, flash)
+    if plot is not None:
+        _check_plot(plot)
+    pictures = _pictures(data, data_dir, native, channels, classes, seed)
+    if not as_json:
+        console = remarks()
+        say(console, board_line(target))
+        say(console, f"budget: {budget_line(budget)}, runtime {rules.name}")
+        say(console, f"pictures: {pictures.described}")
+    report = optimise_space(
+        target,
+        budget,
+        rules,
+        native=pictures.side,
+        in_channels=pictures.channels,
+        classes=pictures.classes,
+        samples=samples,
+        seed=seed,
+        min_share=min_share,
+    )
+    if plot is not None:
+        from tinynas.report.space_plot import plot_distribution
+
+        plot_distribution(report, plot)
+    if as_json:
+        print_json(_plain(report, plot))
+    else:
+        _print_report(output(), report, all_spaces, plot)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """What stage 1 needs to know of the data: `side` in pixels, channels, number of classes."""
+
+    side: int
+    channels: int
+    classes: int
+    described: str
+
+
+def _pictures(
+    data: str | None,
+    data_dir: str | None,
+    native: int | None,
+    channels: int | None,
+    classes: int | None,
+    seed: int,
+) -> _Pictures:
+    shape = (native, channels, classes)
+    if all(value is None for value in shape):
+        from tinynas.data import describe, load_dataset
+
+        loaded = load_dataset(data or "digits", Path(data_dir) if data_dir else None, seed=seed)
+        return _Pictures(loaded.native_resolution, loaded.channels, len(loaded.classes), describe(loaded))
+    if native is None or channels is None or classes is None or data is not None:
+        raise RequestError(
+            "pictures are described by --data alone, or by --native, --channels and --classes together: "
+            "for photographs write --native 224 --channels 3 --classes 100"
+        )
+    return _Pictures(native, channels, classes, f"{native}x{native}x{channels}, {classes} classes")
+
+
+def _check_plot(path: Path) -> None:
+    """Refuses before the work what would fail after it."""
+    from tinynas.report.space_plot import FORMATS
+
+    if path.suffix.lower() not in FORMATS:
+        raise RequestError(f"--plot '{path}' must end in {' or '.join(FORMATS)}")
+    if not path.absolute().parent.is_dir():
+        raise RequestError(f"--plot '{path}' lies in a folder that does not exist: make it first")
+
+
+def _plain(report: SpaceReport, plot: Path | None) -> dict[str, Any]:
+    """The report without the curves, which would drown the rest."""
+    plain = report.to_dict()
+    spaces = [{key: row[key] for key in row if key != "macs_quantiles"} for row in plain["spaces"]]
+    return plain | {"spaces": spaces, "plot": str(plot) if plot is not None else None}
+
+
+def _print_report(console: Console, report: SpaceReport, all_spaces: bool, plot: Path | None) -> None:
+    ranking = report.ranking
+    barren = [stats for stats in report.spaces if stats.mean_macs is None]
+    rows = [*ranking, *barren] if all_spaces else ranking[:_TOP]
+    table = make_table(("space",), ("in SRAM", "in flash", "in both", "mean MACs", "p80 MACs"), ("",))
+    for stats in rows:
+        chosen = stats.name == report.chosen_name
+        table.add_row(
+            stats.name,
+            percent(stats.share_sram),
+            percent(stats.share_flash),
+            percent(stats.share),
+            _macs(stats.mean_macs),
+            _macs(stats.p80_macs),
+            "<- chosen" if chosen else _remark(stats, report.min_share),
+            style="bold green" if chosen else None,
+        )
+    console.print(table)
+    if len(rows) < len(report.spaces):
+        say(console, f"{len(rows)} of {len(report.spaces)} spaces shown; --all shows all of them")
+    if report.note:
+        say(console, f"note: {report.note}", style="yellow")
+    say(
+        console,
+        f"{report.networks:,} networks in {seconds_text(report.seconds)}: "
+        f"{report.networks_per_second:,.0f} a second",
+    )
+    if plot is not None:
+        say(console, f"plot: {plot}")
+
+
+def _remark(stats: SpaceStats, min_share: float) -> str:
+    return f"below {percent(min_share)}" if stats.share < min_share else ""
+
+
+def _macs(count: float | None) -> str:
+    return "-" if count is None else format_count(count)

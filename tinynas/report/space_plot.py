@@ -1,0 +1,175 @@
+"""The picture of stage 1: how MACs are distributed over the satisfying networks of the best spaces.
+
+The cumulative distributions of MCUNet's figure 3: a curve further to the right belongs to a space whose
+networks compute more within the same memory. The 80th percentile is marked on each, as in the paper.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tinynas.errors import RequestError, RunError
+from tinynas.spaces.distribution import SpaceReport, SpaceStats
+from tinynas.units import format_size
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: suffixes of the pictures that can be drawn
+FORMATS = (".png", ".svg")
+_CHOSEN = "#c8102e"
+#: the runners-up: distinct in hue and in lightness, so that grey prints can be told apart too
+_OTHERS = ("#1b4f8f", "#3d9140", "#e0902f", "#7d5ba6", "#6b7280", "#20a4a4", "#a0522d")
+_P80 = 0.8
+#: as wide as a line's sample in the legend, so that its headings stand above their columns
+_HANDLE = 5 * " "
+
+
+def plot_distribution(report: SpaceReport, path: Path, *, top: int = 5) -> None:
+    """Draw the `top` spaces of `report` to `path`, a PNG or SVG by its suffix.
+
+    Raises:
+        RequestError: another suffix.
+        RunError: the file cannot be written.
+    """
+    form = path.suffix.lower()
+    if form not in FORMATS:
+        raise RequestError(f"'{path}' is not a picture that can be drawn: end it in {' or '.join(FORMATS)}")
+    picture = io.BytesIO()
+    figure = draw_distribution(report, top)
+    _save(figure, picture, form[1:])
+    try:
+        path.write_bytes(picture.getvalue())
+    except OSError as failure:
+        _remove_partial(path)
+        raise RunError(
+            f"the picture {path} cannot be written ({failure.strerror}): make room or name another place"
+        ) from None
+
+
+def draw_distribution(report: SpaceReport, top: int = 5) -> Figure:
+    """The figure: a curve for each of the `top` spaces by mean MACs, the chosen one thick and in front."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    shown = report.ranking[:top]
+    for place, stats in reversed(list(enumerate(shown))):
+        _draw_curve(axes, stats, stats.name == report.chosen_name, _OTHERS[(place - 1) % len(_OTHERS)])
+    _draw_percentile(axes, shown, report.chosen_name)
+    _label(axes, report, shown)
+    return figure
+
+
+def _draw_curve(axes: Axes, stats: SpaceStats, chosen: bool, colour: str) -> None:
+    macs = np.array(stats.macs_quantiles) / 1e6
+    share = np.linspace(0, 1, len(macs))
+    label = f"{stats.name:<10} {_millions(stats.mean_macs):>6}  {_percent(stats.share):>5}"
+    axes.plot(
+        macs,
+        share,
+        color=_CHOSEN if chosen else colour,
+        linewidth=3 if chosen else 1.6,
+        alpha=1 if chosen else 0.85,
+        zorder=4 if chosen else 3,
+        label=label + ("  chosen" if chosen else ""),
+        gid=stats.name,
+    )
+    axes.plot(
+        [(stats.p80_macs or 0) / 1e6],
+        [_P80],
+        marker="o",
+        markersize=8 if chosen else 5.5,
+        color=_CHOSEN if chosen else colour,
+        markeredgecolor="white",
+        zorder=5,
+    )
+
+
+def _draw_percentile(axes: Axes, shown: Sequence[SpaceStats], chosen: str) -> None:
+    axes.axhline(_P80, color="#9ca3af", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.text(
+        0.008, _P80 + 0.012, "p = 80 %", color="#6b7280", fontsize=9, transform=axes.get_yaxis_transform()
+    )
+    for stats in shown:
+        if stats.name != chosen or stats.p80_macs is None:
+            continue
+        axes.annotate(
+            f"({_millions(stats.p80_macs)}, 80 %)",
+            (stats.p80_macs / 1e6, _P80),
+            xytext=(14, -26),
+            textcoords="offset points",
+            color=_CHOSEN,
+            fontweight="bold",
+            arrowprops={"arrowstyle": "-", "color": _CHOSEN, "linewidth": 1},
+            bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+            zorder=6,
+        )
+
+
+def _label(axes: Axes, report: SpaceReport, shown: Sequence[SpaceStats]) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    limits = (report.budget.sram_bytes, report.budget.flash_bytes)
+    sram, flash = (format_size(size).split(" (")[0] for size in limits)
+    axes.set_title(
+        f"{report.board}: networks within {sram} SRAM and {flash} flash ({report.runtime})",
+        loc="left",
+        fontsize=12,
+        fontweight="bold",
+    )
+    axes.set_xlabel("million multiply-accumulates of a satisfying network")
+    axes.set_ylabel("cumulative share of satisfying networks")
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_ylim(0, 1.03)
+    axes.grid(color="#e5e7eb", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    handles, labels = axes.get_legend_handles_labels()
+    # drawn back to front, listed best first
+    legend = axes.legend(
+        handles[::-1],
+        labels[::-1],
+        title=f"{_HANDLE}{'space':<10} {'mean':>6}  {'fit':>5}",
+        loc="lower right",
+        framealpha=0.92,
+        edgecolor="#d1d5db",
+        prop={"family": "monospace", "size": 9},
+        title_fontproperties={"family": "monospace", "size": 9, "weight": "bold"},
+        alignment="left",
+    )
+    legend.set_zorder(10)
+    if not shown:
+        message = "no sampled network satisfies the budget"
+        axes.text(0.5, 0.5, message, ha="center", transform=axes.transAxes, color="#6b7280")
+
+
+def _save(figure: Figure, target: io.BytesIO, form: str) -> None:
+    """Render without a date or random ids, so that one report always gives one file."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({"svg.hashsalt": "tinynas"}):
+        figure.savefig(target, format=form, metadata={"Date": None} if form == "svg" else None)
+
+
+def _remove_partial(path: Path) -> None:
+    """Half a picture is worse than none; nothing is done where the folder itself is the trouble."""
+    try:
+        if path.is_file():
+            path.unlink()
+    except OSError:
+        return
+
+
+def _millions(macs: float | None) -> str:
+    return f"{(macs or 0) / 1e6:.1f}M"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}%" if share >= 0.1 else f"{100 * share:.1f}%"
