@@ -50,9 +50,10 @@ rise by less with resolution (w0.4: 32.4, 39.3, 46.9 at 112, 128, 144, a factor 
 alone give 1.65 and ours rise by 1.65 without a limit, by 1.48 under TFLM) and fall below ours at w0.7: its
 limits cut the large and wide networks, as they must where the draw is heavier. (3) Under TFLM the first
 stages decide the peak, so what is kept are networks with small early expansions: 89 % of w0.4-r144 and
-w0.5-r144 by the head alone, about 40 % with scratch and tail. (4) Under the live rules SRAM limits only w0.3-r160, w0.6-r112 and w0.7-r112 of the ten, with and without depthwise in place alike, since there the
-peak is an expansion's input and output; flash thins out w0.6 and w0.7, more so where the file's tables
-and the runtime's code count (w0.7-r112: 18 % within 1 MiB under TFLM, 54 % of bare weights and tables).
+w0.5-r144 by the head alone, about 40 % with scratch and tail. (4) Under the live rules SRAM limits only
+w0.3-r160, w0.6-r112 and w0.7-r112 of the ten, with and without depthwise in place alike, since there the
+peak is an expansion's input and output; flash thins out w0.6 and w0.7, more so where the file's tables and
+the runtime's code count (w0.7-r112: 18 % within 1 MiB under TFLM, 54 % of bare weights and tables).
 (5) Among all 108 spaces each rule prefers a larger resolution at the same width 0.5 (160 to 192): with
 smaller networks than the paper's more pixels fit. The width, which flash decides, agrees. Not published:
 how genes are drawn, whether the picture counts in SRAM, what counts in flash."""

@@ -66,11 +66,11 @@ def rows_of(file: Path) -> Iterator[Row]:
     host = measure_arena(file.read_bytes())
     head, tail = _reference_head(graph), int(tail_bytes(count(graph), HOST))
     arena, code = FIRMWARE.get(file.stem, (None, None))
-    flash = runtime.flash(graph, board)
+    sram, flash = runtime.sram(graph, board), runtime.flash(graph, board)
     yield Row(file.stem, "host head", head, host.head)
     yield Row(file.stem, "host tail", tail, host.tail)
     yield Row(file.stem, "host total", head + tail, host.total)
-    yield Row(file.stem, "CMSIS-NN total", runtime.sram(graph, board).total, arena)
+    yield Row(file.stem, "CMSIS-NN total", sram.head + sram.tail, arena)
     yield Row(file.stem, "file", flash.total - flash.code, file.stat().st_size)
     yield Row(file.stem, "code", flash.code, code)
 

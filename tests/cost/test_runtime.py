@@ -54,7 +54,10 @@ def test_head_and_tail_equal_tflm_itself(shared: Path) -> None:
 def test_the_board_s_arena_and_code_are_within_their_stated_bands(shared: Path, name: str) -> None:
     graph = read_tflite(shared / "models" / f"{name}.tflite")
     arena, code = FIRMWARE[name]
-    assert arena <= TflmRuntime().sram(graph, F746).total <= arena + 16
+    estimate = TflmRuntime().sram(graph, F746)
+    # the recorded figure is what is in use once TFLM has started, without what starting takes
+    assert arena <= estimate.head + estimate.tail <= arena + 16
+    assert estimate.total >= estimate.head + estimate.tail
     assert 0.88 * code <= tflm_code(count(graph)) <= 1.01 * code
 
 

@@ -10,7 +10,9 @@ from tinynas.errors import RequestError
 from tinynas.networks import Block, Genotype, parse_genotype
 
 sizes = st.integers(1, 400)
-convolutions = st.builds(Block, kernel=st.sampled_from([1, 3, 5, 7]), stride=st.integers(1, 2), channels=sizes)
+convolutions = st.builds(
+    Block, kernel=st.sampled_from([1, 3, 5, 7]), stride=st.integers(1, 2), channels=sizes
+)
 bottlenecks = st.builds(
     Block,
     kernel=st.sampled_from([3, 5, 7]),

@@ -7,7 +7,14 @@ import pytest
 from tinynas.cost.compute import macs, weights_and_biases
 from tinynas.errors import RequestError
 from tinynas.graph import OpKind
-from tinynas.networks import PRESETS, build_graph, find_network, make_divisible, parse_genotype, trainable_params
+from tinynas.networks import (
+    PRESETS,
+    build_graph,
+    find_network,
+    make_divisible,
+    parse_genotype,
+    trainable_params,
+)
 
 #: published params (without batch-norm statistics) and MACs (without biases)
 PUBLISHED = {
@@ -49,7 +56,9 @@ def test_find_network_knows_names_and_texts_and_suggests() -> None:
         find_network("mcunet-in-2")
 
 
-@pytest.mark.parametrize(("value", "rounded"), [(6.4, 8), (19.2, 24), (28.8, 32), (12.8, 16), (64, 64), (11.9, 16)])
+@pytest.mark.parametrize(
+    ("value", "rounded"), [(6.4, 8), (19.2, 24), (28.8, 32), (12.8, 16), (64, 64), (11.9, 16)]
+)
 def test_make_divisible_never_loses_a_tenth(value: float, rounded: int) -> None:
     assert make_divisible(value) == rounded
     assert make_divisible(value) >= 0.9 * value

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinynas.board import Budget, load_board
-from tinynas.cost.runtime import find_runtime, runtimes
+from tinynas.cost.runtime import Runtime, find_runtime, runtimes
 from tinynas.errors import RequestError, RunError
 from tinynas.networks import build_graph
 from tinynas.spaces import SpaceReport, SpaceStats, make_space, optimise_space, resolution_grid, width_grid
@@ -34,9 +34,9 @@ BOARDS = ("stm32f746", "rp2040")
 )
 @settings(max_examples=40, deadline=None)
 def test_every_network_costs_what_the_runtime_says_of_its_graph(
-    width: float, native: int, place: int, runtime: object, board: str, seed: int
+    width: float, native: int, place: int, runtime: Runtime, board: str, seed: int
 ) -> None:
-    runtime, target = find_runtime(runtime.name), load_board(board)  # type: ignore[attr-defined]
+    target = load_board(board)
     space = make_space(width, resolution_grid(native)[place], native, 3, 10)
     genes = sample_batch(space, 3, np.random.default_rng(seed)).extended(space.largest())
     batch, memory = tabulate(space, genes), batch_memory(runtime, target)

@@ -40,7 +40,11 @@ np.savez(sys.argv[1], losses=losses, logits=logits, **{f"w{i}": w for i, w in en
 
 def _trained(backend: str, folder: Path) -> dict[str, np.ndarray]:
     out = folder / f"{backend}.npz"
-    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {
+        "KERAS_BACKEND": backend,
+        "PYTHONPATH": str(ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(out)], env=environment, capture_output=True, text=True, check=False
     )

@@ -14,7 +14,9 @@ from tinynas.networks import Block  # noqa: E402
 from tinynas.supernet.layers import EPSILON, Masks, Slices, _normalise_by_batch  # noqa: E402
 from tinynas.supernet.model import InvertedBottleneck  # noqa: E402
 
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="compares TensorFlow's two ways")
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="compares TensorFlow's two ways"
+)
 
 BLOCKS = [Block(7, stride, 8, expand) for stride, expand in itertools.product((1, 2), (1, 6))]
 
@@ -37,7 +39,11 @@ def test_three_ways_of_cutting_agree_in_outputs_and_gradients(block: Block, kern
     expand = 3 if block.expand > 1 else 1
     static = _outputs(_block(block, Slices()), x, kernel, expand)
     sliced_layer, masked_layer = _block(block, Slices()), _block(block, Masks())
-    signature = [tf.TensorSpec([None, None, None, 8]), tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)]
+    signature = [
+        tf.TensorSpec([None, None, None, 8]),
+        tf.TensorSpec([], tf.int32),
+        tf.TensorSpec([], tf.int32),
+    ]
     traced = tf.function(lambda x, k, e: _traced(sliced_layer, x, k, e), input_signature=signature)
     sliced = [np.asarray(v) for v in traced(x, kernel, expand)]
     masked = _outputs(masked_layer, x, tf.constant(kernel), tf.constant(expand))

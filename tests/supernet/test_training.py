@@ -61,9 +61,7 @@ def _train(folder: Path, stop_at: int | None = None) -> list[np.ndarray]:
     return [np.asarray(keras.ops.convert_to_numpy(v)) for v in model.trainable_variables]
 
 
-def test_a_killed_training_resumes_bit_for_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_training_resumes_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tinynas.supernet.training.CHECKPOINT_SECONDS", 0.0)
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     whole.mkdir(), halves.mkdir()
@@ -130,7 +128,9 @@ def test_random_sampler_draws_satisfying_networks_of_one_resolution() -> None:
 
 
 def test_random_sampler_gives_up_redrawing() -> None:
-    assert len(RandomSampler(SPACE, 2, satisfies=lambda choice: False, tries=3)(np.random.default_rng(0))) == 2
+    assert (
+        len(RandomSampler(SPACE, 2, satisfies=lambda choice: False, tries=3)(np.random.default_rng(0))) == 2
+    )
 
 
 def test_learning_rate_is_one_cycle() -> None:

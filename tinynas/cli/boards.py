@@ -13,7 +13,7 @@ from tinynas.units import format_size
 
 def boards(
     board_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One board, or your own file x.json. Default: all.")
+        str | None, typer.Argument(metavar="ID", help="One board, or your own file x.json. Default: all.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

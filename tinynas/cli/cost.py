@@ -143,10 +143,10 @@ class _Bill:
             "weights_and_biases": self.weights,
             "sram_bytes": self.sram.total,
             "sram_budget_bytes": self.budget.sram_bytes,
-            "sram_pieces_bytes": dict(self.sram_pieces()),
+            "sram_pieces_bytes": _keys(self.sram_pieces()),
             "flash_bytes": self.flash.total,
             "flash_budget_bytes": self.budget.flash_bytes,
-            "flash_pieces_bytes": dict(self.flash_pieces()),
+            "flash_pieces_bytes": _keys(self.flash_pieces()),
             "fits": self.fits,
             "peak_operator": self.sram.peak_operator,
             "operators": [layer.to_dict() for layer in self.layers],
@@ -169,7 +169,9 @@ def _find(asked: str, classes: int | None) -> tuple[str, Genotype | None, Graph]
 
 
 def _print_bill(console: Console, bill: _Bill) -> None:
-    table = make_table(("", "operator"), ("output", "kernel/stride", "MACs", "weights", "SRAM in use"), ("",))
+    table = make_table(
+        ("#", "operator"), ("output", "kernel/stride", "MACs", "weights", "SRAM in use"), ("",)
+    )
     for layer in bill.layers:
         table.add_row(
             str(layer.index),
@@ -214,6 +216,10 @@ def _verdict(bill: _Bill) -> str:
         if used > allowed
     ]
     return f"it does not fit: {' and '.join(excess)}"
+
+
+def _keys(pieces: list[tuple[str, int]]) -> dict[str, int]:
+    return {name.replace(" ", "_"): size for name, size in pieces}
 
 
 def _number(count: int) -> str:

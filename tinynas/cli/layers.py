@@ -7,7 +7,7 @@ from typing import Any
 
 from tinynas.board import Board
 from tinynas.cost.compute import operator_macs, operator_weights
-from tinynas.cost.memory import buffers, live_peak, plan_greedy
+from tinynas.cost.memory import ALIGNMENT, buffers, live_peak, plan_greedy
 from tinynas.cost.runtime import MemoryRule, Runtime
 from tinynas.cost.scratch import requests
 from tinynas.graph import Graph, Operator
@@ -58,7 +58,7 @@ def _planned(graph: Graph, runtime: Runtime, board: Board) -> list[int]:
     kernels = runtime.kernels(board)
     table = buffers(graph, {i: requests(graph, op, kernels) for i, op in enumerate(graph.operators)})
     plan = plan_greedy(table)
-    ends = plan.offsets + table.sizes
+    ends = plan.offsets + -(-table.sizes // ALIGNMENT) * ALIGNMENT
     return [
         int(ends[(table.first <= index) & (index <= table.last)].max(initial=0))
         for index in range(len(graph.operators))

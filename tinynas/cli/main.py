@@ -29,7 +29,6 @@ DEBUG = "TINYNAS_DEBUG"
 
 app = typer.Typer(
     name="tinynas",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["--help", "-h"]},
@@ -65,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 done, 1 it failed, 2 the request was wrong, 130 interrupted.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     _tolerate_narrow_encodings()
     try:
         status = app(args=words, prog_name="tinynas", standalone_mode=False)
@@ -88,8 +87,7 @@ def _explained(error: Exception) -> tuple[str, str, int]:
     if isinstance(error, TinynasError):
         return error.culprit, str(error), error.exit_status
     if isinstance(error, typer.TyperException):
-        sentence = error.format_message().strip().rstrip(".")
-        return "command line", f"{_lower(sentence)}; see {_help_of(error)}", 2
+        return "command line", _with_help(error), 2
     if isinstance(error, OSError):
         return _explained_os_error(error)
     if isinstance(error, MemoryError):
@@ -107,14 +105,13 @@ def _explained_os_error(error: OSError) -> tuple[str, str, int]:
     return "file", f"{place.strip() or 'a file'} cannot be used ({reason}): check its path and permissions", 1
 
 
-def _help_of(error: typer.TyperException) -> str:
-    """The command whose help has the answer."""
+def _with_help(error: typer.TyperException) -> str:
+    """Typer's sentence, and the command whose help has the answer."""
+    sentence = error.format_message().strip().rstrip(".")
     context = getattr(error, "ctx", None)
-    return f"`{context.command_path if context else 'tinynas'} --help`"
-
-
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
+    joint = " See" if sentence.endswith("?") else "; see"
+    command = context.command_path if context else "tinynas"
+    return f"{sentence[:1].lower()}{sentence[1:]}{joint} `{command} --help`"
 
 
 def _print_error(culprit: str, sentence: str, as_json: bool) -> None:

@@ -41,6 +41,18 @@ def watching() -> Iterator[Observer]:
         yield BarObserver(progress)
 
 
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for work of seconds, told (done, total), gone afterwards; nothing where is no terminal."""
+    console = remarks()
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    with _bars(console, transient=True) as progress:
+        task = progress.add_task(what, total=None, remark="")
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
 class _Rate(ProgressColumn):
     """``12.3/s``."""
 
@@ -49,7 +61,7 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:.3g}/s" if speed else "", style="progress.data.speed")
 
 
-def _bars(console: Console) -> Progress:
+def _bars(console: Console, *, transient: bool = False) -> Progress:
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
@@ -58,6 +70,7 @@ def _bars(console: Console) -> Progress:
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.fields[remark]}", markup=False),
         console=console,
+        transient=transient,
         speed_estimate_period=_RATE_PERIOD,
     )
 

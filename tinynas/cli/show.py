@@ -95,18 +95,18 @@ def _print(
 ) -> None:
     state = _state(summary)
     goes_on = "" if summary.is_done else " (unfinished: the same search command goes on)"
-    print_facts(console, [("run", str(summary.path)), ("state", state + goes_on), *_asked(summary.request)])
+    facts = [("run", str(summary.path)), ("state", state + goes_on), *_asked(summary.request)]
     if report is not None:
         stats = report.chosen_stats
-        share = f"{percent(stats.share)} of its networks fit"
-        print_facts(
-            console, [("space", f"{stats.name}, {share}, mean {format_count(stats.mean_macs or 0)} MACs")]
-        )
+        mean = format_count(stats.mean_macs or 0)
+        facts.append(("space", f"{stats.name}, {percent(stats.share)} of its networks fit, mean {mean} MACs"))
+    print_facts(console, facts)
     if summary.candidates:
         _print_candidates(console, summary)
     if summary.result is not None:
         from tinynas.cli.result import print_result
 
+        say(console)
         print_result(console, summary.result)
     elif times:
         parts = ", ".join(f"{stage} {seconds_text(seconds)}" for stage, seconds in times.items())

@@ -71,6 +71,7 @@ def space(
     as_json: JsonOption = False,
 ) -> None:
     """Choose the design space whose networks compute most within the budget (stage 1 of the search)."""
+    from tinynas.cli.progress import counting
     from tinynas.cost.runtime import find_runtime
     from tinynas.spaces import optimise_space
 
@@ -79,22 +80,23 @@ def space(
     if plot is not None:
         _check_plot(plot)
     pictures = _pictures(data, data_dir, native, channels, classes, seed)
-    if not as_json:
-        console = remarks()
-        say(console, board_line(target))
-        say(console, f"budget: {budget_line(budget)}, runtime {rules.name}")
-        say(console, f"pictures: {pictures.described}")
-    report = optimise_space(
-        target,
-        budget,
-        rules,
-        native=pictures.side,
-        in_channels=pictures.channels,
-        classes=pictures.classes,
-        samples=samples,
-        seed=seed,
-        min_share=min_share,
-    )
+    console = remarks()
+    say(console, board_line(target))
+    say(console, f"budget: {budget_line(budget)}, runtime {rules.name}")
+    say(console, f"pictures: {pictures.described}")
+    with counting("spaces") as on_progress:
+        report = optimise_space(
+            target,
+            budget,
+            rules,
+            native=pictures.side,
+            in_channels=pictures.channels,
+            classes=pictures.classes,
+            samples=samples,
+            seed=seed,
+            min_share=min_share,
+            on_progress=on_progress,
+        )
     if plot is not None:
         from tinynas.report.space_plot import plot_distribution
 
@@ -172,8 +174,8 @@ def _print_report(console: Console, report: SpaceReport, all_spaces: bool, plot:
             style="bold green" if chosen else None,
         )
     console.print(table)
-    if len(rows) < len(report.spaces):
-        say(console, f"{len(rows)} of {len(report.spaces)} spaces shown; --all shows all of them")
+    shown = f"; the best {len(rows)} are shown, --all shows all" if len(rows) < len(ranking) else ""
+    say(console, f"{len(ranking)} of {len(report.spaces)} spaces have networks that fit{shown}")
     if report.note:
         say(console, f"note: {report.note}", style="yellow")
     say(

@@ -106,9 +106,11 @@ def count(graph: Graph) -> Counts:
 def per_channel_scales(graph: Graph, operator: Operator) -> int:
     """Output channels of a weighted operator that have a scale of their own; 0 for one scale in all."""
     weights = graph.tensors[operator.inputs[1]]
-    if weights.quantization is not None and not weights.quantization.per_channel:
-        return 0
-    return weights.shape[3] if operator.kind is OpKind.DEPTHWISE_CONV_2D else weights.shape[0]
+    channels = weights.shape[3] if operator.kind is OpKind.DEPTHWISE_CONV_2D else weights.shape[0]
+    if weights.quantization is None or weights.quantization.per_channel:
+        return channels
+    # TFLM keeps tables for a convolution's only channel too, but none for a dense layer's
+    return 1 if channels == 1 and operator.kind is not OpKind.FULLY_CONNECTED else 0
 
 
 def _kernel(operator: Operator) -> tuple[int, int] | None:

@@ -17,7 +17,7 @@ from tinynas.cost.counts import Counts, Int, count
 from tinynas.cost.flash import graph_structure, quantisation_tables, tflm_code
 from tinynas.cost.memory import Buffers, Plan, buffers, live_peak, plan_greedy
 from tinynas.cost.scratch import Kernels, requests
-from tinynas.cost.tail import MCU_CMSIS_NN, MCU_REFERENCE, tail_bytes
+from tinynas.cost.tail import MCU_CMSIS_NN, MCU_REFERENCE, planning_bytes, tail_bytes
 from tinynas.errors import RequestError
 from tinynas.graph import Graph
 
@@ -33,13 +33,16 @@ class MemoryRule(enum.Enum):
 class SramEstimate:
     """Bytes of SRAM. `activations` without scratch, `scratch` what that adds to the plan, `tail` the rest.
 
-    `peak_operator` is the (first) operator, by index, during which the most is in use.
+    `planning` is what the runtime borrows at its start in the place of activations and scratch: only
+    where it is more than those does it count. `peak_operator` is the (first) operator, by index, during
+    which the most is in use.
     """
 
     activations: int
     scratch: int
     tail: int
     peak_operator: int
+    planning: int = 0
 
     @property
     def head(self) -> int:
@@ -49,7 +52,7 @@ class SramEstimate:
     @property
     def total(self) -> int:
         """The arena."""
-        return self.head + self.tail
+        return max(self.head, self.planning) + self.tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,10 @@ class Runtime(Protocol):
         """Bytes of SRAM beside the activations and scratch."""
         ...
 
+    def planning_of(self, counts: Counts, board: Board) -> Int:
+        """Bytes the runtime borrows at its start in the place of activations and scratch."""
+        ...
+
     def flash_of(self, counts: Counts, board: Board) -> Int:
         """Bytes of flash in all."""
         ...
@@ -128,8 +135,14 @@ class TflmRuntime:
         plan = plan_greedy(whole)
         # a greedy plan can, rarely, be shorter with more to place
         activations = min(plan_greedy(whole.activations()).peak, plan.peak)
-        tail = int(self.tail_of(count(graph), board))
-        return SramEstimate(activations, plan.peak - activations, tail, _peak_operator(whole, plan))
+        counts = count(graph)
+        return SramEstimate(
+            activations,
+            plan.peak - activations,
+            int(self.tail_of(counts, board)),
+            _peak_operator(whole, plan),
+            int(self.planning_of(counts, board)),
+        )
 
     def flash(self, graph: Graph, board: Board) -> FlashEstimate:
         """The .tflite file and the firmware's code."""
@@ -145,6 +158,10 @@ class TflmRuntime:
     def tail_of(self, counts: Counts, board: Board) -> Int:
         """Bytes of the arena's tail."""
         return tail_bytes(counts, MCU_CMSIS_NN if board.dsp else MCU_REFERENCE)
+
+    def planning_of(self, counts: Counts, board: Board) -> Int:
+        """Bytes of the memory planner's records."""
+        return planning_bytes(counts, MCU_CMSIS_NN if board.dsp else MCU_REFERENCE)
 
     def flash_of(self, counts: Counts, board: Board) -> Int:
         """Bytes of the .tflite file and the code."""
@@ -176,6 +193,10 @@ class LiveRuntime:
         )
 
     def tail_of(self, counts: Counts, board: Board) -> Int:
+        """None."""
+        return 0 * counts.tensors
+
+    def planning_of(self, counts: Counts, board: Board) -> Int:
         """None."""
         return 0 * counts.tensors
 

@@ -25,6 +25,10 @@ from tinynas.cost.scratch import Kernels
 from tinynas.graph import OpKind
 
 _ALIGNMENT = 16
+#: kMaxScratchBuffersPerOp: requests the planner keeps room for beyond those made
+_SPARE_REQUESTS = 12
+#: GreedyMemoryPlanner::per_buffer_size()
+_PLANNER_BYTES = 40
 _INT = 4
 _Size = TypeVar("_Size", int, Int)
 
@@ -119,6 +123,18 @@ def tail_bytes(counts: Counts, build: Build) -> Int:
     size = size + _handles(counts, build) * build.pointer
     size = _ends(size, counts.inputs, counts.quantized_inputs, build)
     return _ends(size, counts.outputs, counts.quantized_outputs, build)
+
+
+def planning_bytes(counts: Counts, build: Build) -> Int:
+    """Bytes that TFLM's memory planner borrows, while it starts, where the head will be.
+
+    One record a scratch request, tensor and planned buffer: in networks of many small layers more than the
+    head itself. A slight upper bound, since about the last 200 bytes of the tail are taken only afterwards.
+    """
+    handles = _handles(counts, build)
+    requests = _size("pii", build) * (handles + _SPARE_REQUESTS)
+    records = _up(requests + _size("ppiiib", build) * (counts.tensors + handles), _ALIGNMENT)
+    return _up(records + _PLANNER_BYTES * (counts.tensors - counts.constants + handles), _ALIGNMENT)
 
 
 def _persistent(size: Int, counts: Counts, build: Build) -> Int:

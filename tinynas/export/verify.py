@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from tinynas.cost.compute import macs, weights_and_biases
 from tinynas.cost.counts import count
-from tinynas.cost.memory import ALIGNMENT, buffers, plan_greedy
+from tinynas.cost.memory import buffers, plan_greedy
 from tinynas.cost.scratch import Kernels, requests
-from tinynas.cost.tail import HOST, tail_bytes
+from tinynas.cost.tail import HOST, planning_bytes, tail_bytes
 from tinynas.data.pixels import PIXEL_SCALE, to_int8_input
 from tinynas.errors import VerificationError
 from tinynas.export.interpret import accuracy, int8_logits
@@ -30,11 +30,6 @@ from tinynas.networks import Genotype, build_graph
 
 #: a larger loss of test accuracy by quantisation, as a share, is worth a warning
 TOLERATED_LOSS = 0.02
-#: what TFLM's planner borrows on a 64-bit host, per scratch request, tensor or request, and planned buffer
-#: (sizeof ScratchBufferRequest, AllocationInfo, and GreedyMemoryPlanner::per_buffer_size)
-_REQUEST_BYTES, _INFO_BYTES, _PLANNER_BYTES = 16, 32, 40
-#: kMaxScratchBuffersPerOp: requests it keeps room for beyond those made
-_SPARE_REQUESTS = 12
 #: int8 = pixel - 128 and nothing else: see `tinynas.data.pixels`
 INPUT_QUANTIZATION = Quantization((1 / PIXEL_SCALE,), (0,))
 
@@ -44,8 +39,7 @@ class HostArena:
     """Predicted bytes of TFLite Micro's arena on this computer.
 
     While TFLM starts, its planner works in `planning` bytes where the `head` will be: more than the head
-    itself in networks of many small layers. A slight upper bound, since the last 200 bytes of the `tail`
-    are taken only afterwards.
+    itself in networks of many small layers.
     """
 
     head: int
@@ -160,10 +154,8 @@ def host_arena(graph: Graph) -> HostArena:
     The head is the same on a microcontroller with these kernels; the tail has pointers of 8 bytes.
     """
     scratch = {i: requests(graph, op, Kernels.REFERENCE) for i, op in enumerate(graph.operators)}
-    table, handles = buffers(graph, scratch), sum(map(len, scratch.values()))
-    records = _REQUEST_BYTES * (handles + _SPARE_REQUESTS) + _INFO_BYTES * (len(graph.tensors) + handles)
-    planning = _round_up(_round_up(records) + _PLANNER_BYTES * len(table.sizes))
-    return HostArena(plan_greedy(table).peak, int(tail_bytes(count(graph), HOST)), planning)
+    head, counts = plan_greedy(buffers(graph, scratch)).peak, count(graph)
+    return HostArena(head, int(tail_bytes(counts, HOST)), int(planning_bytes(counts, HOST)))
 
 
 def check_arena(predicted: HostArena, measured: MicroArena) -> None:
@@ -199,10 +191,6 @@ def check_outputs(micro: NDArray[np.int8], reference: NDArray[np.int8]) -> None:
             f"pictures, first on number {wrong[0]}: install the versions of tflite-micro and TensorFlow "
             "that tinynas names"
         )
-
-
-def _round_up(size: int) -> int:
-    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def _differences(planned: Graph, exported: Graph) -> Iterator[str]:

@@ -173,7 +173,9 @@ class Graph:
 
     def constants(self) -> Iterator[Tensor]:
         """Every constant that an operator reads, once each."""
-        used = dict.fromkeys(i for op in self.operators for i in op.inputs if i >= 0 and self.tensors[i].constant)
+        used = dict.fromkeys(
+            i for op in self.operators for i in op.inputs if i >= 0 and self.tensors[i].constant
+        )
         return (self.tensors[i] for i in used)
 
     def signature(self) -> tuple[object, ...]:

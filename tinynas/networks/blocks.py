@@ -101,7 +101,9 @@ def _parse_blocks(word: str) -> tuple[Block, ...]:
         match = _FIELD.fullmatch(item)
         key = "noskip" if item == "noskip" else match[1] if match else ""
         if not key or key in seen:
-            raise RequestError(f"'{item}' in '{word}' is not understood: see the block language, ir_k5_s2_e4_c24")
+            raise RequestError(
+                f"'{item}' in '{word}' is not understood: see the block language, ir_k5_s2_e4_c24"
+            )
         seen.add(key)
         if match:
             values[key] = float(match[2])
@@ -110,7 +112,7 @@ def _parse_blocks(word: str) -> tuple[Block, ...]:
         raise RequestError(f"'{kind}' in '{word}' is not a block: use conv, ir or ds")
     if missing := required - seen:
         raise RequestError(f"'{word}' lacks {', '.join(sorted(missing))}: write {kind}_k3_s1_e4_c24")
-    if kind != "ir" and seen & {"e"} or kind == "conv" and seen & {"se", "noskip"}:
+    if (kind != "ir" and seen & {"e"}) or (kind == "conv" and seen & {"se", "noskip"}):
         raise RequestError(f"'{word}': {kind} takes no such field; use ir")
     whole = {key: int(value) for key, value in values.items() if key != "se"}
     if any(value < 1 or value != values[key] for key, value in whole.items()):

@@ -1,1 +1,1 @@
-"""One search from request to verified .tflite: the stages in order, each leaving its artefact in the run folder."""
+"""One search from request to verified .tflite: stages in order, each leaving its artefact in the run."""

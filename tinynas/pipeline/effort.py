@@ -14,8 +14,8 @@ from tinynas.errors import RequestError
 class Effort:
     """Numbers of stage 1, training, evolution and fine-tuning.
 
-    Epochs are passes over the training pictures; `*_steps` caps keep a preset's time bounded on large data sets
-    (0: no cap). Evolution's numbers are those of MCUNet, section 3.2.
+    Epochs are passes over the training pictures; `max_steps` bounds each training phase on large data
+    sets (0: no cap). Evolution's numbers are those of MCUNet, section 3.2.
     """
 
     samples: int = 1000
@@ -100,7 +100,9 @@ def make_effort(preset: str, overrides: Mapping[str, Any]) -> Effort:
         if value < least:
             raise RequestError(f"--{field.name.replace('_', '-')} is {value:g}: it must be positive")
     if not effort.held_out < 1:
-        raise RequestError(f"--held-out is {effort.held_out:g}: it is a share of the training pictures, below 1")
+        raise RequestError(
+            f"--held-out is {effort.held_out:g}: it is a share of the training pictures, below 1"
+        )
     return effort
 
 

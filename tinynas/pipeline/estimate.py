@@ -22,7 +22,7 @@ FIXED_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What an estimate depends on: MACs of the largest, of a mean and of a strong network, and picture counts."""
+    """What an estimate depends on: MACs of the largest, a mean and a strong network, and pictures."""
 
     largest_macs: float
     mean_macs: float

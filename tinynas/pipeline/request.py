@@ -19,9 +19,9 @@ STRATEGIES = ("evolution", "random")
 class SearchRequest:
     """One search, with names resolved and sizes in bytes.
 
-    `elastic` is how many lower resolutions of the grid are searched besides the chosen one; `min_share` guards
-    stage 1 against spaces of which hardly a network fits; `supernet` is a run whose space and trained supernet are
-    taken over.
+    `elastic` is how many lower resolutions of the grid are searched besides the chosen one; `min_share`
+    guards stage 1 against spaces of which hardly a network fits; `supernet` is a run whose space and
+    trained supernet are taken over.
     """
 
     board: Board

@@ -1,7 +1,7 @@
 """The stages of a search in order: space, supernet, evolution, fine-tuning, export, verification.
 
-Each stage leaves its artefact in the run folder and is skipped when it is there, so a run killed at any moment
-goes on from where it was. TensorFlow is first touched by the training stages.
+Each stage leaves its artefact in the run folder and is skipped when it is there, so a run killed at any
+moment goes on from where it was. TensorFlow is first touched by the training stages.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
 
 from tinynas.cost import find_runtime, macs
 from tinynas.data import Dataset, Split, class_balanced, fingerprint, hold_out, load_dataset, resize
@@ -157,7 +155,9 @@ def describe_choice(report: SpaceReport) -> str:
     return f"{text} ({report.note})" if report.note else text
 
 
-def optimise(request: SearchRequest, data: Dataset, on_progress: Callable[[int, int], None] | None = None) -> SpaceReport:
+def optimise(
+    request: SearchRequest, data: Dataset, on_progress: Callable[[int, int], None] | None = None
+) -> SpaceReport:
     """Stage 1 alone: the distribution of every space under the request's budget."""
     return optimise_space(
         request.board,
@@ -189,16 +189,30 @@ def train_supernet(session: _Session, space: MobileSpace) -> Supernet:
         return model
     limits, (train, _) = session.limits(), session.parts()
     phases = (
-        (_LARGEST, Phase(
-            "largest network", 0, effort.steps(effort.largest_epochs, len(train)), effort.largest_rate,
-            FixedSampler(space.largest()),
-        )),
-        (_SUPERNET, Phase(
-            "supernet", 1, effort.steps(effort.supernet_epochs, len(train)), effort.supernet_rate,
-            RandomSampler(
-                space, effort.subnets_per_batch, lambda choice: limits.satisfied_by(space.genotype(choice))
+        (
+            _LARGEST,
+            Phase(
+                "largest network",
+                0,
+                effort.steps(effort.largest_epochs, len(train)),
+                effort.largest_rate,
+                FixedSampler(space.largest()),
             ),
-        )),
+        ),
+        (
+            _SUPERNET,
+            Phase(
+                "supernet",
+                1,
+                effort.steps(effort.supernet_epochs, len(train)),
+                effort.supernet_rate,
+                RandomSampler(
+                    space,
+                    effort.subnets_per_batch,
+                    lambda choice: limits.satisfied_by(space.genotype(choice)),
+                ),
+            ),
+        ),
     )
     for name, phase in phases:
         _train(session, model, phase, train, name)
@@ -232,13 +246,16 @@ def evolve(session: _Session, space: MobileSpace, model: Supernet) -> Candidate[
     watch.end()
     session.timed("search", time.monotonic() - began)
     best = outcome.best
-    session.run.write_json(_CHOSEN, {
-        "genotype": best.genotype,
-        "accuracy_shared_weights": best.accuracy,
-        "generation": best.generation,
-        "origin": best.origin.value,
-        "candidates": len(outcome.candidates),
-    })
+    session.run.write_json(
+        _CHOSEN,
+        {
+            "genotype": best.genotype,
+            "accuracy_shared_weights": best.accuracy,
+            "generation": best.generation,
+            "origin": best.origin.value,
+            "candidates": len(outcome.candidates),
+        },
+    )
     return best
 
 
@@ -274,7 +291,9 @@ def export_winner(
     began = time.monotonic()
     session.observer.begin("export and verification", 3)
     calibration = Calibration(max(40, effort.calibration_batches), effort.calibration_batch_size)
-    scorer = Scorer(model, data.train, data.test, calibration=calibration, seed=session.request.seed, fixed=choice)
+    scorer = Scorer(
+        model, data.train, data.test, calibration=calibration, seed=session.request.seed, fixed=choice
+    )
     weights = inherited_weights(model, choice, scorer.statistics(choice))
     representative = class_balanced(data.train, REPRESENTATIVE_PICTURES, session.request.seed)
     tflite = convert_int8(weights, resize(representative, choice.resolution))
@@ -367,5 +386,7 @@ def _taken_over(other: Path, name: str) -> bytes:
     """An artefact of another run."""
     path = other / name
     if not path.is_file() or not (other / _TRAINED).is_file():
-        raise RunError(f"'{other}' has no trained supernet to take over: let that run finish its training first")
+        raise RunError(
+            f"'{other}' has no trained supernet to take over: let that run finish its training first"
+        )
     return path.read_bytes()

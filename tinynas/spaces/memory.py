@@ -44,14 +44,16 @@ class BatchMemory:
 
     def head_bounds(self, batch: BlockBatch) -> Ints:
         """Bytes below which no head can be: [n]."""
-        return live_peaks(batch, self._scratch(batch), rounded=self.planned, in_place=self.in_place)
+        live = live_peaks(batch, self._scratch(batch), rounded=self.planned, in_place=self.in_place)
+        return np.maximum(live, self._planning(batch))
 
     def heads(self, batches: Sequence[BlockBatch]) -> list[Ints]:
-        """Bytes of activations and scratch of each network, batch by batch: [n] each."""
+        """Bytes of activations and scratch, or of planning them, of each network, batch by batch: [n] each."""
         if not self.planned:
             return [self.head_bounds(batch) for batch in batches]
         heads = greedy_heads(join([batch_buffers(batch, self._scratch(batch)) for batch in batches]))
-        return _apart(heads, batches)
+        floors = np.concatenate([self._planning(batch) for batch in batches])
+        return _apart(np.maximum(heads, floors), batches)
 
     def heads_fit(self, batches: Sequence[BlockBatch], limits: Sequence[Ints]) -> list[NDArray[np.bool_]]:
         """Whether each head takes no more than its limit, batch by batch: [n] each."""
@@ -66,6 +68,9 @@ class BatchMemory:
         for fit, planned in zip(fits, _apart(greedy_fits(join(tables), left, together), likely), strict=True):
             fit[fit] = planned
         return fits
+
+    def _planning(self, batch: BlockBatch) -> Ints:
+        return np.asarray(self.runtime.planning_of(batch.counts(), self.board), np.int64)
 
     def _scratch(self, batch: BlockBatch) -> Scratch | None:
         kernels = self.runtime.kernels(self.board)

@@ -202,4 +202,5 @@ def _draw(rng: np.random.Generator, options: Sequence[int], count: int) -> tuple
 
 def _one_hot(options: Sequence[int], genes: Sequence[int], active: Sequence[bool]) -> NDArray[np.float32]:
     hot = np.asarray(genes)[:, None] == np.asarray(options)[None, :]
-    return (hot & np.asarray(active)[:, None]).astype(np.float32).ravel()
+    codes: NDArray[np.float32] = (hot & np.asarray(active)[:, None]).astype(np.float32).ravel()
+    return codes

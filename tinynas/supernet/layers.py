@@ -119,7 +119,9 @@ class ConvNorm(keras.layers.Layer):  # type: ignore[misc]
         shape = (kernel_size, kernel_size, in_channels, 1 if depthwise else channels)
         fan_in = kernel_size * kernel_size * (1 if depthwise else in_channels)
         values = rng.normal(0.0, (2.0 / fan_in) ** 0.5, shape).astype(np.float32)
-        self.kernel = self.add_weight(shape=shape, initializer=lambda *_a, **_k: ops.convert_to_tensor(values))
+        self.kernel = self.add_weight(
+            shape=shape, initializer=lambda *_a, **_k: ops.convert_to_tensor(values)
+        )
         self.gamma = self.add_weight(shape=(channels,), initializer="ones")
         self.beta = self.add_weight(shape=(channels,), initializer="zeros")
 
@@ -167,4 +169,8 @@ def _normalise_by_batch(x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor,
         count = tf.cast(tf.reduce_prod(tf.shape(x)[:3]), tf.float32)
         return y, mean, unbiased * (count - 1.0) / count
     mean, variance = ops.moments(x, axes=(0, 1, 2))
-    return ops.batch_normalization(x, mean, variance, -1, offset=beta, scale=gamma, epsilon=EPSILON), mean, variance
+    return (
+        ops.batch_normalization(x, mean, variance, -1, offset=beta, scale=gamma, epsilon=EPSILON),
+        mean,
+        variance,
+    )

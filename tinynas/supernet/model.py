@@ -134,7 +134,9 @@ class Supernet(keras.Model):  # type: ignore[misc]
         blocks = (self.first, *self.slots)
         return self.stem.statistics_size + sum(block.statistics_size for block in blocks)
 
-    def forward(self, images: Tensor, genes: Genes, statistics: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, images: Tensor, genes: Genes, statistics: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Logits [n, classes] and statistics [`statistics_size`] of the sub-network with `genes`.
 
         Without `statistics` the batch's own are used and returned, as in training; those of blocks and

@@ -87,5 +87,3 @@ def _parts(images: Images, size: int) -> list[Images]:
 def _interleave(count: int) -> NDArray[np.intp]:
     """A fixed shuffle, so that each calibration batch has pictures from everywhere."""
     return np.random.default_rng(count).permutation(count)
-
-

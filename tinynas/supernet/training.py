@@ -174,7 +174,9 @@ def _read(checkpoint: Path) -> tuple[int, list[np.ndarray]]:  # type: ignore[typ
             names = sorted(name for name in archive.files if name != "step")
             return int(archive["step"]), [archive[name] for name in names]
     except (OSError, ValueError, KeyError, EOFError) as error:
-        raise RunError(f"{checkpoint} is damaged ({error}): delete it and run the same command again") from error
+        raise RunError(
+            f"{checkpoint} is damaged ({error}): delete it and run the same command again"
+        ) from error
 
 
 def _restore(state: list[keras.Variable], checkpoint: Path) -> int:
