@@ -26,7 +26,7 @@ from recording import record
 from tinynas.board import load_board, make_budget
 from tinynas.pipeline.effort import make_effort
 from tinynas.pipeline.request import SearchRequest
-from tinynas.pipeline.stages import run_search
+from tinynas.pipeline.run import run_search
 
 #: so little work that ten restarts stay bearable; every stage still happens
 NUMBERS = {

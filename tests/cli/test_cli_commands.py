@@ -164,7 +164,7 @@ RESULT = {
 @pytest.fixture
 def searched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     """A search that trains nothing: what it was asked lands in the list."""
-    pytest.importorskip("tinynas.pipeline.stages")
+    pytest.importorskip("tinynas.pipeline.run")
     calls: list[Any] = []
 
     def run_search(request: Any, path: Path, observer: Any) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def searched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
         observer.end()
         return RESULT
 
-    monkeypatch.setattr("tinynas.pipeline.stages.run_search", run_search)
+    monkeypatch.setattr("tinynas.pipeline.run.run_search", run_search)
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     monkeypatch.chdir(tmp_path)
     return calls

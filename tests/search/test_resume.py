@@ -101,9 +101,7 @@ def test_killed_again_and_again_by_the_clock_ends_with_the_same_winner(
         return Scorer()(choice, genotype)
 
     folder, moments = tmp_path / "run", random.Random(1)
-    kills = [
-        _in_child(lambda: _run(folder, slow), after=moments.uniform(0.005, 0.06)) for _ in range(10)
-    ]
+    kills = [_in_child(lambda: _run(folder, slow), after=moments.uniform(0.005, 0.06)) for _ in range(10)]
     assert signal.SIGKILL in kills
     assert _run(folder, Scorer()) == outcome
     assert (folder / CANDIDATES).read_bytes() == journal

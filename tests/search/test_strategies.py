@@ -71,9 +71,7 @@ def test_evolution_makes_what_its_settings_say_and_from_the_best() -> None:
     outcome = search(ToySpace(layers=6, widest=9), SMALL, toy_limits(), Scorer(), seed=5)
     for generation in range(SMALL.generations):
         origins = [c.origin for c in outcome.candidates if c.generation == generation]
-        expected = (
-            [Origin.RANDOM] * 12 if generation == 0 else [Origin.MUTATION] * 6 + [Origin.CROSSOVER] * 5
-        )
+        expected = [Origin.RANDOM] * 12 if generation == 0 else [Origin.MUTATION] * 6 + [Origin.CROSSOVER] * 5
         assert origins == expected
     for child in (c for c in outcome.candidates if c.origin is Origin.CROSSOVER):
         earlier = [c for c in outcome.candidates if c.generation < child.generation]

@@ -33,7 +33,8 @@ for _ in range(2):
     learner.apply()
 choice = space.sample(rng)
 logits = learner.logits(images, choice, learner.statistics(images, choice))
-weights = [keras.ops.convert_to_numpy(v) for v in (model.classifier, model.stem.kernel, model.slots[1].depthwise.kernel)]
+variables = (model.classifier, model.stem.kernel, model.slots[1].depthwise.kernel)
+weights = [keras.ops.convert_to_numpy(v) for v in variables]
 np.savez(sys.argv[1], losses=losses, logits=logits, **{f"w{i}": w for i, w in enumerate(weights)})
 """
 

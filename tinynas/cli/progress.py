@@ -22,7 +22,7 @@ from rich.text import Text
 from tinynas.cli.console import remarks, say, seconds_text
 
 if TYPE_CHECKING:
-    from tinynas.pipeline.stages import Observer
+    from tinynas.pipeline.observer import Observer
 
 #: seconds over which a bar's rate is averaged
 _RATE_PERIOD = 60.0

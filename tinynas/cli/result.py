@@ -41,7 +41,8 @@ def _checks(result: Mapping[str, Any]) -> Iterator[str]:
     """What `tinynas.export.verify` found true; it raises where something is not."""
     yield "the .tflite, read back, is the planned network operator by operator"
     if "head_bytes" in result:
-        yield f"TensorFlow Lite Micro's activations take {result['head_bytes']:,} B, as predicted"
+        head = f"{result['head_bytes']:,} B with reference kernels"
+        yield f"TensorFlow Lite Micro's activations take {head}, as predicted to the byte"
     if "host_arena_bytes" in result:
         yield f"it runs there in the predicted arena ({result['host_arena_bytes']:,} B on this computer)"
     if "compared_pictures" in result:

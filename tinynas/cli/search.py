@@ -107,7 +107,7 @@ def search(
 
 def _run(request: Any, path: Path) -> dict[str, Any]:
     from tinynas.cli.progress import watching
-    from tinynas.pipeline.stages import run_search
+    from tinynas.pipeline.run import run_search
 
     with watching() as observer:
         return run_search(request, path, observer)

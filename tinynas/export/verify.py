@@ -64,7 +64,7 @@ class Verification:
 
     genotype: str
     macs: int
-    params: int
+    weights_and_biases: int
     model_bytes: int
     head_bytes: int
     host_arena_bytes: int
@@ -122,7 +122,7 @@ def verify(
     return Verification(
         genotype=str(genotype),
         macs=macs(exported),
-        params=weights_and_biases(exported),
+        weights_and_biases=weights_and_biases(exported),
         model_bytes=len(model),
         head_bytes=used.head,
         host_arena_bytes=arena.total,

@@ -167,4 +167,3 @@ def _nearest_need(board: Board, budget: Budget, runtime: Runtime, spaces: Sequen
         excess = max(sram / budget.sram_bytes, flash / budget.flash_bytes)
         needs.append((excess, f"{sram:,} B of SRAM and {flash:,} B of flash ({space.name})"))
     return min(needs)[1]
-

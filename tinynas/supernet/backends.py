@@ -40,9 +40,9 @@ class Learner(Protocol):
         """Logits [n, classes] under given statistics."""
 
 
-def cutter_for_backend(fixed: bool = False) -> Cutter:
+def cutter_for_backend() -> Cutter:
     """How weights are cut on the active backend: JAX cannot slice by traced sizes."""
-    return Masks() if keras.backend.backend() == "jax" and not fixed else Slices()
+    return Masks() if keras.backend.backend() == "jax" else Slices()
 
 
 def build_supernet(space: MobileSpace, seed: int) -> Supernet:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 from tinynas.supernet.layers import ConvNorm
 from tinynas.supernet.model import InvertedBottleneck, Supernet
@@ -20,7 +21,7 @@ def sort_channels(model: Supernet) -> None:
         _permute(block, np.argsort(-importance, kind="stable"))
 
 
-def _permute(block: InvertedBottleneck, order: np.ndarray) -> None:  # type: ignore[type-arg]
+def _permute(block: InvertedBottleneck, order: NDArray[np.intp]) -> None:
     producers: list[tuple[ConvNorm, int]] = [(block.depthwise, 2)]
     if block.expand is not None:
         producers.append((block.expand, 3))

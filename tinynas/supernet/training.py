@@ -12,89 +12,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from tinynas.data import BatchStream
 from tinynas.errors import RunError
-from tinynas.spaces.mobile import Choice, MobileSpace
 from tinynas.supernet.backends import make_learner
 from tinynas.supernet.model import Supernet
+from tinynas.supernet.phase import FixedSampler, Phase
 
 #: seconds of training a kill can cost at most
 CHECKPOINT_SECONDS = 60.0
-
-
-class Sampler(Protocol):
-    """Which sub-networks a step trains."""
-
-    def __call__(self, rng: np.random.Generator) -> list[Choice]:
-        """The sub-networks of one step; all of one resolution."""
-
-
-@dataclass(frozen=True, slots=True)
-class FixedSampler:
-    """Always the one network: the largest at first, the winner at the end."""
-
-    choice: Choice
-
-    def __call__(self, rng: np.random.Generator) -> list[Choice]:
-        """The network."""
-        return [self.choice]
-
-
-@dataclass(frozen=True, slots=True)
-class RandomSampler:
-    """`count` random sub-networks a batch (4 in section 3.2 of the paper), of one random resolution.
-
-    With `satisfies`, sub-networks outside the limits are redrawn a few times: they would never be chosen,
-    and training time is scarce.
-    """
-
-    space: MobileSpace
-    count: int = 4
-    satisfies: Callable[[Choice], bool] | None = None
-    tries: int = 50
-
-    def __call__(self, rng: np.random.Generator) -> list[Choice]:
-        """`count` sub-networks of the space."""
-        resolution = int(rng.choice(self.space.resolutions))
-        return [self._draw(rng, resolution) for _ in range(self.count)]
-
-    def _draw(self, rng: np.random.Generator, resolution: int) -> Choice:
-        for _ in range(self.tries):
-            drawn = self.space.sample(rng)
-            choice = Choice(resolution, drawn.depths, drawn.kernels, drawn.expands)
-            if self.satisfies is None or self.satisfies(choice):
-                break
-        return choice
-
-
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """One stretch of training: `steps` of SGD with Nesterov momentum 0.9 on a one-cycle schedule.
-
-    The learning rate rises linearly over the first `warmup` share to `peak_rate`, then falls as a cosine.
-    `decay` is decoupled weight decay, on kernels only. `index` keeps the random streams of phases apart.
-    """
-
-    name: str
-    index: int
-    steps: int
-    peak_rate: float
-    sampler: Sampler
-    warmup: float = 0.2
-    decay: float = 2e-3
-    smoothing: float = 0.1
-
-    def rate(self, step: int) -> float:
-        """The learning rate of a step."""
-        rise = max(1, round(self.warmup * self.steps))
-        if step < rise:
-            return self.peak_rate * (0.1 + 0.9 * step / rise)
-        return 0.5 * self.peak_rate * (1 + math.cos(math.pi * (step - rise) / max(1, self.steps - rise)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +94,11 @@ def load_weights(model: Supernet, checkpoint: Path) -> None:
 def _pack(state: list[keras.Variable], step: int) -> bytes:
     buffer = io.BytesIO()
     arrays = {f"v{i:04d}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(state)}
-    np.savez(buffer, step=np.int64(step), **arrays)  # type: ignore[arg-type]
+    np.savez(buffer, step=np.int64(step), **arrays)
     return buffer.getvalue()
 
 
-def _read(checkpoint: Path) -> tuple[int, list[np.ndarray]]:  # type: ignore[type-arg]
+def _read(checkpoint: Path) -> tuple[int, list[NDArray[np.float32]]]:
     try:
         with np.load(checkpoint) as archive:
             names = sorted(name for name in archive.files if name != "step")

@@ -1,0 +1,43 @@
+"""A whole search: every stage in order, each skipped where its artefact is in the run folder already.
+
+So a run killed at any moment goes on from where it was. TensorFlow is first touched by the training.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tinynas.data import describe, fingerprint, load_dataset
+from tinynas.pipeline.export_stage import export_winner
+from tinynas.pipeline.observer import Observer, Silent
+from tinynas.pipeline.request import SearchRequest
+from tinynas.pipeline.search_stage import evolve
+from tinynas.pipeline.session import Session
+from tinynas.pipeline.space_stage import choose_space, space_report
+from tinynas.pipeline.training_stage import train_supernet
+from tinynas.search import open_run
+from tinynas.search.run_folder import RESULT
+
+
+def run_search(request: SearchRequest, path: Path, observer: Observer | None = None) -> dict[str, Any]:
+    """Search as `request` says in the run folder `path`, from wherever it stands; the result as plain data.
+
+    Raises:
+        TinynasError: the request cannot be met, data or folder are unfit, or the result failed its check.
+    """
+    watch = observer or Silent()
+    data = load_dataset(request.data, request.data_dir, seed=request.seed)
+    watch.note(describe(data))
+    # a budget nothing fits is refused here, before a folder is made
+    report = space_report(request, data, path)
+    with open_run(path, request.to_dict() | {"data_fingerprint": fingerprint(data)}) as run:
+        if run.has(RESULT):
+            watch.note(f"{path} is done already: another --seed or --run starts a new search")
+            finished: dict[str, Any] = run.read_json(RESULT)
+            return finished
+        session = Session(request, run, data, watch)
+        space = choose_space(session, report)
+        model = train_supernet(session, space)
+        winner = evolve(session, space, model)
+        return export_winner(session, space, model, winner)

@@ -1,0 +1,106 @@
+"""Training in a run: the largest network, the supernet, and at the end the winner, each with its checkpoint."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinynas.data import BatchStream, Split
+from tinynas.errors import RunError
+from tinynas.pipeline.session import Session
+from tinynas.search.disk import written_whole
+from tinynas.spaces import Choice, MobileSpace
+from tinynas.supernet.phase import FixedSampler, Phase, RandomSampler
+
+if TYPE_CHECKING:
+    from tinynas.supernet.model import Supernet
+
+LARGEST, SUPERNET, WINNER = "largest.npz", "supernet.npz", "winner.npz"
+#: written once the supernet's training is over
+TRAINED = "supernet.json"
+
+
+def train_supernet(session: Session, space: MobileSpace) -> Supernet:
+    """The largest network first, its channels sorted, then random sub-networks with shared weights."""
+    from tinynas.supernet.backends import build_supernet
+    from tinynas.supernet.sorting import sort_channels
+    from tinynas.supernet.training import load_weights
+
+    run, effort = session.run, session.effort
+    model = build_supernet(space, session.request.seed)
+    if session.request.supernet is not None and not run.has(TRAINED):
+        run.write_bytes(SUPERNET, _taken_over(session.request.supernet))
+        run.write_json(TRAINED, {"taken_from": str(session.request.supernet)})
+    if run.has(TRAINED):
+        load_weights(model, run.path / SUPERNET)
+        return model
+    pictures, _ = session.parts()
+    largest = FixedSampler(space.largest())
+    limits = session.limits()
+    satisfying = RandomSampler(
+        space, effort.subnets_per_batch, lambda choice: limits.satisfied_by(space.genotype(choice))
+    )
+    steps = [
+        effort.steps(epochs, len(pictures)) for epochs in (effort.largest_epochs, effort.supernet_epochs)
+    ]
+    _train(
+        session, model, Phase("largest network", 0, steps[0], effort.largest_rate, largest), pictures, LARGEST
+    )
+    sort_channels(model)
+    _train(
+        session, model, Phase("supernet", 1, steps[1], effort.supernet_rate, satisfying), pictures, SUPERNET
+    )
+    run.write_json(TRAINED, {"largest_steps": steps[0], "supernet_steps": steps[1]})
+    return model
+
+
+def fine_tune(session: Session, model: Supernet, winner: Choice) -> None:
+    """Train the winner alone, from its inherited weights, on all training pictures."""
+    effort, pictures = session.effort, session.data.train
+    steps = effort.steps(effort.finetune_epochs, len(pictures))
+    phase = Phase("fine-tuning", 2, steps, effort.finetune_rate, FixedSampler(winner))
+    _train(session, model, phase, pictures, WINNER)
+
+
+def _train(session: Session, model: Supernet, phase: Phase, pictures: Split, name: str) -> None:
+    """One phase of training with its bar, from its checkpoint."""
+    from tinynas.supernet.training import finished, load_weights, train
+
+    checkpoint, watch = session.run.path / name, session.observer
+    if finished(checkpoint, phase):
+        load_weights(model, checkpoint)
+        return
+
+    def save(path: Path, content: bytes) -> None:
+        with written_whole(path) as partial:
+            partial.write_bytes(content)
+
+    stream = BatchStream(
+        pictures,
+        batch_size=session.effort.batch_size,
+        augmentation=session.data.augmentation,
+        seed=session.request.seed,
+    )
+    began = time.monotonic()
+    watch.begin(phase.name, phase.steps)
+    train(
+        model,
+        phase,
+        stream,
+        seed=session.request.seed,
+        checkpoint=checkpoint,
+        save=save,
+        on_step=lambda p: watch.advance(p.step, f"loss {p.loss:.2f}"),
+    )
+    watch.end()
+    session.timed(phase.name, time.monotonic() - began)
+
+
+def _taken_over(other: Path) -> bytes:
+    """The trained supernet of another run."""
+    if not (other / SUPERNET).is_file() or not (other / TRAINED).is_file():
+        raise RunError(
+            f"'{other}' has no trained supernet to take over: let that run finish its training first"
+        )
+    return (other / SUPERNET).read_bytes()
