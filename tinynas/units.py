@@ -46,7 +46,6 @@ def format_count(count: float) -> str:
     """``52.0M``: MACs or parameters for a table or a plot's label."""
     for factor, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= factor:
-            return (
-                f"{count / factor:.3g}{letter}" if count / factor < 100 else f"{count / factor:.0f}{letter}"
-            )
+            scaled = count / factor
+            return f"{scaled:.3g}{letter}" if scaled < 100 else f"{scaled:.0f}{letter}"
     return f"{count:.0f}"

@@ -1,4 +1,4 @@
-"""Training in a run: the largest network, the supernet, and at the end the winner, each with its checkpoint."""
+"""Training in a run: the largest network, the supernet, at the end the winner, each with a checkpoint."""
 
 from __future__ import annotations
 
@@ -41,17 +41,14 @@ def train_supernet(session: Session, space: MobileSpace) -> Supernet:
     satisfying = RandomSampler(
         space, effort.subnets_per_batch, lambda choice: limits.satisfied_by(space.genotype(choice))
     )
-    steps = [
-        effort.steps(epochs, len(pictures)) for epochs in (effort.largest_epochs, effort.supernet_epochs)
-    ]
-    _train(
-        session, model, Phase("largest network", 0, steps[0], effort.largest_rate, largest), pictures, LARGEST
-    )
+    alone = effort.steps(effort.largest_epochs, len(pictures))
+    shared = effort.steps(effort.supernet_epochs, len(pictures))
+    first = Phase("largest network", 0, alone, effort.largest_rate, largest)
+    second = Phase("supernet", 1, shared, effort.supernet_rate, satisfying)
+    _train(session, model, first, pictures, LARGEST)
     sort_channels(model)
-    _train(
-        session, model, Phase("supernet", 1, steps[1], effort.supernet_rate, satisfying), pictures, SUPERNET
-    )
-    run.write_json(TRAINED, {"largest_steps": steps[0], "supernet_steps": steps[1]})
+    _train(session, model, second, pictures, SUPERNET)
+    run.write_json(TRAINED, {"largest_steps": alone, "supernet_steps": shared})
     return model
 
 

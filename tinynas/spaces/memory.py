@@ -48,7 +48,7 @@ class BatchMemory:
         return np.maximum(live, self._planning(batch))
 
     def heads(self, batches: Sequence[BlockBatch]) -> list[Ints]:
-        """Bytes of activations and scratch, or of planning them, of each network, batch by batch: [n] each."""
+        """Bytes of activations and scratch, or of planning them, batch by batch: [n] each."""
         if not self.planned:
             return [self.head_bounds(batch) for batch in batches]
         heads = greedy_heads(join([batch_buffers(batch, self._scratch(batch)) for batch in batches]))

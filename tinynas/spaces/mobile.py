@@ -1,4 +1,4 @@
-"""The mobile design space of MCUNet (arXiv 2007.10319, section 3): MBn blocks with elastic kernel, expansion, depth.
+"""The mobile design space of MCUNet (arXiv 2007.10319, section 3): MBn blocks with elastic genes.
 
 A space is one width multiplier at one resolution. Its networks are a stem, one plain separable block and
 six stages of inverted bottlenecks. For pictures too small for the published strides, strides are dropped
@@ -157,7 +157,7 @@ def is_small(native: int) -> bool:
 
 
 def resolution_grid(native: int) -> tuple[int, ...]:
-    """Twelve resolutions: 48, 64, ... 224 for photographs (the paper's), half to about twice a small native size."""
+    """Twelve resolutions: the paper's 48, 64, ... 224, or half to about twice a small native size."""
     if is_small(native):
         return tuple(sorted({max(_SMALLEST_MAP, round(native * eighths / 8)) for eighths in range(4, 16)}))
     return tuple(range(48, 225, 16))

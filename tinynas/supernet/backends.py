@@ -1,8 +1,8 @@
 """One training step on each Keras backend: gradients accumulated over sub-networks, then applied.
 
-The supernet itself is written with `keras.ops`; what differs between TensorFlow, JAX and PyTorch is only how a
-step is traced and differentiated. A `Learner` hides that. `Genes` reach it as a Choice: TensorFlow and JAX take
-its numbers as inputs of one trace, PyTorch runs eagerly on them.
+The supernet itself is written with `keras.ops`; what differs between TensorFlow, JAX and PyTorch is only
+how a step is traced and differentiated. A `Learner` hides that. A sub-network reaches it as a Choice:
+TensorFlow and JAX take its genes as an input of one trace, PyTorch runs eagerly on them.
 
 A learner built with `fixed=choice` serves that sub-network alone, traced with static shapes (faster).
 """
