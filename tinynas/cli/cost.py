@@ -29,7 +29,7 @@ from tinynas.units import format_size
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tinynas.cli.layers import Layer
+    from tinynas.cost.layers import Layer
     from tinynas.cost.runtime import FlashEstimate, SramEstimate
     from tinynas.graph import Graph
     from tinynas.networks import Genotype
@@ -54,7 +54,7 @@ def cost(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a network costs on a board, layer by layer, and where its memory peaks."""
-    from tinynas.cli.layers import list_layers
+    from tinynas.cost.layers import list_layers
     from tinynas.cost.runtime import find_runtime
 
     target, rules = load_board(board), find_runtime(runtime)

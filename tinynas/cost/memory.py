@@ -105,8 +105,8 @@ def plan_greedy(buffers: Buffers) -> Plan:
     return Plan(np.array(offsets, np.int64), peak)
 
 
-def live_peak(graph: Graph, in_place_depthwise: bool) -> LivePeak:
-    """The most bytes alive while one operator runs: a lower bound of every plan.
+def live_bytes(graph: Graph, in_place_depthwise: bool) -> NDArray[np.int64]:
+    """Bytes alive while each operator runs: [operators].
 
     With `in_place_depthwise` a depthwise convolution overwrites its input channel by channel
     (MCUNet, section 3.2): it needs its input and one output channel instead of input and output. That
@@ -115,15 +115,21 @@ def live_peak(graph: Graph, in_place_depthwise: bool) -> LivePeak:
     table = buffers(graph)
     steps = np.arange(len(graph.operators))[:, None]
     alive = (table.first <= steps) & (steps <= table.last)
-    totals = alive @ table.sizes
+    totals: NDArray[np.int64] = alive @ table.sizes
     if in_place_depthwise:
         last = dict(zip(table.tensors.tolist(), table.last.tolist(), strict=True))
         for index, operator in enumerate(graph.operators):
             if _overwrites_input(graph, operator, last.get(operator.inputs[0], -1) == index):
                 output = graph.tensors[operator.outputs[0]]
                 totals[index] -= output.size_bytes - output.size_bytes // output.shape[-1]
+    return totals
+
+
+def live_peak(graph: Graph, in_place_depthwise: bool) -> LivePeak:
+    """The most bytes alive while one operator runs, see `live_bytes`: a lower bound of every plan."""
+    totals = live_bytes(graph, in_place_depthwise)
     if not len(totals):
-        return LivePeak(int(table.sizes.sum()), 0)
+        return LivePeak(int(buffers(graph).sizes.sum()), 0)
     peak = int(totals.argmax())
     return LivePeak(int(totals[peak]), peak)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tinynas.board import load_board
-from tinynas.cli.layers import list_layers
 from tinynas.cost.compute import macs, weights_and_biases
+from tinynas.cost.layers import list_layers
 from tinynas.cost.runtime import runtimes
 from tinynas.networks import PRESETS, build_graph
 

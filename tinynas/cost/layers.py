@@ -1,13 +1,13 @@
-"""The rows of `tinynas cost`: what each operator of a Graph computes, carries and keeps in SRAM."""
+"""A Graph layer by layer: what each operator of a Graph computes, carries and keeps in SRAM."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tinynas.board import Board
 from tinynas.cost.compute import operator_macs, operator_weights
-from tinynas.cost.memory import ALIGNMENT, buffers, live_peak, plan_greedy
+from tinynas.cost.memory import ALIGNMENT, buffers, live_bytes, plan_greedy
 from tinynas.cost.runtime import MemoryRule, Runtime
 from tinynas.cost.scratch import requests
 from tinynas.graph import Graph, Operator
@@ -37,7 +37,7 @@ class Layer:
 def list_layers(graph: Graph, runtime: Runtime, board: Board) -> list[Layer]:
     """Every operator in order of execution, the one at the peak of `runtime`'s SRAM marked."""
     peak = runtime.sram(graph, board).peak_operator
-    reach = _planned(graph, runtime, board) if runtime.rule is MemoryRule.GREEDY else _alive(graph)
+    reach = _reach(graph, runtime, board)
     return [
         Layer(
             index=index,
@@ -53,8 +53,10 @@ def list_layers(graph: Graph, runtime: Runtime, board: Board) -> list[Layer]:
     ]
 
 
-def _planned(graph: Graph, runtime: Runtime, board: Board) -> list[int]:
-    """The highest end, in TFLM's plan, of the buffers alive during each operator."""
+def _reach(graph: Graph, runtime: Runtime, board: Board) -> list[int]:
+    """During each operator: the highest end of a planned buffer alive, or the bytes alive in all."""
+    if runtime.rule is not MemoryRule.GREEDY:
+        return [int(size) for size in live_bytes(graph, in_place_depthwise=True)]
     kernels = runtime.kernels(board)
     table = buffers(graph, {i: requests(graph, op, kernels) for i, op in enumerate(graph.operators)})
     plan = plan_greedy(table)
@@ -63,25 +65,6 @@ def _planned(graph: Graph, runtime: Runtime, board: Board) -> list[int]:
         int(ends[(table.first <= index) & (index <= table.last)].max(initial=0))
         for index in range(len(graph.operators))
     ]
-
-
-def _alive(graph: Graph) -> list[int]:
-    """The bytes alive during each operator, depthwise convolutions in place.
-
-    Each step is looked at as a network of one operator: its inputs are all that is alive before, its
-    outputs all that is alive after.
-    """
-    table = buffers(graph)
-    spans = list(zip(table.tensors.tolist(), table.first.tolist(), table.last.tolist(), strict=True))
-    alive = []
-    for index, operator in enumerate(graph.operators):
-        before = tuple(i for i, first, last in spans if first < index <= last)
-        after = tuple(
-            i for i, first, last in spans if first <= index and (last > index or i in graph.outputs)
-        )
-        step = replace(graph, operators=(operator,), inputs=before, outputs=after)
-        alive.append(live_peak(step, in_place_depthwise=True).bytes)
-    return alive
 
 
 def _window(operator: Operator) -> str:
