@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
+
+from recording import record
 
 from tinynas.board import load_board
 from tinynas.cost import TflmRuntime, buffers, count, plan_greedy
@@ -29,16 +28,12 @@ from tinynas.graph import Graph
 from tinynas.graph.tflite import read_tflite
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULT = ROOT / "benchmarks" / "results" / "tflm_arena.json"
-#: peers.md: arena with CMSIS-NN, code in flash (bytes)
+#: arena with CMSIS-NN and code in flash, bytes, by model
 FIRMWARE = {
-    "mlperftiny__vww_96_int8": (100_708, 54_412),
-    "mlperftiny__pretrainedResnet_quant": (54_996, 52_580),
-    "mlperftiny__kws_ref_model": (22_820, 54_416),
-    "mlperftiny__ad01_int8": (2_580, 28_700),
-    "mlperftiny__str_ww_ref_model": (16_596, 58_160),
-    "tinyengine__vww": (219_808, 59_020),
-    "tinyengine__detection": (379_968, 59_952),
+    name: (entry["arena_bytes"], entry["code_bytes"])
+    for name, entry in json.loads((ROOT / "benchmarks" / "results" / "peer_tflm_firmware.json").read_text())[
+        "firmware"
+    ].items()
 }
 
 
@@ -86,28 +81,12 @@ def main() -> None:
     for row in rows:
         measured = "" if row.measured is None else f"{row.measured:,}"
         print(f"{row.model:42} {row.quantity:15} {row.predicted:>10,} {measured:>10} {row.difference}")
-    record = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "command": "python benchmarks/tflm_arena.py",
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "unit": "bytes",
-        "rows": [asdict(row) for row in rows],
-    }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"written to {RESULT.relative_to(ROOT)}")
+    record("tflm_arena", {"unit": "bytes", "rows": [asdict(row) for row in rows]})
 
 
 def _reference_head(graph: Graph) -> int:
     scratch = {i: requests(graph, op, Kernels.REFERENCE) for i, op in enumerate(graph.operators)}
     return plan_greedy(buffers(graph, scratch)).peak
-
-
-def _commit() -> str:
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    described = subprocess.run(command, capture_output=True, text=True, check=False)
-    return described.stdout.strip() or "not committed"
 
 
 if __name__ == "__main__":
