@@ -21,7 +21,7 @@ from recording import record
 
 from tinynas.board import load_board
 from tinynas.cost import TflmRuntime, buffers, count, plan_greedy
-from tinynas.cost.scratch import Kernels, requests
+from tinynas.cost.scratch import Kernels, scratch_of
 from tinynas.cost.tail import HOST, tail_bytes
 from tinynas.export.micro import measure_arena
 from tinynas.graph import Graph
@@ -85,8 +85,7 @@ def main() -> None:
 
 
 def _reference_head(graph: Graph) -> int:
-    scratch = {i: requests(graph, op, Kernels.REFERENCE) for i, op in enumerate(graph.operators)}
-    return plan_greedy(buffers(graph, scratch)).peak
+    return plan_greedy(buffers(graph, scratch_of(graph, Kernels.REFERENCE))).peak
 
 
 if __name__ == "__main__":

@@ -179,8 +179,12 @@ def test_other_files_that_cannot_be_used(
 def test_ctrl_c_says_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Only a search keeps what it has: no other command goes on."""
     _failing(monkeypatch, KeyboardInterrupt())
     assert main(["boards"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    monkeypatch.setattr("tinynas.cli.search.load_board", tinynas.cli.boards.load_board)
+    assert main(["search", "--board", "stm32f746"]) == 130
     assert capsys.readouterr().err == "interrupted: run the same command again to go on\n"
 
 

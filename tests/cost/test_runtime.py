@@ -12,7 +12,7 @@ import pytest
 from tinynas.board import load_board
 from tinynas.cost import Counts, LiveRuntime, TflmRuntime, buffers, count, find_runtime, plan_greedy, runtimes
 from tinynas.cost.flash import tflm_code
-from tinynas.cost.scratch import Kernels, conv_scratch, depthwise_scratch, requests
+from tinynas.cost.scratch import Kernels, conv_scratch, depthwise_scratch, scratch_of
 from tinynas.cost.tail import HOST, tail_bytes
 from tinynas.errors import RequestError
 from tinynas.export.micro import measure_arena
@@ -33,8 +33,7 @@ RP2040 = load_board("rp2040")
 
 
 def _head(graph: Graph, kernels: Kernels) -> int:
-    scratch = {index: requests(graph, op, kernels) for index, op in enumerate(graph.operators)}
-    return plan_greedy(buffers(graph, scratch)).peak
+    return plan_greedy(buffers(graph, scratch_of(graph, kernels))).peak
 
 
 @pytest.mark.slow

@@ -116,7 +116,6 @@ def test_a_split_refuses_what_does_not_fit_together(images: np.ndarray, labels: 
 def test_digits_are_there_without_a_network() -> None:
     digits = load_dataset("digits", seed=5)
     assert describe(digits) == "digits: 1,437 + 360 pictures of 8x8x1, 10 classes"
-    assert digits.is_small
     assert (digits.native_resolution, digits.channels) == (8, 1)
     assert digits.train.images.max() == 255
     assert np.bincount(digits.test.labels).min() >= 34

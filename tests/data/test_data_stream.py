@@ -63,7 +63,7 @@ def test_labels_stay_with_their_pictures_and_epochs_differ() -> None:
     split = random_split(20)
     stream = BatchStream(split, batch_size=5, seed=3)
     assert stream.steps_per_epoch == 4
-    images, labels = stream[6]
+    images, labels = stream.batch(6)
     assert np.array_equal(images, split.images[stream.indices(6)])
     assert np.array_equal(labels, split.labels[stream.indices(6)])
     first, second = ([stream.indices(4 * epoch + k).tolist() for k in range(4)] for epoch in (0, 1))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinynas.cost import TflmRuntime, buffers, count, live_peak, macs, plan_greedy
-from tinynas.cost.scratch import Kernels, requests
+from tinynas.cost.scratch import Kernels, requests, scratch_of
 from tinynas.errors import ModelError
 from tinynas.graph import Graph, OpKind
 from tinynas.graph.tflite import graph_from_bytes, read_tflite
@@ -24,7 +24,7 @@ def test_macs_and_heads_equal_the_manifest(shared: Path) -> None:
     assert len(rows) >= 9
     for name, expected_macs, expected_head in rows:
         graph = read_tflite(shared / "models" / f"{name}.tflite")
-        scratch = {i: requests(graph, op, Kernels.REFERENCE) for i, op in enumerate(graph.operators)}
+        scratch = scratch_of(graph, Kernels.REFERENCE)
         assert macs(graph) == int(expected_macs.replace(",", "")), name
         assert plan_greedy(buffers(graph, scratch)).peak == int(expected_head.replace(",", "")), name
 

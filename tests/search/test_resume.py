@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_search import Scorer, ToyChoice, ToySpace, toy_limits
+from toy_search import Scorer, ToyChoice, ToySpace, genotype_seed, toy_limits
 
 from tinynas.errors import RunError
 from tinynas.networks import Genotype
@@ -25,7 +25,6 @@ from tinynas.search import (
     Outcome,
     Progress,
     RandomSearch,
-    genotype_seed,
     open_run,
     read_candidates,
     restore_choice,

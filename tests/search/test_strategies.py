@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_search import Scorer, ToySpace, toy_limits
+from toy_search import Scorer, ToySpace, genotype_seed, toy_limits
 
 from tinynas.errors import RequestError, VerificationError
 from tinynas.search import (
@@ -18,7 +18,6 @@ from tinynas.search import (
     Progress,
     RandomSearch,
     Strategy,
-    genotype_seed,
     ranked,
     restore_choice,
     search,

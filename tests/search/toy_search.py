@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import numpy as np
 from tinynas.board import Board, Budget
 from tinynas.graph import Graph
 from tinynas.networks import Block, Genotype
-from tinynas.search import Limits, genotype_seed
+from tinynas.search import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +84,8 @@ def toy_limits(sram_bytes: int = 10**9, flash_bytes: int = 10**9) -> Limits:
     return Limits(
         runtime=cast(Any, ToyRuntime()), board=cast(Any, None), budget=Budget(sram_bytes, flash_bytes)
     )
+
+
+def genotype_seed(seed: int, genotype: Genotype | str) -> int:
+    """A seed (0 <= s < 2**32) for whatever is random in scoring `genotype`, alike on every machine."""
+    return int.from_bytes(hashlib.blake2b(f"{seed} {genotype}".encode(), digest_size=4).digest(), "big")

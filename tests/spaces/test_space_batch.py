@@ -13,7 +13,7 @@ from tinynas.cost.batch import greedy_heads
 from tinynas.cost.compute import macs
 from tinynas.cost.counts import count
 from tinynas.cost.memory import buffers, live_peak, plan_greedy
-from tinynas.cost.scratch import Kernels, requests
+from tinynas.cost.scratch import Kernels, scratch_of
 from tinynas.graph import Graph
 from tinynas.networks import build_graph
 from tinynas.spaces.batch import BlockBatch, ChoiceBatch, sample_batch, tabulate
@@ -69,7 +69,7 @@ def test_buffers_heads_and_live_bytes_equal_the_graphs(
     live, in_place = live_peaks(batch), live_peaks(batch, in_place=True)
     order = np.argsort(table.added)
     for row, graph in enumerate(graphs):
-        asked = {i: requests(graph, op, kernels) for i, op in enumerate(graph.operators)} if kernels else {}
+        asked = scratch_of(graph, kernels) if kernels else {}
         single = buffers(graph, asked)
         present = order[table.sizes[row, order] > 0]
         assert table.sizes[row, present].tolist() == single.sizes.tolist()

@@ -16,7 +16,7 @@ from tinynas.spaces.mobile import Choice, MobileSpace, make_space  # noqa: E402
 from tinynas.supernet.backends import build_supernet, make_learner  # noqa: E402
 from tinynas.supernet.model import Supernet  # noqa: E402
 from tinynas.supernet.phase import FixedSampler, Phase, RandomSampler  # noqa: E402
-from tinynas.supernet.scoring import Calibration, Scorer  # noqa: E402
+from tinynas.supernet.scoring import Calibration, Calibrator, Scorer  # noqa: E402
 from tinynas.supernet.sorting import sort_channels  # noqa: E402
 from tinynas.supernet.training import Progress, finished, load_weights, train  # noqa: E402
 
@@ -48,7 +48,7 @@ def _train(folder: Path, stop_at: int | None = None) -> list[np.ndarray]:
         BatchStream(_pictures(), batch_size=16, seed=0),
         seed=3,
         checkpoint=folder / "test.npz",
-        save=lambda path, content: path.write_bytes(content) and None,
+        save=lambda content: (folder / "test.npz").write_bytes(content) and None,
         on_step=on_step,
     )
     return [np.asarray(keras.ops.convert_to_numpy(v)) for v in model.trainable_variables]
@@ -70,9 +70,13 @@ def test_a_killed_training_resumes_bit_for_bit(tmp_path: Path, monkeypatch: pyte
     other = build_supernet(make_space(0.4, 8, 8, 1, 4), seed=0)
     with pytest.raises(RunError, match="another network"):
         load_weights(other, halves / "test.npz")
-    (halves / "test.npz").write_bytes(b"PK damaged")
-    with pytest.raises(RunError, match="damaged"):
-        load_weights(build_supernet(SPACE, seed=0), halves / "test.npz")
+    half = (halves / "test.npz").read_bytes()
+    for damaged in (b"PK damaged", half[: len(half) // 2], b""):
+        (halves / "test.npz").write_bytes(damaged)
+        with pytest.raises(RunError, match="damaged"):
+            load_weights(build_supernet(SPACE, seed=0), halves / "test.npz")
+    with pytest.raises(RunError, match="missing"):
+        load_weights(build_supernet(SPACE, seed=0), halves / "absent.npz")
 
 
 def test_accumulated_gradients_are_their_weighted_sum() -> None:
@@ -98,7 +102,8 @@ def test_accumulated_gradients_are_their_weighted_sum() -> None:
 def test_sorting_channels_changes_no_score_and_orders_by_importance() -> None:
     model = build_supernet(SPACE, seed=0)
     split, choice = _pictures(), SPACE.largest()
-    scorer = Scorer(model, split, split, calibration=Calibration(2, 16), seed=0, fixed=choice)
+    calibrator = Calibrator(model, split, calibration=Calibration(2, 16), seed=0, fixed=choice)
+    scorer = Scorer(calibrator, split)
     before = scorer.logits(choice)
     sort_channels(model)
     np.testing.assert_allclose(scorer.logits(choice), before, rtol=1e-3, atol=1e-3)

@@ -115,6 +115,7 @@ class _Bill:
         pieces = [
             ("activations", self.sram.activations),
             ("scratch", self.sram.scratch),
+            ("planning at start", max(0, self.sram.planning - self.sram.head)),
             ("interpreter", self.sram.tail),
         ]
         return [piece for piece in pieces if piece[1]]

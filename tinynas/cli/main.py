@@ -78,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_error(culprit, sentence, as_json="--json" in words)
     # typer turns Ctrl-C into this status
     if status == INTERRUPTED:
-        print("interrupted: run the same command again to go on", file=sys.stderr)
+        rest = ": run the same command again to go on" if words[0] == "search" else ""
+        print(f"interrupted{rest}", file=sys.stderr)
     return int(status or 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.console import Console
 from tinynas.cli.console import part_of, percent, print_facts, say, seconds_text
 
 
-def print_result(console: Console, result: Mapping[str, Any]) -> None:
+def print_result(console: Console, result: Mapping[str, Any], run: Path) -> None:
     """The network found, what it takes, how accurate it is, what was verified, and where it lies."""
     print_facts(
         console,
@@ -19,12 +20,12 @@ def print_result(console: Console, result: Mapping[str, Any]) -> None:
             ("space", str(result["space"])),
             ("MACs", f"{result['macs']:,}"),
             ("parameters", f"{result['params']:,}"),
-            ("SRAM", part_of(result["sram_bytes"], result["sram_budget_bytes"])),
-            ("flash", part_of(result["flash_bytes"], result["flash_budget_bytes"])),
+            ("SRAM (modelled)", part_of(result["sram_bytes"], result["sram_budget_bytes"])),
+            ("flash (modelled)", part_of(result["flash_bytes"], result["flash_budget_bytes"])),
             ("test accuracy", _accuracies(result)),
             *(("verified", check) for check in _checks(result)),
             *_time(result),
-            ("model", str(result["model"])),
+            ("model", str(run / result["model"])),
         ],
     )
     if result.get("warning"):

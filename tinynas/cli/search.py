@@ -90,13 +90,13 @@ def search(
         min_share=min_share,
         elastic=elastic,
         supernet=supernet,
+        backend=choose_backend(backend),
     )
     path = run if run is not None else default_run_path(request.to_dict())
-    trainer = choose_backend(backend)
     console = remarks()
     say(console, board_line(target))
     say(console, f"budget: {budget_line(request.budget)}, runtime {request.runtime}")
-    say(console, f"run: {path} (effort {effort}, seed {seed}, {trainer})")
+    say(console, f"run: {path} (effort {effort}, seed {seed}, {request.backend})")
     result = _run(request, path)
     if as_json:
         print_json(result)
@@ -117,5 +117,5 @@ def _print(result: dict[str, Any], path: Path) -> None:
     from tinynas.cli.result import print_result
 
     console = output()
-    print_result(console, result)
+    print_result(console, result, path)
     say(console, f"`tinynas show {path}` shows the run again, with the other networks found")

@@ -28,14 +28,6 @@ if TYPE_CHECKING:
 
 #: networks of the front listed at most
 _FRONT = 12
-#: what a stage leaves behind, last first, and what is under way after it
-_STAGES = (
-    ("winner.npz", "export and verification"),
-    ("winner.json", "fine-tuning the winner"),
-    ("supernet.json", "searching"),
-    ("space.json", "training the supernet"),
-    ("request.json", "choosing the space"),
-)
 
 
 def show(
@@ -44,30 +36,21 @@ def show(
 ) -> None:
     """Show a run, finished or not: what was asked, how far it is, the networks found, the result."""
     from tinynas.search import read_run
-    from tinynas.search.run_folder import read_json
     from tinynas.spaces import SpaceReport
 
     summary = read_run(run)
     report = SpaceReport.from_dict(summary.space) if summary.space is not None else None
-    times = read_json(run / "times.json") if (run / "times.json").is_file() else {}
     if as_json:
-        print_json(_plain(summary, report, times))
+        print_json(_plain(summary, report))
     else:
-        _print(output(), summary, report, times)
+        _print(output(), summary, report)
 
 
-def _state(summary: RunSummary) -> str:
-    """``done``, or the stage that is under way or where it stopped."""
-    if summary.is_done:
-        return "done"
-    return next(stage for name, stage in _STAGES if (summary.path / name).exists())
-
-
-def _plain(summary: RunSummary, report: SpaceReport | None, times: dict[str, float]) -> dict[str, Any]:
+def _plain(summary: RunSummary, report: SpaceReport | None) -> dict[str, Any]:
     stats = report.chosen_stats if report is not None else None
     return {
         "run": str(summary.path),
-        "state": _state(summary),
+        "state": summary.state,
         "request": summary.request,
         "space": {
             "name": stats.name, "share": stats.share, "mean_macs": stats.mean_macs, "p80_macs": stats.p80_macs
@@ -76,7 +59,7 @@ def _plain(summary: RunSummary, report: SpaceReport | None, times: dict[str, flo
         "best": _plain_candidate(summary.best) if summary.best is not None else None,
         "front": [_plain_candidate(candidate) for candidate in summary.front],
         "result": summary.result,
-        "seconds": times,
+        "seconds": summary.times,
     }  # fmt: skip
 
 
@@ -90,10 +73,8 @@ def _plain_candidate(candidate: Candidate[Any]) -> dict[str, Any]:
     }
 
 
-def _print(
-    console: Console, summary: RunSummary, report: SpaceReport | None, times: dict[str, float]
-) -> None:
-    state = _state(summary)
+def _print(console: Console, summary: RunSummary, report: SpaceReport | None) -> None:
+    state = summary.state
     goes_on = "" if summary.is_done else " (unfinished: the same search command goes on)"
     facts = [("run", str(summary.path)), ("state", state + goes_on), *_asked(summary.request)]
     if report is not None:
@@ -107,10 +88,10 @@ def _print(
         from tinynas.cli.result import print_result
 
         say(console)
-        print_result(console, summary.result)
-    elif times:
-        parts = ", ".join(f"{stage} {seconds_text(seconds)}" for stage, seconds in times.items())
-        print_facts(console, [("time so far", f"{seconds_text(sum(times.values()))} ({parts})")])
+        print_result(console, summary.result, summary.path)
+    elif summary.times:
+        parts = ", ".join(f"{stage} {seconds_text(seconds)}" for stage, seconds in summary.times.items())
+        print_facts(console, [("time so far", f"{seconds_text(sum(summary.times.values()))} ({parts})")])
 
 
 def _asked(request: dict[str, Any]) -> list[tuple[str, str]]:

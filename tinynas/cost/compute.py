@@ -1,12 +1,10 @@
-"""Multiply-accumulates, weights and activations of a Graph: plain arithmetic on shapes.
+"""Multiply-accumulates and weights of a Graph: plain arithmetic on shapes.
 
 Counted as MACs: convolutions, depthwise convolutions, fully connected layers. Not counted: biases,
 additions, elementwise products, pooling, activations.
 """
 
 from __future__ import annotations
-
-import math
 
 from tinynas.graph import Graph, Operator, OpKind
 
@@ -40,10 +38,3 @@ def macs(graph: Graph) -> int:
 def weights_and_biases(graph: Graph) -> int:
     """Number of weights and biases the int8 model carries."""
     return sum(operator_weights(graph, op) for op in graph.operators)
-
-
-def activation_elements(graph: Graph) -> int:
-    """Elements written by convolutions and dense layers: RegNet's 'activations' (2003.13678, section 3.3)."""
-    return sum(
-        math.prod(graph.tensors[op.outputs[0]].shape) for op in graph.operators if op.kind in _WEIGHTED
-    )

@@ -9,7 +9,7 @@ from tinynas.board import Board
 from tinynas.cost.compute import operator_macs, operator_weights
 from tinynas.cost.memory import ALIGNMENT, buffers, live_bytes, plan_greedy
 from tinynas.cost.runtime import MemoryRule, Runtime
-from tinynas.cost.scratch import requests
+from tinynas.cost.scratch import scratch_of
 from tinynas.graph import Graph, Operator
 
 
@@ -58,7 +58,7 @@ def _reach(graph: Graph, runtime: Runtime, board: Board) -> list[int]:
     if runtime.rule is not MemoryRule.GREEDY:
         return [int(size) for size in live_bytes(graph, in_place_depthwise=True)]
     kernels = runtime.kernels(board)
-    table = buffers(graph, {i: requests(graph, op, kernels) for i, op in enumerate(graph.operators)})
+    table = buffers(graph, scratch_of(graph, kernels))
     plan = plan_greedy(table)
     ends = plan.offsets + -(-table.sizes // ALIGNMENT) * ALIGNMENT
     return [

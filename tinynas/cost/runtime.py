@@ -16,7 +16,7 @@ from tinynas.board import Board
 from tinynas.cost.counts import Counts, Int, count
 from tinynas.cost.flash import graph_structure, quantisation_tables, tflm_code
 from tinynas.cost.memory import Buffers, Plan, buffers, live_peak, plan_greedy
-from tinynas.cost.scratch import Kernels, requests
+from tinynas.cost.scratch import Kernels, scratch_of
 from tinynas.cost.tail import MCU_CMSIS_NN, MCU_REFERENCE, planning_bytes, tail_bytes
 from tinynas.errors import RequestError
 from tinynas.graph import Graph
@@ -129,9 +129,7 @@ class TflmRuntime:
 
     def sram(self, graph: Graph, board: Board) -> SramEstimate:
         """The arena: greedy plan of activations and scratch, and the tail."""
-        kernels = self.kernels(board)
-        scratch = {index: requests(graph, op, kernels) for index, op in enumerate(graph.operators)}
-        whole = buffers(graph, scratch)
+        whole = buffers(graph, scratch_of(graph, self.kernels(board)))
         plan = plan_greedy(whole)
         # a greedy plan can, rarely, be shorter with more to place
         activations = min(plan_greedy(whole.activations()).peak, plan.peak)

@@ -82,3 +82,8 @@ def _unless(absent: bool | NDArray[np.bool_], size: Int) -> Int:
 
 def _ints(sizes: tuple[Int, ...]) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
+
+
+def scratch_of(graph: Graph, kernels: Kernels) -> dict[int, tuple[int, ...]]:
+    """The requests in bytes of every operator of `graph`, by its index."""
+    return {index: tuple(requests(graph, op, kernels)) for index, op in enumerate(graph.operators)}

@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from tinynas.data.augment import Augmentation
 from tinynas.errors import DataError
 
-#: pictures up to this side are small: searched from half to twice their size, not over 48..224
-SMALL_SIDE = 64
-
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -75,11 +72,6 @@ class Dataset:
     def channels(self) -> int:
         """1 for grey, 3 for RGB."""
         return int(self.train.images.shape[3])
-
-    @property
-    def is_small(self) -> bool:
-        """Whether the pictures are of the digits or CIFAR kind rather than photographs."""
-        return self.native_resolution <= SMALL_SIDE
 
 
 def describe(dataset: Dataset) -> str:

@@ -66,9 +66,6 @@ class BatchStream:
         images = self.augmentation(self.split.images[chosen], self._rng(_CHANGE, step))
         return resize(images, resolution or images.shape[1]), self.split.labels[chosen]
 
-    def __getitem__(self, step: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        return self.batch(step)
-
     def _order(self, epoch: int) -> NDArray[np.intp]:
         if self._cached[0] != epoch:
             self._cached = (epoch, self._rng(_ORDER, epoch).permutation(len(self.split)))

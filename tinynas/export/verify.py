@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tinynas.cost.compute import macs, weights_and_biases
 from tinynas.cost.counts import count
 from tinynas.cost.memory import buffers, plan_greedy
-from tinynas.cost.scratch import Kernels, requests
+from tinynas.cost.scratch import Kernels, scratch_of
 from tinynas.cost.tail import HOST, planning_bytes, tail_bytes
 from tinynas.data.pixels import PIXEL_SCALE, to_int8_input
 from tinynas.errors import VerificationError
@@ -153,8 +153,8 @@ def host_arena(graph: Graph) -> HostArena:
 
     The head is the same on a microcontroller with these kernels; the tail has pointers of 8 bytes.
     """
-    scratch = {i: requests(graph, op, Kernels.REFERENCE) for i, op in enumerate(graph.operators)}
-    head, counts = plan_greedy(buffers(graph, scratch)).peak, count(graph)
+    head = plan_greedy(buffers(graph, scratch_of(graph, Kernels.REFERENCE))).peak
+    counts = count(graph)
     return HostArena(head, int(tail_bytes(counts, HOST)), int(planning_bytes(counts, HOST)))
 
 

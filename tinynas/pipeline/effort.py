@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
@@ -51,6 +52,9 @@ class Effort:
         return min(wanted, self.max_steps) if self.max_steps else wanted
 
 
+#: beyond any sensible count, rate or share
+_MOST = 10_000_000
+
 EFFORTS: Mapping[str, Effort] = MappingProxyType(
     {
         "quick": Effort(
@@ -96,6 +100,10 @@ def make_effort(preset: str, overrides: Mapping[str, Any]) -> Effort:
     effort = replace(EFFORTS[preset], **{k: v for k, v in overrides.items() if v is not None})
     for field in fields(effort):
         value = getattr(effort, field.name)
+        if not math.isfinite(value) or value > _MOST:
+            raise RequestError(
+                f"--{field.name.replace('_', '-')} is {value:g}: give a number below {_MOST:,}"
+            )
         least = 0 if field.name in {"max_steps", "iterations", "crossover", "mutation"} else 1e-9
         if value < least:
             raise RequestError(f"--{field.name.replace('_', '-')} is {value:g}: it must be positive")

@@ -1,7 +1,7 @@
 """How long a search will take, said before it starts.
 
 A training step on two cores costs a fixed overhead plus time in proportion to MACs and pictures
-(`benchmarks/step_time.py` measures both). Other machines differ; the estimate says so.
+(`benchmarks/step_time.py` measures both). Other machines differ, and so do other backends.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ TRAIN_SECONDS_PER_MAC = 0.2e-9
 INFER_SECONDS_PER_MAC = 0.06e-9
 #: tracing each phase's graph, exporting and verifying
 FIXED_SECONDS = 120.0
+#: the stages that a supernet taken over spares
+TRAINING = ("largest", "supernet")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class SearchRequest:
 
     `elastic` is how many lower resolutions of the grid are searched besides the chosen one; `min_share`
     guards stage 1 against spaces of which hardly a network fits; `supernet` is a run whose space and
-    trained supernet are taken over.
+    trained supernet are taken over; `backend` is the Keras backend that trains.
     """
 
     board: Board
@@ -35,6 +35,7 @@ class SearchRequest:
     strategy: str = "evolution"
     min_share: float = 0.05
     elastic: int = 1
+    backend: str = "tensorflow"
     supernet: Path | None = None
 
     def __post_init__(self) -> None:
@@ -56,6 +57,7 @@ class SearchRequest:
             "data": self.data,
             "effort": self.effort_name,
             "seed": self.seed,
+            "backend": self.backend,
             "strategy": self.strategy,
             "min_share": self.min_share,
             "elastic_resolutions": self.elastic,

@@ -12,12 +12,12 @@ from tinynas.data import describe, fingerprint, load_dataset
 from tinynas.pipeline.export_stage import export_winner
 from tinynas.pipeline.observer import Observer, Silent
 from tinynas.pipeline.request import SearchRequest
-from tinynas.pipeline.search_stage import evolve
+from tinynas.pipeline.search_stage import evolve, make_strategy
 from tinynas.pipeline.session import Session
 from tinynas.pipeline.space_stage import choose_space, space_report
 from tinynas.pipeline.training_stage import train_supernet
 from tinynas.search import open_run
-from tinynas.search.run_folder import RESULT
+from tinynas.search.run_folder import MODEL, RESULT
 
 
 def run_search(request: SearchRequest, path: Path, observer: Observer | None = None) -> dict[str, Any]:
@@ -27,12 +27,13 @@ def run_search(request: SearchRequest, path: Path, observer: Observer | None = N
         TinynasError: the request cannot be met, data or folder are unfit, or the result failed its check.
     """
     watch = observer or Silent()
+    make_strategy(request)  # refuses impossible settings now rather than after the training
     data = load_dataset(request.data, request.data_dir, seed=request.seed)
     watch.note(describe(data))
     # a budget nothing fits is refused here, before a folder is made
     report = space_report(request, data, path)
     with open_run(path, request.to_dict() | {"data_fingerprint": fingerprint(data)}) as run:
-        if run.has(RESULT):
+        if run.has(RESULT) and run.has(MODEL):
             watch.note(f"{path} is done already: another --seed or --run starts a new search")
             finished: dict[str, Any] = run.read_json(RESULT)
             return finished

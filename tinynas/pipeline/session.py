@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from tinynas.cost import find_runtime
@@ -10,6 +11,7 @@ from tinynas.pipeline.effort import Effort
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.request import SearchRequest
 from tinynas.search import Limits, RunFolder
+from tinynas.search.run_folder import TIMES
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,21 @@ class Session:
         share = min(self.effort.held_out, self.effort.held_out_most / len(self.data.train))
         return hold_out(self.data.train, share, self.request.seed)
 
-    def timed(self, stage: str, seconds: float) -> None:
-        """Add to the record of where time went; a resumed stage adds to what it had."""
-        record = self.run.read_json("times.json") if self.run.has("times.json") else {}
-        record[stage] = round(record.get(stage, 0.0) + seconds, 1)
-        self.run.write_json("times.json", record)
+    def stopwatch(self, stage: str) -> Stopwatch:
+        """Measures a stage into the run's record of where time went, from now."""
+        return Stopwatch(self.run, stage)
+
+
+class Stopwatch:
+    """Adds seconds to a stage's record lap by lap, so that a kill loses no more than the last lap."""
+
+    def __init__(self, run: RunFolder, stage: str) -> None:
+        self._run, self._stage, self._since = run, stage, time.monotonic()
+
+    def lap(self) -> None:
+        """Record the seconds since the last lap."""
+        now = time.monotonic()
+        record = self._run.read_json(TIMES) if self._run.has(TIMES) else {}
+        record[self._stage] = round(record.get(self._stage, 0.0) + now - self._since, 1)
+        self._run.write_json(TIMES, record)
+        self._since = now

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from tinynas.cost import find_runtime, macs
-from tinynas.data import Dataset
+from tinynas.data import Dataset, fingerprint
 from tinynas.errors import RequestError
 from tinynas.networks import build_graph
-from tinynas.pipeline.estimate import Workload, estimate_seconds
+from tinynas.pipeline.estimate import TRAINING, Workload, estimate_seconds
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.session import Session
 from tinynas.report.space_plot import plot_distribution
-from tinynas.search.run_folder import SPACE, read_json
-from tinynas.spaces import MobileSpace, SpaceReport, make_space, optimise_space, resolution_grid
+from tinynas.search import read_run
+from tinynas.search.run_folder import SPACE, TIMES, TRAINED, read_json
+from tinynas.spaces import MobileSpace, SpaceReport, elastic_resolutions, make_space, optimise_space
 from tinynas.units import format_count
 
 
@@ -37,17 +38,24 @@ def space_report(request: SearchRequest, data: Dataset, path: Path) -> SpaceRepo
             seed=request.seed,
             min_share=request.min_share,
         )
-    report = SpaceReport.from_dict(read_json(request.supernet / SPACE))
-    if (report.native, report.in_channels, report.classes) != (
-        data.native_resolution,
-        data.channels,
-        len(data.classes),
-    ):
+    _require_same_training(request, data, request.supernet)
+    return SpaceReport.from_dict(read_json(request.supernet / SPACE))
+
+
+def _require_same_training(request: SearchRequest, data: Dataset, other: Path) -> None:
+    """Refuses a supernet that saw pictures this run scores on, or lacks resolutions this run scores."""
+    theirs = read_run(other).request
+    here = request.to_dict() | {"data_fingerprint": fingerprint(data)}
+    numbers, own = theirs.get("numbers", {}), here["numbers"]
+    differing = [
+        *(n for n in ("data_fingerprint", "seed", "elastic_resolutions") if theirs.get(n) != here[n]),
+        *(n for n in ("held_out", "held_out_most") if numbers.get(n) != own[n]),
+    ]
+    if differing:
         raise RequestError(
-            f"the supernet of '{request.supernet}' was trained on {report.native}x{report.native}x"
-            f"{report.in_channels} pictures of {report.classes} classes: give a run on the same --data"
+            f"the supernet of '{other}' cannot be taken over, since {', '.join(differing)} differ: "
+            "it may have been trained on the pictures that this run scores with"
         )
-    return report
 
 
 def choose_space(session: Session, report: SpaceReport) -> MobileSpace:
@@ -55,20 +63,16 @@ def choose_space(session: Session, report: SpaceReport) -> MobileSpace:
     request, run = session.request, session.run
     if not run.has(SPACE):
         run.write_json(SPACE, report.to_dict())
-        session.timed("space", report.seconds)
+        if request.supernet is None:
+            run.write_json(TIMES, {"space": round(report.seconds, 1)})
     for name in ("space.png", "space.svg"):
         if not run.has(name):
             with run.writing(name) as partial:
                 plot_distribution(report, partial)
-    chosen, native = report.chosen, session.data.native_resolution
-    lower = [r for r in resolution_grid(native) if r < chosen.resolution][-request.elastic :]
+    data, chosen = session.data, report.chosen
+    lower = elastic_resolutions(chosen.resolution, data.native_resolution, request.elastic)
     space = make_space(
-        chosen.width,
-        chosen.resolution,
-        native,
-        session.data.channels,
-        len(session.data.classes),
-        elastic=lower if request.elastic else (),
+        chosen.width, chosen.resolution, data.native_resolution, data.channels, len(data.classes), lower
     )
     session.observer.note(describe_choice(report))
     _announce_time(session, space, report)
@@ -89,6 +93,8 @@ def _announce_time(session: Session, space: MobileSpace, report: SpaceReport) ->
     mean = stats.mean_macs or float(stats.smallest_macs)
     largest = macs(build_graph(space.genotype(space.largest())))
     work = Workload(largest, mean, 1.3 * mean, len(train), len(held_out))
-    seconds = sum(estimate_seconds(session.effort, work).values())
+    trained = session.request.supernet is not None or session.run.has(TRAINED)
+    stages = estimate_seconds(session.effort, work)
+    seconds = sum(time for stage, time in stages.items() if not (trained and stage in TRAINING))
     minutes = f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
     session.observer.note(f"expected time: about {minutes} with TensorFlow on two cores (an estimate)")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinynas.data import BatchStream, Split
 from tinynas.errors import RunError
 from tinynas.pipeline.session import Session
-from tinynas.search.disk import written_whole
+from tinynas.search.run_folder import LARGEST, SUPERNET, TRAINED, WINNER
 from tinynas.spaces import Choice, MobileSpace
 from tinynas.supernet.phase import FixedSampler, Phase, RandomSampler
 
 if TYPE_CHECKING:
     from tinynas.supernet.model import Supernet
-
-LARGEST, SUPERNET, WINNER = "largest.npz", "supernet.npz", "winner.npz"
-#: written once the supernet's training is over
-TRAINED = "supernet.json"
 
 
 def train_supernet(session: Session, space: MobileSpace) -> Supernet:
@@ -29,10 +24,12 @@ def train_supernet(session: Session, space: MobileSpace) -> Supernet:
 
     run, effort = session.run, session.effort
     model = build_supernet(space, session.request.seed)
-    if session.request.supernet is not None and not run.has(TRAINED):
+    trained = run.has(TRAINED) and run.has(SUPERNET)
+    if session.request.supernet is not None and not trained:
         run.write_bytes(SUPERNET, _taken_over(session.request.supernet))
         run.write_json(TRAINED, {"taken_from": str(session.request.supernet)})
-    if run.has(TRAINED):
+        trained = True
+    if trained:
         load_weights(model, run.path / SUPERNET)
         return model
     pictures, _ = session.parts()
@@ -69,9 +66,11 @@ def _train(session: Session, model: Supernet, phase: Phase, pictures: Split, nam
         load_weights(model, checkpoint)
         return
 
-    def save(path: Path, content: bytes) -> None:
-        with written_whole(path) as partial:
-            partial.write_bytes(content)
+    stopwatch = session.stopwatch(phase.name)
+
+    def save(content: bytes) -> None:
+        session.run.write_bytes(name, content)
+        stopwatch.lap()
 
     stream = BatchStream(
         pictures,
@@ -79,7 +78,6 @@ def _train(session: Session, model: Supernet, phase: Phase, pictures: Split, nam
         augmentation=session.data.augmentation,
         seed=session.request.seed,
     )
-    began = time.monotonic()
     watch.begin(phase.name, phase.steps)
     train(
         model,
@@ -91,7 +89,6 @@ def _train(session: Session, model: Supernet, phase: Phase, pictures: Split, nam
         on_step=lambda p: watch.advance(p.step, f"loss {p.loss:.2f}"),
     )
     watch.end()
-    session.timed(phase.name, time.monotonic() - began)
 
 
 def _taken_over(other: Path) -> bytes:

@@ -18,7 +18,7 @@ from tinynas.search.run_folder import (
     is_run,
     open_run,
 )
-from tinynas.search.space_protocol import Evaluator, Space, genotype_seed
+from tinynas.search.space_protocol import Evaluator, Space
 from tinynas.search.strategy import Strategy
 from tinynas.search.summary import RunSummary, read_run
 
@@ -47,7 +47,6 @@ __all__ = [
     "Space",
     "Strategy",
     "default_run_path",
-    "genotype_seed",
     "is_run",
     "open_run",
     "pareto_front",

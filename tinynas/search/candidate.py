@@ -69,7 +69,7 @@ def parse_candidate(line: str) -> Candidate[Genes]:
     if not isinstance(data, dict):
         raise ValueError("it is not an object")
     accuracy = _field(data, "accuracy", (int, float))
-    if not 0 <= accuracy <= 1:
+    if not is_accuracy(accuracy):
         raise ValueError("its 'accuracy' is not within 0 and 1")
     return Candidate(
         genotype=_field(data, "genotype", str),

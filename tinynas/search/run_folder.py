@@ -24,8 +24,14 @@ from tinynas.search.journal import CandidateJournal
 #: what every run holds, by name
 REQUEST = "request.json"
 SPACE = "space.json"
+LARGEST, SUPERNET, WINNER = "largest.npz", "supernet.npz", "winner.npz"
+#: written once the supernet's training is over
+TRAINED = "supernet.json"
 CANDIDATES = "candidates.jsonl"
+CHOSEN = "winner.json"
+MODEL = "model.tflite"
 RESULT = "result.json"
+TIMES = "times.json"
 _LOCK = ".lock"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -14,7 +13,7 @@ from tinynas.networks import Genotype
 ChoiceT = TypeVar("ChoiceT")
 
 #: accuracy (0..1) of a network. It must depend on nothing but the seed of the run and the genotype, or a
-#: run that was killed and continued would end with another winner: see `genotype_seed`.
+#: run that was killed and continued would end with another winner.
 Evaluator: TypeAlias = Callable[[ChoiceT, Genotype], float]
 
 
@@ -36,8 +35,3 @@ class Space(Protocol[ChoiceT]):
     def genotype(self, choice: ChoiceT) -> Genotype:
         """The network meant. Choices that differ in unused genes share a genotype."""
         ...
-
-
-def genotype_seed(seed: int, genotype: Genotype | str) -> int:
-    """A seed (0 <= s < 2**32) for whatever is random in scoring `genotype`, alike on every machine."""
-    return int.from_bytes(hashlib.blake2b(f"{seed} {genotype}".encode(), digest_size=4).digest(), "big")

@@ -12,7 +12,28 @@ from tinynas.search.candidate import Candidate, Genes
 from tinynas.search.disk import disk_errors
 from tinynas.search.journal import read_candidates
 from tinynas.search.objective import pareto_front, ranked
-from tinynas.search.run_folder import CANDIDATES, REQUEST, RESULT, SPACE, is_run, read_json
+from tinynas.search.run_folder import (
+    CANDIDATES,
+    CHOSEN,
+    REQUEST,
+    RESULT,
+    SPACE,
+    TIMES,
+    TRAINED,
+    WINNER,
+    is_run,
+    read_json,
+)
+
+#: what a stage leaves behind, last first, and what is under way after it
+_STAGES = (
+    (RESULT, "done"),
+    (WINNER, "fine-tuning, export and verification"),
+    (CHOSEN, "fine-tuning the winner"),
+    (TRAINED, "searching"),
+    (SPACE, "training the supernet"),
+    (REQUEST, "choosing the space"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +46,18 @@ class RunSummary:
     candidates: tuple[Candidate[Genes], ...]
     result: dict[str, Any] | None
 
+    #: seconds by stage
+    times: dict[str, float]
+
     @property
     def is_done(self) -> bool:
         """Whether the run has its result."""
         return self.result is not None
+
+    @property
+    def state(self) -> str:
+        """``done``, or the stage that is under way or where it stopped."""
+        return next(stage for name, stage in _STAGES if (self.path / name).exists())
 
     @property
     def best(self) -> Candidate[Genes] | None:
@@ -59,6 +88,7 @@ def read_run(path: Path | str) -> RunSummary:
         space=_optional(folder / SPACE),
         candidates=tuple(read_candidates(folder / CANDIDATES)),
         result=_optional(folder / RESULT),
+        times=_optional(folder / TIMES) or {},
     )
 
 

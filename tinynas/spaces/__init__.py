@@ -4,6 +4,7 @@ from tinynas.spaces.distribution import SpaceReport, SpaceStats
 from tinynas.spaces.mobile import (
     Choice,
     MobileSpace,
+    elastic_resolutions,
     is_small,
     make_space,
     resolution_grid,
@@ -16,6 +17,7 @@ __all__ = [
     "MobileSpace",
     "SpaceReport",
     "SpaceStats",
+    "elastic_resolutions",
     "is_small",
     "make_space",
     "optimise_space",

@@ -183,12 +183,23 @@ def strides_for(resolution: int, native: int) -> tuple[int, ...]:
     return tuple(strides)
 
 
+def elastic_resolutions(resolution: int, native: int, count: int) -> tuple[int, ...]:
+    """Up to `count` resolutions of the grid next below `resolution`, to be searched besides it.
+
+    Strides stay those of `resolution`, so small pictures keep only those whose last map is still 4 x 4.
+    """
+    least = _SMALLEST_MAP if is_small(native) else 1
+    total = math.prod(strides_for(resolution, native))
+    lower = [r for r in resolution_grid(native) if r < resolution and -(-r // total) >= least]
+    return tuple(sorted(lower, reverse=True)[:count])
+
+
 def make_space(
     width: float, resolution: int, native: int, in_channels: int, classes: int, elastic: Sequence[int] = ()
 ) -> MobileSpace:
     """The space of `width` at `resolution` for pictures of `native` pixels.
 
-    `elastic` resolutions are searched besides; strides stay those of the largest.
+    `elastic` resolutions are searched besides (see `elastic_resolutions`).
     """
     resolutions = (resolution, *sorted(set(elastic) - {resolution}, reverse=True))
     strides = strides_for(resolution, native)

@@ -15,8 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
-#: a backend's tensor
-type_note = "Keras tensors are untyped here: Any is a tensor of the active backend"
+#: a tensor of the active backend: Keras has no type for it
 Tensor = Any
 #: a whole number, or a scalar tensor of one
 Size = Any

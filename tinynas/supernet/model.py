@@ -84,9 +84,10 @@ class InvertedBottleneck(keras.layers.Layer):  # type: ignore[misc]
 
     def cuts(self, kernel: Size, expand: Size) -> tuple[Cut, ...]:
         """What of each part a sub-network uses."""
+        if self.expand is None:
+            return Cut(window=kernel), Cut()
         middle = expand * self.in_channels
-        cuts = (Cut(outputs=middle), Cut(window=kernel, outputs=middle), Cut(inputs=middle))
-        return cuts if self.expand is not None else (Cut(), Cut(window=kernel), Cut())[1:]
+        return Cut(outputs=middle), Cut(window=kernel, outputs=middle), Cut(inputs=middle)
 
     def forward(
         self, x: Tensor, kernel: Size, expand: Size, statistics: Tensor | None = None
@@ -140,7 +141,7 @@ class Supernet(keras.Model):  # type: ignore[misc]
         """Logits [n, classes] and statistics [`statistics_size`] of the sub-network with `genes`.
 
         Without `statistics` the batch's own are used and returned, as in training; those of blocks and
-        channels the sub-network lacks are zero.
+        channels the sub-network lacks mean nothing.
         """
         x = (ops.cast(images, "float32") - PIXEL_OFFSET) / PIXEL_SCALE
         take = _Portions(statistics)

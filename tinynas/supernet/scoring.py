@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from tinynas.data import Split, resize
 from tinynas.spaces.mobile import Choice
@@ -26,41 +25,47 @@ class Calibration:
     batch_size: int = 64
 
 
-class Scorer:
-    """Scores sub-networks of one supernet; a pure function of its weights, the pictures and the choice."""
+class Calibrator:
+    """Measures batch-norm statistics of sub-networks on unaugmented training pictures drawn by a seed."""
 
     def __init__(
         self,
         model: Supernet,
         train: Split,
-        held_out: Split,
         *,
         calibration: Calibration,
         seed: int,
-        batch_size: int = 250,
         fixed: Choice | None = None,
     ) -> None:
-        """Calibrate on unaugmented pictures drawn from `train` by `seed`; score on all of `held_out`."""
-        self._learner: Learner = make_learner(model, keras.optimizers.SGD(0.0), 0.0, fixed)
-        count = min(calibration.batches * calibration.batch_size, len(train.labels))
-        picked = np.random.default_rng((seed, 0xCA11)).choice(len(train.labels), count, replace=False)
-        self._calibration = _Resized(train.images[np.sort(picked)[_interleave(count)]])
-        self._held_out = _Resized(held_out.images)
-        self._labels = held_out.labels
-        self._calibration_batch, self._batch = calibration.batch_size, batch_size
+        """With `fixed`, for that sub-network alone (traced with static shapes)."""
+        self.learner: Learner = make_learner(model, keras.optimizers.SGD(0.0), 0.0, fixed)
+        count = min(calibration.batches * calibration.batch_size, len(train))
+        picked = np.random.default_rng((seed, 0xCA11)).choice(len(train), count, replace=False)
+        self._images, self._batch = _Resized(train.images[picked]), calibration.batch_size
 
     def statistics(self, choice: Choice) -> Floats:
-        """Batch-norm statistics of the sub-network over the calibration pictures."""
-        images = self._calibration(choice.resolution)
-        parts = [self._learner.statistics(part, choice) for part in _parts(images, self._calibration_batch)]
+        """The sub-network's statistics [statistics_size], averaged over whole batches."""
+        images = self._images(choice.resolution)
+        whole = max(len(images) // self._batch, 1) * self._batch
+        parts = [self.learner.statistics(part, choice) for part in _parts(images[:whole], self._batch)]
         mean: Floats = np.mean(parts, axis=0, dtype=np.float64).astype(np.float32)
         return mean
 
+
+class Scorer:
+    """Scores sub-networks of one supernet; a pure function of its weights, the pictures and the choice."""
+
+    def __init__(self, calibrator: Calibrator, held_out: Split, *, batch_size: int = 250) -> None:
+        """Score on all of `held_out`, in batches of `batch_size`."""
+        self._calibrator, self._batch = calibrator, batch_size
+        self._images, self._labels = _Resized(held_out.images), held_out.labels
+
     def logits(self, choice: Choice) -> Floats:
         """Logits [n, classes] of the recalibrated sub-network on the held-out pictures."""
-        images, statistics = self._held_out(choice.resolution), self.statistics(choice)
+        images, statistics = self._images(choice.resolution), self._calibrator.statistics(choice)
+        learner = self._calibrator.learner
         return np.concatenate(
-            [self._learner.logits(part, choice, statistics) for part in _parts(images, self._batch)]
+            [learner.logits(part, choice, statistics) for part in _parts(images, self._batch)]
         )
 
     def accuracy(self, choice: Choice) -> float:
@@ -82,8 +87,3 @@ class _Resized:
 
 def _parts(images: Images, size: int) -> list[Images]:
     return [images[start : start + size] for start in range(0, len(images), size)]
-
-
-def _interleave(count: int) -> NDArray[np.intp]:
-    """A fixed shuffle, so that each calibration batch has pictures from everywhere."""
-    return np.random.default_rng(count).permutation(count)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import math
 import time
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +46,12 @@ def train(
     *,
     seed: int,
     checkpoint: Path,
-    save: Callable[[Path, bytes], None],
+    save: Callable[[bytes], None],
     on_step: Callable[[Progress], None] = lambda progress: None,
 ) -> None:
     """Train `model` in place through `phase`, from its checkpoint if there is one.
 
-    `save` writes a file atomically. The checkpoint of a finished phase stays: its weights are the result.
+    `save` writes the checkpoint, whole or not at all; that of a finished phase stays, as its result.
 
     Raises:
         RunError: the checkpoint is not of this model, or the training diverged.
@@ -73,10 +75,11 @@ def train(
         loss = float(np.mean(losses))
         if not math.isfinite(loss):
             raise RunError(
-                f"training diverged at step {step} of '{phase.name}': start a new run with a lower --rate"
+                f"training diverged at step {step} of '{phase.name}': start a new run with lower learning "
+                "rates (--largest-rate, --supernet-rate, --finetune-rate)"
             )
         if time.monotonic() - saved_at > CHECKPOINT_SECONDS or step + 1 == phase.steps:
-            save(checkpoint, _pack(state, step + 1))
+            save(_pack(state, step + 1))
             saved_at = time.monotonic()
         on_step(Progress(phase.name, step + 1, phase.steps, loss))
 
@@ -87,7 +90,13 @@ def finished(checkpoint: Path, phase: Phase) -> bool:
 
 
 def load_weights(model: Supernet, checkpoint: Path) -> None:
-    """Set the weights of `model` to those of a checkpoint, whatever phase wrote it."""
+    """Set the weights of `model` to those of a checkpoint, whatever phase wrote it.
+
+    Raises:
+        RunError: there is no such checkpoint, or it is damaged or of another model.
+    """
+    if not checkpoint.exists():
+        raise RunError(f"{checkpoint} is missing: start a new run in another folder with --run")
     _restore(list(model.trainable_variables), checkpoint)
 
 
@@ -103,7 +112,7 @@ def _read(checkpoint: Path) -> tuple[int, list[NDArray[np.float32]]]:
         with np.load(checkpoint) as archive:
             names = sorted(name for name in archive.files if name != "step")
             return int(archive["step"]), [archive[name] for name in names]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RunError(
             f"{checkpoint} is damaged ({error}): delete it and run the same command again"
         ) from error
