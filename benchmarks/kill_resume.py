@@ -1,9 +1,11 @@
-"""Kill a search with SIGKILL at random moments, resume it each time, and compare with a search left alone.
+"""Kill a search with SIGKILL again and again, resume it, and compare with a search left alone.
 
-    python benchmarks/kill_resume.py [--kills 10] [--seed 0]
+    python benchmarks/kill_resume.py [--kills 10] [--clock-kills 2] [--seed 0]
 
-A moment is a step of any stage: training, scoring, export. The two searches must end with the same
-winner, the same candidates and the same .tflite, byte for byte. Writes benchmarks/results/kill_resume.json.
+`--kills` moments are drawn from all steps of all stages, at least one in each: training, scoring,
+fine-tuning, export; another search is killed `--clock-kills` times after a random time, between steps or
+inside a write. All must end with the same winner, the same candidates and the same .tflite, byte for byte. Writes
+benchmarks/results/kill_resume.json.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from recording import record
@@ -27,6 +29,7 @@ from tinynas.board import load_board, make_budget
 from tinynas.pipeline.effort import make_effort
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.run import run_search
+from tinynas.supernet import training
 
 #: so little work that ten restarts stay bearable; every stage still happens
 NUMBERS = {
@@ -42,30 +45,38 @@ NUMBERS = {
 }
 
 
-class Executioner:
-    """An observer that kills its own process at the `fatal`-th step it is told of; 0 never."""
+#: a stage's name and how far it was
+Moment: TypeAlias = tuple[str, int]
 
-    def __init__(self, fatal: int) -> None:
-        self._fatal, self._steps = fatal, 0
+
+class Witness:
+    """An observer that writes down every step, and kills its own process at the `fatal` one."""
+
+    def __init__(self, fatal: Moment | None, log: Path | None) -> None:
+        self._fatal, self._log, self._stage = fatal, log, ""
 
     def note(self, text: str) -> None:
         """Nothing to do."""
 
     def begin(self, stage: str, total: int) -> None:
-        """Nothing to do."""
+        """Remember the stage."""
+        self._stage = stage
 
     def advance(self, done: int, text: str) -> None:
         """One step more; perhaps the last."""
-        self._steps += 1
-        if self._steps == self._fatal:
+        if self._log is not None:
+            with self._log.open("a") as file:
+                file.write(json.dumps([self._stage, done]) + "\n")
+        if (self._stage, done) == self._fatal:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def end(self) -> None:
         """Nothing to do."""
 
 
-def search(folder: Path, fatal: int) -> None:
-    """The small search in `folder`, killed at step `fatal` of this process."""
+def search(folder: Path, fatal: Moment | None, log: Path | None) -> None:
+    """The small search in `folder`, killed at `fatal`; with a checkpoint after every step."""
+    training.CHECKPOINT_SECONDS = 0.0
     board = load_board("stm32f746")
     request = SearchRequest(
         board=board,
@@ -77,7 +88,7 @@ def search(folder: Path, fatal: int) -> None:
         effort=make_effort("quick", NUMBERS),
         seed=0,
     )
-    run_search(request, folder, Executioner(fatal))
+    run_search(request, folder, Witness(fatal, log))
 
 
 def outcome(folder: Path) -> dict[str, Any]:
@@ -90,51 +101,83 @@ def outcome(folder: Path) -> dict[str, Any]:
     }
 
 
-def _child(folder: Path, fatal: int) -> int:
-    command = [sys.executable, __file__, "--child", str(folder), str(fatal)]
-    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode
+def draw(moments: list[Moment], kills: int, rng: np.random.Generator) -> list[Moment]:
+    """`kills` different moments in the order they come, one or more in each stage if there are enough."""
+    stages = list(dict.fromkeys(stage for stage, _ in moments))
+    rng.shuffle(stages)
+    first = [moments[rng.choice([i for i, m in enumerate(moments) if m[0] == s])] for s in stages[:kills]]
+    others = [moment for moment in moments if moment not in first]
+    more = rng.choice(len(others), kills - len(first), replace=False)
+    return sorted([*first, *(others[i] for i in more)], key=moments.index)
 
 
-def _killed_and_resumed(folder: Path, kills: int, rng: np.random.Generator) -> list[int]:
-    """Run until done, killed up to `kills` times; the steps at which it died."""
-    moments: list[int] = []
-    while True:
-        fatal = int(rng.integers(1, 12)) if len(moments) < kills else 0
-        status = _child(folder, fatal)
-        if status == 0:
-            return moments
-        if status != -signal.SIGKILL:
-            raise SystemExit(f"the resumed search failed with status {status} after {moments}")
-        moments.append(fatal)
-        print(f"killed at step {fatal} of process {len(moments)}", flush=True)
+def _start(folder: Path, fatal: Moment | None = None, log: Path | None = None) -> subprocess.Popen[bytes]:
+    child = json.dumps({"folder": str(folder), "fatal": fatal, "log": str(log) if log else None})
+    return subprocess.Popen([sys.executable, __file__, "--child", child], stderr=subprocess.DEVNULL)
+
+
+def _expect(status: int, wanted: int, what: str) -> None:
+    if status != wanted:
+        raise SystemExit(f"{what} ended with status {status}, not {wanted}")
+
+
+def _killed_by_clock(folder: Path, seconds: float) -> None:
+    process = _start(folder)
+    time.sleep(seconds)
+    process.kill()
+    _expect(process.wait(), -signal.SIGKILL, f"the search killed after {seconds:.1f} s")
+    print(f"killed {seconds:.1f} s after its start", flush=True)
+
+
+def _main(options: argparse.Namespace, scratch: Path) -> None:
+    began, rng = time.monotonic(), np.random.default_rng(options.seed)
+    log = scratch / "moments"
+    _expect(_start(scratch / "whole", log=log).wait(), 0, "the search left alone")
+    stage_steps = [json.loads(line) for line in log.read_text().splitlines()]
+    deaths = draw([(stage, done) for stage, done in stage_steps], options.kills, rng)
+    for fatal in deaths:
+        _expect(_start(scratch / "killed", fatal).wait(), -signal.SIGKILL, f"the search killed at {fatal}")
+        print(f"killed at step {fatal[1]} of {fatal[0]}", flush=True)
+    clocks = rng.uniform(5, 40, options.clock_kills).tolist()
+    for seconds in clocks:
+        _killed_by_clock(scratch / "clocked", seconds)
+    _expect(_start(scratch / "killed").wait(), 0, "the last of the resumed searches")
+    whole, resumed = outcome(scratch / "whole"), [outcome(scratch / "killed")]
+    if clocks:
+        _expect(_start(scratch / "clocked").wait(), 0, "the last of the searches killed by the clock")
+        resumed.append(outcome(scratch / "clocked"))
+    same = all(each == whole for each in resumed)
+    figures = {
+        "kills": len(deaths) + len(clocks),
+        "deaths": [f"{stage}, step {done}" for stage, done in deaths],
+        "seconds_to_clock_deaths": [round(seconds, 1) for seconds in clocks],
+        "same": same,
+        **whole,
+    }
+    print(json.dumps(figures, indent=2))
+    if not same:
+        raise SystemExit(f"a resumed search ended elsewhere: {resumed}")
+    if not options.no_record:
+        record("kill_resume", {**figures, "seconds": round(time.monotonic() - began)})
 
 
 def main() -> None:
-    """Compare the two searches."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Compare the two searches; or, as a child, be one of them."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--clock-kills", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-record", action="store_true", help="compare only")
-    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        search(Path(options.child[0]), int(options.child[1]))
+        child = json.loads(options.child)
+        fatal = (child["fatal"][0], child["fatal"][1]) if child["fatal"] else None
+        search(Path(child["folder"]), fatal, Path(child["log"]) if child["log"] else None)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        began = time.monotonic()
-        if _child(Path(scratch, "whole"), 0) != 0:
-            raise SystemExit("the undisturbed search failed")
-        rng = np.random.default_rng(options.seed)
-        moments = _killed_and_resumed(Path(scratch, "killed"), options.kills, rng)
-        whole, killed = (outcome(Path(scratch, name)) for name in ("whole", "killed"))
-    figures = {"kills": len(moments), "steps_of_death": moments, "same": whole == killed, **whole}
-    print(json.dumps(figures, indent=2))
-    if whole != killed:
-        raise SystemExit(f"the resumed search ended elsewhere: {killed}")
-    if not options.no_record:
-        record("kill_resume", {**figures, "seconds": round(time.monotonic() - began)})
+        _main(options, Path(scratch))
 
 
 if __name__ == "__main__":
