@@ -4,8 +4,8 @@
 
 `--kills` moments are drawn from all steps of all stages, at least one in each: training, scoring,
 fine-tuning, export; another search is killed `--clock-kills` times after a random time, between steps or
-inside a write. All must end with the same winner, the same candidates and the same .tflite, byte for byte. Writes
-benchmarks/results/kill_resume.json.
+inside a write. All must end with the same winner, the same candidates and the same .tflite, byte for byte.
+Writes benchmarks/results/kill_resume.json.
 """
 
 from __future__ import annotations

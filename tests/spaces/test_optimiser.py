@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -148,11 +147,3 @@ def test_too_little_flash_and_too_little_of_both_say_so() -> None:
 def test_senseless_options_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(RequestError, match="ask for"):
         small_stage(Budget(64 * 1024, 512 * 1024), **options)
-
-
-def test_stage_one_stays_far_below_its_five_seconds() -> None:
-    before = time.process_time()
-    report = small_stage(Budget(320 * 1024, 1024 * 1024), native=96, in_channels=3, classes=100, samples=100)
-    # processor time: other work may share the machine
-    assert time.process_time() - before < 5
-    assert (report.networks, report.note) == (10_800, "")
