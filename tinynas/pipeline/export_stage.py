@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinynas.data import class_balanced, resize
 from tinynas.errors import VerificationError
-from tinynas.pipeline.file_footprint import footprint_of_file
+from tinynas.pipeline.file_need import need_of_file
 from tinynas.pipeline.session import Session
 from tinynas.pipeline.training_stage import fine_tune
 from tinynas.search import Candidate
@@ -41,8 +41,8 @@ def export_winner(
     weights = inherited_weights(model, choice, calibrator.statistics(choice))
     representative = class_balanced(data.train, REPRESENTATIVE_PICTURES, seed)
     tflite = convert_int8(weights, resize(representative, choice.resolution))
-    footprint = footprint_of_file(session.request, tflite)
-    if excess := footprint.excess(session.request.budget):
+    need = need_of_file(session.request, tflite)
+    if excess := need.excess(session.request.budget):
         raise VerificationError(f"the exported network takes {excess}: search again with that much less")
     session.observer.advance(1, "int8 model made")
     images = resize(data.test.images, choice.resolution)
@@ -59,9 +59,9 @@ def export_winner(
         "data": data.name,
         "space": space.name,
         "params": winner.footprint.params,
-        "sram_bytes": footprint.sram_bytes,
+        "sram_bytes": need.sram_bytes,
         "sram_budget_bytes": session.request.budget.sram_bytes,
-        "flash_bytes": footprint.flash_bytes,
+        "flash_bytes": need.flash_bytes,
         "flash_budget_bytes": session.request.budget.flash_bytes,
         "accuracy_shared_weights": winner.accuracy,
         **check.to_dict(),

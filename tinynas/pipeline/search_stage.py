@@ -9,7 +9,7 @@ import numpy as np
 
 from tinynas.errors import VerificationError
 from tinynas.networks import parse_genotype
-from tinynas.pipeline.file_footprint import footprint_of_file
+from tinynas.pipeline.file_need import need_of_file
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.session import Session
 from tinynas.search import Candidate, Evolution, Progress, RandomSearch, Strategy, ranked, search
@@ -77,7 +77,7 @@ def _best_as_file(request: SearchRequest, candidates: Sequence[Candidate[Choice]
         weights = random_weights(parse_genotype(candidate.genotype), np.random.default_rng(0))
         genotype = weights.genotype
         picture = np.zeros((1, genotype.resolution, genotype.resolution, genotype.in_channels), np.uint8)
-        if footprint_of_file(request, convert_int8(weights, picture)).excess(request.budget) is None:
+        if need_of_file(request, convert_int8(weights, picture)).excess(request.budget) is None:
             return candidate
     raise VerificationError(
         "none of the networks found fits the flash once it is a file: search again with a smaller --flash"

@@ -96,5 +96,6 @@ def _announce_time(session: Session, space: MobileSpace, report: SpaceReport) ->
     trained = session.request.supernet is not None or session.run.has(TRAINED)
     stages = estimate_seconds(session.effort, work)
     seconds = sum(time for stage, time in stages.items() if not (trained and stage in TRAINING))
-    minutes = f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
-    session.observer.note(f"expected time: about {minutes} with TensorFlow on two cores (an estimate)")
+    minutes = f"{max(1, seconds / 60):.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+    slower = "" if session.request.backend == "tensorflow" else "; much longer with this backend on a CPU"
+    session.observer.note(f"expected time: about {minutes} with TensorFlow on two cores (estimated){slower}")

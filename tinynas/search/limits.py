@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tinynas.board import Board, Budget
-from tinynas.cost.compute import macs
+from tinynas.cost import Runtime, macs
 from tinynas.errors import RequestError
 from tinynas.networks import Genotype, build_graph, trainable_params
 from tinynas.units import format_size
-
-if TYPE_CHECKING:
-    from tinynas.cost.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +27,16 @@ class Need:
 
     sram_bytes: int
     flash_bytes: int
+
+    def excess(self, budget: Budget) -> str | None:
+        """By what it exceeds `budget`, in words; None where it fits."""
+        for name, need, has in (
+            ("SRAM", self.sram_bytes, budget.sram_bytes),
+            ("flash", self.flash_bytes, budget.flash_bytes),
+        ):
+            if need > has:
+                return f"{format_size(need)} of {name}, {need - has:,} B more than allowed"
+        return None
 
 
 class Limits:
