@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def test_a_killed_training_resumes_bit_for_bit(tmp_path: Path, monkeypatch: pyte
 
 def test_accumulated_gradients_are_their_weighted_sum() -> None:
     """Two halves of one batch, accumulated, step exactly as plain SGD on the mean of their gradients."""
-    choice, split = SPACE.smallest(), _pictures(32)
+    choice, split = replace(SPACE.smallest(), resolution=8), _pictures(32)
     halves = [(split.images[s], split.labels[s]) for s in (slice(0, 16), slice(16, 32))]
 
     def stepped(batches: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
