@@ -10,14 +10,17 @@ from dataclasses import dataclass
 
 from tinynas.pipeline.effort import Effort
 
-#: seconds a step costs whatever the network
-STEP_OVERHEAD = 0.05
-#: seconds per MAC and picture, forward, backward and update, on two cores
-TRAIN_SECONDS_PER_MAC = 0.2e-9
+#: seconds a training step costs whatever the network
+STEP_OVERHEAD = 0.055
+#: seconds per MAC and picture, forward, backward and update
+TRAIN_SECONDS_PER_MAC = 0.18e-9
 #: the same for a forward pass alone
-INFER_SECONDS_PER_MAC = 0.06e-9
+PASS_OVERHEAD = 0.046
+INFER_SECONDS_PER_MAC = 0.04e-9
+#: pictures of a forward pass when sub-networks are scored
+SCORED_AT_ONCE = 250
 #: tracing each phase's graph, exporting and verifying
-FIXED_SECONDS = 120.0
+FIXED_SECONDS = 40.0
 #: the stages that a supernet taken over spares
 TRAINING = ("largest", "supernet")
 
@@ -42,7 +45,8 @@ def estimate_seconds(effort: Effort, work: Workload) -> dict[str, float]:
         return effort.steps(epochs, work.train_pictures) * networks * step
 
     pictures = effort.calibration_batches * effort.calibration_batch_size + work.held_out_pictures
-    score = STEP_OVERHEAD * effort.calibration_batches / 5 + INFER_SECONDS_PER_MAC * work.mean_macs * pictures
+    passes = effort.calibration_batches + work.held_out_pictures / SCORED_AT_ONCE
+    score = PASS_OVERHEAD * passes + INFER_SECONDS_PER_MAC * work.mean_macs * pictures
     return {
         "largest": training(effort.largest_epochs, work.largest_macs, 1),
         "supernet": training(effort.supernet_epochs, work.mean_macs, effort.subnets_per_batch),
