@@ -105,7 +105,7 @@ def _execute(
         case OpKind.MEAN:
             keep_dims = len(graph.tensors[operator.outputs[0]].shape) == 4
             return tf.reduce_mean(inputs[0], [1, 2], keepdims=keep_dims)
-    raise NotImplementedError(f"no genotype makes {operator.kind.value}")
+    raise ValueError(f"no genotype makes {operator.kind.value}")
 
 
 def _linear(operator: Operator, x: TfTensor, kernel: Floats) -> TfTensor:
