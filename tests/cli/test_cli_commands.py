@@ -204,7 +204,7 @@ def test_search_takes_every_option(searched: list[Any], capsys: pytest.CaptureFi
 
 
 def test_search_in_json(searched: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    assert as_json(capsys, "search", "--board", "rp2040", "--run", "here") == RESULT
+    assert as_json(capsys, "search", "--board", "rp2040", "--run", "here") == RESULT | {"run": "here"}
     assert searched[0][1] == Path("here")
 
 

@@ -99,7 +99,7 @@ def search(
     say(console, f"run: {path} (effort {effort}, seed {seed}, {request.backend})")
     result = _run(request, path)
     if as_json:
-        print_json(result)
+        print_json(result | {"run": str(path)})
     else:
         say(output())
         _print(result, path)

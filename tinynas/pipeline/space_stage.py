@@ -74,7 +74,10 @@ def choose_space(session: Session, report: SpaceReport) -> MobileSpace:
     space = make_space(
         chosen.width, chosen.resolution, data.native_resolution, data.channels, len(data.classes), lower
     )
-    session.observer.note(describe_choice(report))
+    if request.supernet is None:
+        session.observer.note(describe_choice(report))
+    else:  # the shares of its report are those of the other run's budget
+        session.observer.note(f"space {space.name} and its supernet are taken over from {request.supernet}")
     _announce_time(session, space, report)
     return space
 
