@@ -1,0 +1,157 @@
+"""Plans: the checker proves each, on published networks, real models and random graphs; arenas are golden."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinynas.engine.checker import PlanError, check_plan
+from tinynas.engine.plan import Placement, Plan, Step
+from tinynas.engine.planner import plan_network
+from tinynas.errors import ModelError
+from tinynas.graph import Graph, GraphBuilder
+from tinynas.graph.passes import simplify
+from tinynas.graph.tflite import read_tflite
+from tinynas.networks import PRESETS, build_graph
+
+#: bytes, images included; a smaller arena is progress, a larger one a regression
+PRESET_ARENAS = {
+    "mcunet-in0": 16_896,
+    "mcunet-in1": 30_776,
+    "mcunet-in2": 81_976,
+    "mcunet-in3": 98_616,
+    "mcunet-in4": 115_256,
+}
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Small networks of every shape the planner meets: chains, residuals, gates, several outputs."""
+    rows, columns = draw(st.integers(1, 13)), draw(st.integers(1, 6))
+    net = GraphBuilder("random", (rows, columns, draw(st.integers(1, 4))))
+    made = [net.input]
+    for _ in range(draw(st.integers(1, 9))):
+        x = made[draw(st.integers(max(0, len(made) - 3), len(made) - 1))]
+        kernel, stride = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+        match draw(st.sampled_from(["conv", "depthwise", "add", "gate", "pointwise"])):
+            case "conv":
+                made.append(net.conv(x, draw(st.integers(1, 6)), kernel, stride))
+            case "depthwise":
+                made.append(net.depthwise(x, kernel, stride))
+            case "pointwise":
+                made.append(net.conv(x, draw(st.integers(1, 8))))
+            case "add":
+                alike = [y for y in made if net.shape(y) == net.shape(x)]
+                made.append(net.add(x, alike[draw(st.integers(0, len(alike) - 1))]))
+            case "gate":
+                pooled = net.global_mean(x, keep_dims=True)
+                made.append(net.multiply(x, net.logistic(net.conv(pooled, net.shape(x)[3]))))
+    if draw(st.booleans()):
+        made.append(net.dense(net.global_mean(made[-1]), 3))
+    last = made[-1]
+    others = [y for y in made[1:-1] if draw(st.integers(0, 5)) == 0]
+    return net.build(last, *others)
+
+
+@settings(max_examples=150, deadline=None)
+@given(graphs())
+def test_every_plan_of_a_random_graph_is_proven(graph: Graph) -> None:
+    plan = plan_network(simplify(graph))
+    check_plan(plan)
+    assert plan.bound <= plan.arena
+
+
+@pytest.mark.parametrize("name", PRESET_ARENAS)
+def test_published_networks_need_no_more_than_recorded(name: str) -> None:
+    plan = plan_network(build_graph(PRESETS[name]))
+    check_plan(plan)
+    assert plan.arena == PRESET_ARENAS[name]
+
+
+def test_no_row_is_made_twice_and_none_is_left_out() -> None:
+    plan = plan_network(build_graph(PRESETS["mcunet-in1"]))
+    done = [(step.operator, number) for step in plan.steps for number in step.numbers]
+    rows = sum(1 if len(t.shape) < 4 else t.shape[1] for t in plan.graph.tensors if not t.constant)
+    source = plan.graph.tensors[plan.graph.inputs[0]].shape[1]
+    pooled = next(
+        plan.graph.tensors[op.inputs[0]].shape[1] for op in plan.graph.operators if op.kind.name == "MEAN"
+    )
+    assert len(done) == len(set(done)) == rows - source + pooled - 1
+
+
+@pytest.fixture(scope="module")
+def streamed() -> Plan:
+    plan = plan_network(build_graph(PRESETS["mcunet-in1"]))
+    assert any(plan.maps[t].slots < plan.graph.tensors[t].shape[1] for t in plan.maps if t > 3)
+    return plan
+
+
+def test_the_checker_finds_a_ring_that_is_too_short(streamed: Plan) -> None:
+    found = 0
+    for tensor, place in streamed.maps.items():
+        if 1 < place.slots < streamed.graph.tensors[tensor].shape[1]:
+            shorter = Placement(place.offset, place.slots - 1)
+            with pytest.raises(PlanError):
+                check_plan(replace(streamed, maps={**streamed.maps, tensor: shorter}))
+            found += 1
+    assert found
+
+
+def test_the_checker_finds_a_map_that_lies_over_another(streamed: Plan) -> None:
+    first = streamed.maps[streamed.graph.inputs[0]]
+    output = streamed.graph.operators[0].outputs[0]
+    with pytest.raises(PlanError, match="is not there"):
+        check_plan(replace(streamed, maps={**streamed.maps, output: Placement(first.offset, 3)}))
+
+
+def test_the_checker_finds_an_arena_that_is_too_small(streamed: Plan) -> None:
+    with pytest.raises(PlanError, match="does not lie in the arena"):
+        check_plan(replace(streamed, arena=streamed.arena - 4))
+
+
+@pytest.mark.parametrize("fault", ["missing", "twice", "swapped"])
+def test_the_checker_finds_a_wrong_schedule(streamed: Plan, fault: str) -> None:
+    steps = list(streamed.steps)
+    middle = len(steps) // 2
+    if fault == "missing":
+        del steps[middle]
+    elif fault == "twice":
+        steps.insert(middle, steps[middle])
+    else:
+        steps[0], steps[1] = steps[1], steps[0]
+    with pytest.raises(PlanError):
+        check_plan(replace(streamed, steps=tuple(steps)))
+
+
+def test_the_checker_finds_sums_that_are_overwritten(streamed: Plan) -> None:
+    mean = next(i for i, op in enumerate(streamed.graph.operators) if op.kind.name == "MEAN")
+    source = streamed.graph.operators[mean].inputs[0]
+    scratch = list(streamed.scratch)
+    scratch[mean] = streamed.maps[source].offset
+    with pytest.raises(PlanError):
+        check_plan(replace(streamed, scratch=tuple(scratch)))
+
+
+def test_steps_run_down_where_the_count_is_negative() -> None:
+    assert list(Step(0, 8, -3).numbers) == [8, 7, 6]
+    assert list(Step(0, 8, 3).numbers) == [8, 9, 10]
+
+
+def test_real_models_are_proven(shared: Path) -> None:
+    for path in sorted((shared / "models").glob("*.tflite")):
+        plan = plan_network(simplify(read_tflite(path)))
+        check_plan(plan)
+
+
+def test_an_operator_without_a_kernel_is_named() -> None:
+    net = GraphBuilder("strange", (8, 8, 4))
+    graph = net.build(net.conv(net.input, 4, 3))
+    op = graph.operators[0]
+    assert op.window is not None
+    dilated = replace(op, window=replace(op.window, dilation=(2, 2)))
+    with pytest.raises(ModelError, match=r"operator 0 \(CONV_2D with dilation 2 x 2\)"):
+        plan_network(replace(graph, operators=(dilated,)))

@@ -1,0 +1,166 @@
+"""Which consecutive operators run together, row by row: cut points that make the arena smallest.
+
+Between two groups feature maps exist whole; inside one they are streamed (see `tinynas.engine.streaming`).
+A group's only output may lie over an input that it uses up: its rows may take the bytes of input rows that
+no later step reads, from the top row downwards or from the bottom row upwards. What a group needs follows
+from where it begins and ends, so the best cuts are a shortest path on which the worst group counts (a
+bottleneck path).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tinynas.engine.overlap import Overlap, Overlaps
+from tinynas.engine.streaming import RowGraph, Stream
+
+_UNREACHED = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Operators `first`..`end` - 1 run together.
+
+    `whole` are the feature maps that exist whole while it runs (tensor indices), `rings` those that live
+    and die inside as rings. `bytes` is the least the group needs; `overlap` is what it takes for that.
+    """
+
+    first: int
+    end: int
+    whole: tuple[int, ...]
+    rings: tuple[int, ...]
+    overlap: Overlap | None
+    bytes: int
+
+
+def best_groups(rows: RowGraph) -> tuple[Group, ...]:
+    """The groups whose worst needs least; of all such, the most groups, since layer by layer is fastest."""
+    table = _GroupBytes(rows)
+    count = len(rows)
+    least = _least_bytes(table)
+    allowed = [least] * (count + 1)
+    # the most groups that stay within that: a longest path over the groups allowed
+    longest = [0] + [-1] * count
+    begins = [0] * (count + 1)
+    for first in range(count):
+        if longest[first] < 0:
+            continue
+        for end, _ in table.starting_at(first, allowed, enough=least):
+            if longest[first] + 1 > longest[end]:
+                longest[end], begins[end] = longest[first] + 1, first
+    path: list[Group] = []
+    end = count
+    while end > 0:
+        path.append(table.group(begins[end], end, enough=least))
+        end = begins[end]
+    return tuple(reversed(path))
+
+
+def _least_bytes(table: _GroupBytes) -> int:
+    """The smallest bytes within which some sequence of groups runs the whole network."""
+    count = len(table.rows)
+    best = [0] + [table.one_by_one()] * count
+    for first in range(count):
+        if first and best[first] >= best[count]:
+            continue
+        for end, needed in table.starting_at(first, best, enough=best[first]):
+            best[end] = max(best[first], needed)
+    return best[count]
+
+
+class _GroupBytes:
+    """The bytes that any group of a network needs."""
+
+    def __init__(self, rows: RowGraph) -> None:
+        self.rows = rows
+        self._streams = rows.streams
+        self._made = [rows.streams[program.output] for program in rows.programs]
+        self._crossing = [self._alive_at(cut) for cut in range(len(rows) + 1)]
+        self._crossing_bytes = [sum(stream.bytes for stream in cut) for cut in self._crossing]
+        self._overlaps = Overlaps(rows)
+
+    def one_by_one(self) -> int:
+        """What the worst operator needs where each is a group."""
+        anything = [_UNREACHED] * (len(self._made) + 1)
+        return max(
+            next(self.starting_at(op, anything, enough=_UNREACHED))[1] for op in range(len(self._made))
+        )
+
+    def starting_at(self, first: int, limits: Sequence[int], enough: int) -> Iterator[tuple[int, int]]:
+        """(end, bytes) of the groups from operator `first` on that need at most `limits[end]`, shortest first.
+
+        A group that needs no more than `enough` is not made smaller by an overlap. `limits` do not rise
+        above the last one.
+        """
+        count, rows, crossing_bytes = len(self._made), self.rows, self._crossing_bytes
+        rings = kept = working = inner = 0
+        # made inside, by the operator from which on they are rings
+        waiting: dict[int, list[Stream]] = {}
+        # maps that were there before, by the operator that uses them up
+        passing = crossing_bytes[first]
+        leaving: dict[int, int] = {}
+        for stream in self._crossing[first]:
+            leaving[stream.last] = leaving.get(stream.last, 0) + stream.bytes
+        for operator in range(first, count):
+            made = self._made[operator]
+            if rows.working[operator]:
+                if rows.kernels[operator].keeps:
+                    kept += rows.working[operator]
+                else:
+                    working = max(working, rows.working[operator])
+            if made.last < count:
+                waiting.setdefault(made.meeting, []).append(made)
+            for stream in waiting.pop(operator, ()):
+                rings += stream.ring_bytes
+                if stream.last < operator:
+                    inner -= stream.bytes
+            for streams in waiting.values():
+                inner += sum(stream.bytes for stream in streams if stream.last == operator)
+            passing -= leaving.get(operator, 0)
+            workspace = rings + kept + working
+            if workspace > limits[count]:
+                return
+            end = operator + 1
+            born = crossing_bytes[end] - passing
+            total = crossing_bytes[first] + born + inner + workspace
+            alone = born == made.bytes and made.last > operator
+            if alone and total > enough and total - made.bytes <= limits[end]:
+                total -= self._best_overlap(first, end)[1]
+            if total <= limits[end]:
+                yield end, total
+
+    def group(self, first: int, end: int, enough: int) -> Group:
+        """The group of operators `first`..`end` - 1, as `starting_at` counts it."""
+        anything = [_UNREACHED] * (len(self._made) + 1)
+        total = next(size for stop, size in self.starting_at(first, anything, enough) if stop == end)
+        inside, before = self._made[first:end], self._crossing[first]
+        born = [stream for stream in inside if stream.last >= end]
+        gone = [stream for stream in inside if stream.last < end]
+        inner = [stream for stream in gone if stream.meeting >= end]
+        whole = tuple(stream.tensor for stream in (*before, *born, *inner))
+        rings = tuple(stream.tensor for stream in gone if stream.meeting < end)
+        # allowed where it is not needed too: freedom for the layout
+        alone = len(born) == 1 and born[0].producer == end - 1
+        return Group(first, end, whole, rings, self._best_overlap(first, end)[0] if alone else None, total)
+
+    def _best_overlap(self, first: int, end: int) -> tuple[Overlap | None, int]:
+        """How the group's output saves most over an input it uses up, and the bytes it saves."""
+        made = self._made[end - 1]
+        best, most = None, 0
+        for source in self._crossing[first]:
+            if source.last >= end:
+                continue
+            overlap = self._overlaps.find(source, made, first)
+            saved = source.bytes + made.bytes - max(overlap.least + source.bytes, made.bytes)
+            if saved > most:
+                best, most = overlap, saved
+        return best, most
+
+    def _alive_at(self, cut: int) -> tuple[Stream, ...]:
+        """The feature maps that exist between operators `cut` - 1 and `cut`."""
+        return tuple(
+            stream
+            for stream in self._streams.values()
+            if stream.producer < cut <= stream.last or (cut == 0 and stream.producer < 0)
+        )

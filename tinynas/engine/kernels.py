@@ -1,0 +1,183 @@
+"""The catalogue of the C kernels in firmware/engine: what each can do and the working memory it needs.
+
+The first kernel that accepts an operator runs it. A kernel is an entry here, a parameter struct and a
+function in C, and a packing (`tinynas.engine.packing`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tinynas.engine.rows import averages_rows, map_shape
+from tinynas.errors import ModelError
+from tinynas.graph import DType, Graph, Operator, OpKind
+
+Accepts = Callable[[Graph, Operator], bool]
+Bytes = Callable[[Graph, Operator], int]
+
+
+def _none(graph: Graph, operator: Operator) -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A row kernel in C: `function`, the operators it accepts, and its working memory in bytes.
+
+    Working memory is free between two steps, unless it `keeps` it from the first step to the last.
+    """
+
+    function: str
+    kind: OpKind
+    accepts: Accepts = lambda graph, operator: True
+    working: Bytes = _none
+    keeps: bool = False
+
+
+def choose(graph: Graph, index: int) -> Kernel:
+    """The kernel for operator `index` of `graph`.
+
+    Raises:
+        ModelError: there is none; the operator is named with its index.
+    """
+    operator = graph.operators[index]
+    types = {graph.tensors[i].dtype for i in (*graph.activations_in(operator), *operator.outputs)}
+    wanted = _ELEMENTS.get(operator.kind, {DType.INT8})
+    if not types <= wanted:
+        strange = ", ".join(sorted(dtype.label for dtype in types - wanted))
+        raise ModelError(
+            f"{graph.name}: operator {index} ({operator.kind.value}) works on {strange} values, and the "
+            "engine on int8: quantise the whole network to int8 (full integer quantisation) and export it again"
+        )
+    _check_shapes(graph, operator, index)
+    for kernel in _KERNELS:
+        if kernel.kind is operator.kind and kernel.accepts(graph, operator):
+            return kernel
+    raise ModelError(
+        f"{graph.name}: operator {index} ({operator.kind.value}{_why(graph, operator)}) is not one the "
+        "engine runs: build the network without it, or run the file with TensorFlow Lite Micro (--runtime tflm)"
+    )
+
+
+def _check_shapes(graph: Graph, operator: Operator, index: int) -> None:
+    for i in (*graph.activations_in(operator), *operator.outputs):
+        shape = graph.tensors[i].shape
+        if len(shape) > 4 or (len(shape) > 1 and shape[0] != 1) or not graph.tensors[i].elements:
+            raise ModelError(
+                f"{graph.name}: operator {index} ({operator.kind.value}) works on a tensor of shape "
+                f"{list(shape)}, and the engine on batches of one with at most four axes: export it so"
+            )
+
+
+def _why(graph: Graph, operator: Operator) -> str:
+    if operator.window is not None and operator.window.dilation != (1, 1):
+        return f" with dilation {operator.window.dilation[0]} x {operator.window.dilation[1]}"
+    return ""
+
+
+def _undilated(graph: Graph, operator: Operator) -> bool:
+    return operator.window is not None and operator.window.dilation == (1, 1) and _weighted(graph, operator)
+
+
+def _weighted(graph: Graph, operator: Operator) -> bool:
+    return graph.tensors[operator.inputs[1]].constant
+
+
+def groups_of(graph: Graph, operator: Operator) -> int:
+    """The groups of a convolution: its input's channels over those a filter sees."""
+    return graph.tensors[operator.inputs[0]].shape[3] // graph.tensors[operator.inputs[1]].shape[3]
+
+
+def _pointwise(graph: Graph, operator: Operator) -> bool:
+    if not _undilated(graph, operator) or groups_of(graph, operator) > 1:
+        return False
+    window, source = operator.window, graph.tensors[operator.inputs[0]].shape
+    return window is not None and window.kernel == (1, 1) and not any(window.margins(source[1], source[2]))
+
+
+def _one_group(graph: Graph, operator: Operator) -> bool:
+    return _undilated(graph, operator) and groups_of(graph, operator) == 1
+
+
+def _columns_of_patch(graph: Graph, operator: Operator) -> int:
+    """Two output pixels' patches of the input, each rounded up to whole words."""
+    _, rows, columns, channels = graph.tensors[operator.inputs[1]].shape
+    return 2 * (-(-rows * columns * channels // 4) * 4)
+
+
+def _single(graph: Graph, operator: Operator) -> bool:
+    return _undilated(graph, operator) and operator.depth_multiplier == 1
+
+
+def _spatial_mean(graph: Graph, operator: Operator) -> bool:
+    axes = graph.tensors[operator.inputs[1]]
+    if len(graph.tensors[operator.inputs[0]].shape) != 4:
+        return False
+    return axes.data is None or {int(axis) % 4 for axis in axes.data.ravel()} <= {1, 2}
+
+
+def _sums(graph: Graph, operator: Operator) -> int:
+    """int32 sums of a mean that runs over rows; over columns alone they stay in registers."""
+    if not averages_rows(graph, operator):
+        return 0
+    return 4 * graph.tensors[operator.outputs[0]].elements
+
+
+def _per_row(graph: Graph, operator: Operator) -> bool:
+    return operator.axis in (2, 3) or len(graph.tensors[operator.outputs[0]].shape) < 4
+
+
+def _broadcasts(graph: Graph, operator: Operator) -> bool:
+    """Whether each input has the output's size or one along every axis."""
+    made = map_shape(graph.tensors[operator.outputs[0]])
+    inputs = [map_shape(graph.tensors[i]) for i in operator.inputs]
+    return all(
+        each.rows in (1, made.rows)
+        and each.columns in (1, made.columns)
+        and each.channels in (1, made.channels)
+        for each in inputs
+    )
+
+
+_FLOATS = {DType.FLOAT32, DType.INT8}
+#: element types other than int8 alone
+_ELEMENTS: dict[OpKind, set[DType]] = {
+    OpKind.QUANTIZE: _FLOATS,
+    OpKind.DEQUANTIZE: _FLOATS,
+    OpKind.TRANSPOSE: _FLOATS,
+    OpKind.RESHAPE: _FLOATS,
+}
+
+
+def _from_float(graph: Graph, operator: Operator) -> bool:
+    return graph.tensors[operator.inputs[0]].dtype is DType.FLOAT32
+
+
+_KERNELS: tuple[Kernel, ...] = (
+    Kernel("tn_pointwise", OpKind.CONV_2D, _pointwise),
+    Kernel("tn_convolve", OpKind.CONV_2D, _one_group, _columns_of_patch),
+    Kernel("tn_convolve_groups", OpKind.CONV_2D, _undilated, _columns_of_patch),
+    Kernel("tn_depthwise", OpKind.DEPTHWISE_CONV_2D, _single),
+    Kernel("tn_depthwise_multiplied", OpKind.DEPTHWISE_CONV_2D, _undilated),
+    Kernel("tn_dense", OpKind.FULLY_CONNECTED, _weighted),
+    Kernel("tn_add", OpKind.ADD, _broadcasts),
+    Kernel("tn_mul", OpKind.MUL, _broadcasts),
+    Kernel("tn_average_pool", OpKind.AVERAGE_POOL_2D),
+    Kernel("tn_max_pool", OpKind.MAX_POOL_2D),
+    Kernel("tn_mean", OpKind.MEAN, _spatial_mean, _sums, keeps=True),
+    Kernel("tn_lookup", OpKind.LOGISTIC),
+    Kernel("tn_lookup", OpKind.HARD_SWISH),
+    Kernel("tn_lookup", OpKind.RELU),
+    Kernel("tn_lookup", OpKind.RELU6),
+    Kernel("tn_quantize", OpKind.QUANTIZE, _from_float),
+    Kernel("tn_lookup", OpKind.QUANTIZE),
+    Kernel("tn_dequantize", OpKind.DEQUANTIZE),
+    Kernel("tn_softmax", OpKind.SOFTMAX),
+    Kernel("tn_concat", OpKind.CONCATENATION, _per_row),
+    Kernel("tn_concat_rows", OpKind.CONCATENATION),
+    Kernel("tn_pad", OpKind.PAD),
+    Kernel("tn_resize", OpKind.RESIZE_NEAREST_NEIGHBOR),
+    Kernel("tn_permute", OpKind.TRANSPOSE),
+    Kernel("tn_permute", OpKind.RESHAPE),
+)

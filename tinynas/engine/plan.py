@@ -1,0 +1,58 @@
+"""What the planner decides and the C engine walks through: where rows lie, and which is made when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinynas.graph import Graph
+
+#: every offset in the arena, and the arena's size, are multiples of this many bytes
+ALIGNMENT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a feature map lies: `slots` rows from `offset` (bytes) on; row y is in slot y % slots.
+
+    A map that is `whole` has a slot for every row, so it lies in memory as the NHWC tensor does.
+    """
+
+    offset: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`count` consecutive steps of operator `operator` (an index), from its step `first` on.
+
+    A negative count runs down: steps first, first - 1, ..., as many as its magnitude.
+    """
+
+    operator: int
+    first: int
+    count: int
+
+    @property
+    def numbers(self) -> range:
+        """The steps, in their order."""
+        return range(self.first, self.first + self.count, 1 if self.count > 0 else -1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A schedule for `graph` (simplified, see `tinynas.graph.passes`) in `arena` bytes.
+
+    `maps` is keyed by tensor index and holds every activation, the network's inputs and outputs too,
+    which are whole. `scratch` has each operator's working memory, an offset in bytes (0 where it needs
+    none). `kernels` names each operator's C function. `groups` are the operators run together, as
+    (first, end); `bound` is the bytes that the worst of them needs, which no layout can beat.
+    """
+
+    graph: Graph
+    arena: int
+    bound: int
+    groups: tuple[tuple[int, int], ...]
+    maps: dict[int, Placement]
+    scratch: tuple[int, ...]
+    kernels: tuple[str, ...]
+    steps: tuple[Step, ...]

@@ -1,0 +1,196 @@
+"""How many rows of each feature map have to exist at a time when its network runs row by row.
+
+Rows are pulled: to make a row of an operator, first make the rows of its inputs that its window still
+lacks. So of a map with one consumer exactly the rows of one window exist. Where a map has several consumers
+(a residual, a squeeze-and-excite gate), the rows between the slowest and the fastest exist; those are worked
+out at the operator where the branches join, since every demand comes through it, one step at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from tinynas.engine.kernels import Kernel, choose
+from tinynas.engine.plan import ALIGNMENT
+from tinynas.engine.rows import MapShape, Reading, RowProgram, Rows, map_shape, row_program
+from tinynas.graph import Graph
+
+#: behind every operator
+NOWHERE = 2**31
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """A feature map between operators, by index: made by `producer` (-1: an input of the network).
+
+    Inside a group of operators that holds `producer` to `join`, `slots` rows at a time are enough. `join`
+    is the operator where all its consumers' branches meet: the only consumer itself, or NOWHERE. `last` is
+    the last operator that reads it, NOWHERE for an output of the network.
+    """
+
+    tensor: int
+    shape: MapShape
+    producer: int
+    last: int
+    join: int
+    slots: int
+
+    @property
+    def meeting(self) -> int:
+        """The operator from which on it can be a ring; where branches never meet, one of all rows."""
+        return self.join if self.join != NOWHERE else self.last
+
+    @cached_property
+    def ring_bytes(self) -> int:
+        """Bytes of the rows that exist at a time."""
+        return aligned(self.slots * self.shape.row_bytes)
+
+    @cached_property
+    def bytes(self) -> int:
+        """Bytes of the whole map."""
+        return aligned(self.shape.bytes)
+
+
+@dataclass(frozen=True)
+class RowGraph:
+    """A graph as row programs: `programs`, `kernels` and `working` memory (bytes) by operator."""
+
+    graph: Graph
+    programs: tuple[RowProgram, ...]
+    kernels: tuple[Kernel, ...]
+    working: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.programs)
+
+    @cached_property
+    def shapes(self) -> dict[int, MapShape]:
+        """The shape of every feature map, by tensor index."""
+        made = (*self.graph.inputs, *(program.output for program in self.programs))
+        return {tensor: map_shape(self.graph.tensors[tensor]) for tensor in made}
+
+    @cached_property
+    def consumers(self) -> dict[int, list[tuple[int, Reading]]]:
+        """Who reads each feature map, and how: (operator, reading) in order of execution."""
+        found: dict[int, list[tuple[int, Reading]]] = {tensor: [] for tensor in self.shapes}
+        for index, program in enumerate(self.programs):
+            for reading in program.readings:
+                found[reading.tensor].append((index, reading))
+        return found
+
+    @cached_property
+    def producers(self) -> dict[int, int]:
+        """The operator that makes each feature map; inputs of the network are not there."""
+        return {program.output: index for index, program in enumerate(self.programs)}
+
+    @cached_property
+    def streams(self) -> dict[int, Stream]:
+        """Every feature map as a stream, by tensor index."""
+        joins = _joins(self)
+        return {tensor: _stream(self, tensor, joins) for tensor in self.shapes}
+
+    @cached_property
+    def mirrored(self) -> RowGraph:
+        """The same network run from the bottom row upwards: rows and steps counted from there."""
+        programs = tuple(
+            replace(program, readings=tuple(r.mirrored(self.shapes[r.tensor].rows) for r in program.readings))
+            for program in self.programs
+        )
+        return replace(self, programs=programs)
+
+
+def row_graph(graph: Graph) -> RowGraph:
+    """The row programs of a simplified graph.
+
+    Raises:
+        ModelError: an operator that no kernel runs.
+    """
+    kernels = tuple(choose(graph, index) for index in range(len(graph.operators)))
+    working = tuple(
+        aligned(kernel.working(graph, operator))
+        for kernel, operator in zip(kernels, graph.operators, strict=True)
+    )
+    return RowGraph(graph, tuple(row_program(graph, op) for op in graph.operators), kernels, working)
+
+
+def aligned(size: int) -> int:
+    """`size` in bytes rounded up to the arena's alignment."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _joins(rows: RowGraph) -> list[int]:
+    """The immediate post-dominator of every operator, or NOWHERE."""
+    outputs = set(rows.graph.outputs)
+    joins = [NOWHERE] * len(rows)
+    for index in range(len(rows) - 1, -1, -1):
+        tensor = rows.programs[index].output
+        after = [consumer for consumer, _ in rows.consumers[tensor]]
+        if tensor not in outputs and after:
+            joins[index] = _meet(after, joins)
+    return joins
+
+
+def _meet(operators: list[int], joins: list[int]) -> int:
+    """The first operator that every path from all of `operators` passes, they themselves included."""
+    meeting = operators[0]
+    for other in operators[1:]:
+        while meeting != other:
+            if NOWHERE in (meeting, other):
+                return NOWHERE
+            if meeting < other:
+                meeting = joins[meeting]
+            else:
+                other = joins[other]
+    return meeting
+
+
+def _stream(rows: RowGraph, tensor: int, joins: list[int]) -> Stream:
+    shape, consumers = rows.shapes[tensor], rows.consumers[tensor]
+    producer = rows.producers.get(tensor, -1)
+    last = consumers[-1][0] if consumers else producer
+    if tensor in rows.graph.outputs:
+        return Stream(tensor, shape, producer, NOWHERE, NOWHERE, shape.rows)
+    join = _meet([index for index, _ in consumers], joins) if consumers else NOWHERE
+    if join == NOWHERE:
+        return Stream(tensor, shape, producer, last, NOWHERE, shape.rows)
+    if len(consumers) == 1:
+        reading = consumers[0][1]
+        slots = int((reading.highs - reading.lows).max()) + 1
+    else:
+        # a group may run either way, and windows need not be symmetric
+        slots = max(_rows_until_join(way, tensor, join) for way in (rows, rows.mirrored))
+    return Stream(tensor, shape, producer, last, join, min(max(slots, 1), shape.rows))
+
+
+def _rows_until_join(rows: RowGraph, tensor: int, join: int) -> int:
+    """Rows of `tensor` that exist at most while `join` pulls what one step of it needs."""
+    height = rows.shapes[tensor].rows
+    # the steps each operator has done once `join` has all that its step z reads: [steps of join]
+    done: dict[int, Rows] = {join: np.arange(1, rows.programs[join].steps + 1)}
+    for index in range(join - 1, rows.producers.get(tensor, -1), -1):
+        program = rows.programs[index]
+        demanded = _highest_demand(rows, program.output, done)
+        if demanded is not None:
+            done[index] = np.where(demanded < 0, 0, program.steps if program.at_end else demanded + 1)
+    newest = _highest_demand(rows, tensor, done)
+    if newest is None:
+        return height
+    oldest = np.full_like(newest, height)
+    for index, reading in rows.consumers[tensor]:
+        if index in done:
+            before = np.concatenate([[0], done[index][:-1]])
+            oldest = np.minimum(oldest, np.append(reading.lows, height)[before])
+    return int((newest - oldest).max()) + 1
+
+
+def _highest_demand(rows: RowGraph, tensor: int, done: dict[int, Rows]) -> Rows | None:
+    """The highest row of `tensor` that the consumers in `done` have read, -1 before the first."""
+    highest: Rows | None = None
+    for index, reading in rows.consumers[tensor]:
+        if index in done:
+            highs = np.concatenate([[-1], reading.highs])[done[index]]
+            highest = highs if highest is None else np.maximum(highest, highs)
+    return highest
