@@ -39,7 +39,7 @@ def best_groups(rows: RowGraph) -> tuple[Group, ...]:
     table = _GroupBytes(rows)
     count = len(rows)
     least = _least_bytes(table)
-    allowed = [least] * (count + 1)
+    allowed = [least + 1] * (count + 1)
     # the most groups that stay within that: a longest path over the groups allowed
     longest = [0] + [-1] * count
     begins = [0] * (count + 1)
@@ -60,13 +60,21 @@ def best_groups(rows: RowGraph) -> tuple[Group, ...]:
 def _least_bytes(table: _GroupBytes) -> int:
     """The smallest bytes within which some sequence of groups runs the whole network."""
     count = len(table.rows)
-    best = [0] + [table.one_by_one()] * count
-    for first in range(count):
-        if first and best[first] >= best[count]:
-            continue
-        for end, needed in table.starting_at(first, best, enough=best[first]):
-            best[end] = max(best[first], needed)
-    return best[count]
+    single = [table.starting_at(op, [_UNREACHED] * (count + 1), enough=_UNREACHED - 1) for op in range(count)]
+    known = max(next(groups)[1] for groups in single)
+    # cuts where little crosses are the likely ones: they soon bound what any way needs
+    for cuts in (table.narrows(), range(1, count + 1)):
+        best = [0] + [known] * count
+        barred = sorted(set(range(1, count)) - set(cuts))
+        for end in barred:
+            best[end] = -1
+        for first in (0, *cuts):
+            if first == count or best[first] >= best[count]:
+                continue
+            for end, needed in table.starting_at(first, best, enough=best[first]):
+                best[end] = max(best[first], needed)
+        known = min(known, best[count])
+    return known
 
 
 class _GroupBytes:
@@ -80,18 +88,17 @@ class _GroupBytes:
         self._crossing_bytes = [sum(stream.bytes for stream in cut) for cut in self._crossing]
         self._overlaps = Overlaps(rows)
 
-    def one_by_one(self) -> int:
-        """What the worst operator needs where each is a group."""
-        anything = [_UNREACHED] * (len(self._made) + 1)
-        return max(
-            next(self.starting_at(op, anything, enough=_UNREACHED))[1] for op in range(len(self._made))
-        )
+    def narrows(self) -> list[int]:
+        """Cuts that no fewer bytes cross on either side, and the end."""
+        size = self._crossing_bytes
+        inner = [cut for cut in range(1, len(size) - 1) if size[cut - 1] >= size[cut] <= size[cut + 1]]
+        return [*inner, len(size) - 1]
 
     def starting_at(self, first: int, limits: Sequence[int], enough: int) -> Iterator[tuple[int, int]]:
-        """(end, bytes) of the groups from operator `first` on that need at most `limits[end]`, shortest first.
+        """(end, bytes) of the groups from operator `first` on that need less than `limits[end]`, shortest first.
 
-        A group that needs no more than `enough` is not made smaller by an overlap. `limits` do not rise
-        above the last one.
+        A group that needs no more than `enough` is not made smaller by an overlap. No limit is above the
+        last one.
         """
         count, rows, crossing_bytes = len(self._made), self.rows, self._crossing_bytes
         rings = kept = working = inner = 0
@@ -99,6 +106,7 @@ class _GroupBytes:
         waiting: dict[int, list[Stream]] = {}
         # maps that were there before, by the operator that uses them up
         passing = crossing_bytes[first]
+        largest = max(stream.bytes for stream in self._crossing[first])
         leaving: dict[int, int] = {}
         for stream in self._crossing[first]:
             leaving[stream.last] = leaving.get(stream.last, 0) + stream.bytes
@@ -119,21 +127,24 @@ class _GroupBytes:
                 inner += sum(stream.bytes for stream in streams if stream.last == operator)
             passing -= leaving.get(operator, 0)
             workspace = rings + kept + working
-            if workspace > limits[count]:
+            if workspace >= limits[count]:
                 return
             end = operator + 1
+            if enough >= limits[end]:
+                continue
             born = crossing_bytes[end] - passing
             total = crossing_bytes[first] + born + inner + workspace
             alone = born == made.bytes and made.last > operator
-            if alone and total > enough and total - made.bytes <= limits[end]:
+            if alone and total > enough and total - min(made.bytes, largest) < limits[end]:
                 total -= self._best_overlap(first, end)[1]
-            if total <= limits[end]:
+            if total < limits[end]:
                 yield end, total
 
     def group(self, first: int, end: int, enough: int) -> Group:
         """The group of operators `first`..`end` - 1, as `starting_at` counts it."""
-        anything = [_UNREACHED] * (len(self._made) + 1)
-        total = next(size for stop, size in self.starting_at(first, anything, enough) if stop == end)
+        only = [-1] * len(self._made) + [_UNREACHED]
+        only[end] = _UNREACHED
+        total = next(size for stop, size in self.starting_at(first, only, enough) if stop == end)
         inside, before = self._made[first:end], self._crossing[first]
         born = [stream for stream in inside if stream.last >= end]
         gone = [stream for stream in inside if stream.last < end]

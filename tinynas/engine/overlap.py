@@ -45,18 +45,22 @@ class Overlaps:
 
     def find(self, source: Stream, made: Stream, first: int) -> Overlap:
         """`made`, a group's only output, over `source`, which the group from operator `first` on uses up."""
-        key = (first, source.tensor, made.tensor)
+        reader = next(index for index, _ in self._rows.consumers[source.tensor] if index >= first)
+        key = (reader, source.tensor, made.tensor)
         if key not in self._found:
-            rows = self._rows
-            down = min(aligned(_ahead(rows, source, made, first, self._down)), made.bytes)
-            up = None
-            # an operator that sums up its input writes in its last step, whichever row that takes
-            if not any(rows.programs[op].at_end for op in range(first, made.producer + 1)):
-                # upwards the ends count, and maps end before what they are rounded up to
-                slack = (made.bytes - made.shape.bytes) - (source.bytes - source.shape.bytes)
-                up = min(aligned(_ahead(rows.mirrored, source, made, first, self._up) + slack), made.bytes)
-            self._found[key] = Overlap(source.tensor, made.tensor, down, up)
+            self._found[key] = self._work_out(source, made, reader)
         return self._found[key]
+
+    def _work_out(self, source: Stream, made: Stream, reader: int) -> Overlap:
+        rows = self._rows
+        down = min(aligned(_ahead(rows, source, made, reader, self._down)), made.bytes)
+        # an operator that sums up its input writes in its last step, whichever row that takes
+        if any(rows.programs[op].at_end for op in range(reader, made.producer + 1)):
+            return Overlap(source.tensor, made.tensor, down, None)
+        # upwards the ends count, and maps end before what they are rounded up to
+        slack = (made.bytes - made.shape.bytes) - (source.bytes - source.shape.bytes)
+        up = min(aligned(_ahead(rows.mirrored, source, made, reader, self._up) + slack), made.bytes)
+        return Overlap(source.tensor, made.tensor, down, up)
 
 
 #: steps of one operator that are done once each row of another's output is made; None: independent
