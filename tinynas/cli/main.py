@@ -19,6 +19,7 @@ import typer
 from tinynas import __version__
 from tinynas.cli.boards import boards
 from tinynas.cli.cost import cost
+from tinynas.cli.plan import plan
 from tinynas.cli.search import search
 from tinynas.cli.show import show
 from tinynas.cli.space import space
@@ -38,6 +39,7 @@ app.command(epilog="Example: tinynas boards stm32f746")(boards)
 app.command(epilog="Example: tinynas space --board stm32f746 --sram 320k --plot space.png")(space)
 app.command(epilog="Example: tinynas search --board stm32f746 --sram 320k --flash 1m --data digits")(search)
 app.command(epilog="Example: tinynas show runs/stm32f746-320k-digits-s0-1f3a09")(show)
+app.command(epilog="Example: tinynas plan model.tflite --plot plan.png")(plan)
 app.command(epilog="Example: tinynas cost mcunet-in2 --board stm32f746 --runtime tflm")(cost)
 
 

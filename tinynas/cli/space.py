@@ -141,7 +141,7 @@ def _pictures(
 
 def _check_plot(path: Path) -> None:
     """Refuses before the work what would fail after it."""
-    from tinynas.report.space_plot import FORMATS
+    from tinynas.report.picture import FORMATS
 
     if path.suffix.lower() not in FORMATS:
         raise RequestError(f"--plot '{path}' must end in {' or '.join(FORMATS)}")

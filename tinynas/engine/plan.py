@@ -45,13 +45,14 @@ class Plan:
     `maps` is keyed by tensor index and holds every activation, the network's inputs and outputs too,
     which are whole. `scratch` has each operator's working memory, an offset in bytes (0 where it needs
     none). `kernels` names each operator's C function. `groups` are the operators run together, as
-    (first, end); `bound` is the bytes that the worst of them needs, which no layout can beat.
+    (first, end), and `group_bytes` what each needs; `bound`, the worst of that, no layout can beat.
     """
 
     graph: Graph
     arena: int
     bound: int
     groups: tuple[tuple[int, int], ...]
+    group_bytes: tuple[int, ...]
     maps: dict[int, Placement]
     scratch: tuple[int, ...]
     kernels: tuple[str, ...]

@@ -30,6 +30,7 @@ def plan_network(graph: Graph) -> Plan:
         arena=layout.arena,
         bound=layout.bound,
         groups=tuple((group.first, group.end) for group in groups),
+        group_bytes=tuple(group.bytes for group in groups),
         maps=maps,
         scratch=tuple(layout.working.get(op, 0) for op in range(len(rows))),
         kernels=tuple(kernel.function for kernel in rows.kernels),

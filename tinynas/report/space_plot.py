@@ -6,14 +6,13 @@ networks compute more within the same memory. The 80th percentile is marked on e
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinynas.errors import RequestError, RunError
+from tinynas.report.picture import write_picture
 from tinynas.spaces.distribution import SpaceReport, SpaceStats
 from tinynas.units import format_size
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: suffixes of the pictures that can be drawn
-FORMATS = (".png", ".svg")
 _CHOSEN = "#c8102e"
 #: the runners-up: distinct in hue and in lightness, so that grey prints can be told apart too
 _OTHERS = ("#1b4f8f", "#3d9140", "#e0902f", "#7d5ba6", "#6b7280", "#20a4a4", "#a0522d")
@@ -38,19 +35,7 @@ def plot_distribution(report: SpaceReport, path: Path, *, top: int = 5) -> None:
         RequestError: another suffix.
         RunError: the file cannot be written.
     """
-    form = path.suffix.lower()
-    if form not in FORMATS:
-        raise RequestError(f"'{path}' is not a picture that can be drawn: end it in {' or '.join(FORMATS)}")
-    picture = io.BytesIO()
-    figure = draw_distribution(report, top)
-    _save(figure, picture, form[1:])
-    try:
-        path.write_bytes(picture.getvalue())
-    except OSError as failure:
-        _remove_partial(path)
-        raise RunError(
-            f"the picture {path} cannot be written ({failure.strerror}): make room or name another place"
-        ) from None
+    write_picture(path, lambda: draw_distribution(report, top))
 
 
 def draw_distribution(report: SpaceReport, top: int = 5) -> Figure:
@@ -148,23 +133,6 @@ def _label(axes: Axes, report: SpaceReport, shown: Sequence[SpaceStats]) -> None
     if not shown:
         message = "no sampled network satisfies the budget"
         axes.text(0.5, 0.5, message, ha="center", transform=axes.transAxes, color="#6b7280")
-
-
-def _save(figure: Figure, target: io.BytesIO, form: str) -> None:
-    """Render without a date or random ids, so that one report always gives one file."""
-    import matplotlib as mpl
-
-    with mpl.rc_context({"svg.hashsalt": "tinynas"}):
-        figure.savefig(target, format=form, metadata={"Date": None} if form == "svg" else None)
-
-
-def _remove_partial(path: Path) -> None:
-    """Half a picture is worse than none; nothing is done where the folder itself is the trouble."""
-    try:
-        if path.is_file():
-            path.unlink()
-    except OSError:
-        return
 
 
 def _millions(macs: float | None) -> str:

@@ -1,0 +1,112 @@
+"""``tinynas plan``: how the engine runs a network row by row, and the SRAM that takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tinynas.cli.console import JsonOption, make_table, output, print_facts, print_json, say
+from tinynas.cli.network import NETWORK_HELP, find_graph
+from tinynas.engine.rows import map_shape
+from tinynas.errors import RequestError
+from tinynas.units import format_size
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tinynas.engine.plan import Plan
+
+
+def plan(
+    network: Annotated[list[str], typer.Argument(metavar="NETWORK", help=NETWORK_HELP)],
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw memory over time to this file, x.png or x.svg.")
+    ] = None,
+    keep_float_io: Annotated[
+        bool,
+        typer.Option("--keep-float-io", help="Keep what turns float into int8 and back."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how the engine runs a network: groups of operators, where their rows lie, and the arena."""
+    from tinynas.cost.memory import buffers, plan_greedy
+    from tinynas.engine.checker import check_plan
+    from tinynas.engine.planner import plan_network
+    from tinynas.graph.passes import simplify
+    from tinynas.report.picture import FORMATS
+
+    if plot is not None and plot.suffix.lower() not in FORMATS:
+        raise RequestError(f"--plot '{plot}' must end in {' or '.join(FORMATS)}")
+    _, graph = find_graph(" ".join(network))
+    found = plan_network(simplify(graph, keep_float_io=keep_float_io))
+    check_plan(found)
+    if plot is not None:
+        from tinynas.report.plan_plot import plot_plan
+
+        plot_plan(found, plot)
+    tflm = plan_greedy(buffers(graph)).peak
+    if as_json:
+        print_json(_to_dict(found, tflm))
+        return
+    _print(output(), found, tflm)
+    if plot is not None:
+        say(output(), f"drawn to {plot}")
+
+
+def _to_dict(plan: Plan, tflm: int) -> dict[str, Any]:
+    """Plain data for ``--json``; operators of a group are named by index."""
+    graph = plan.graph
+    return {
+        "network": graph.name,
+        "arena_bytes": plan.arena,
+        "bound_bytes": plan.bound,
+        "tflm_head_bytes": tflm,
+        "groups": [
+            {"operators": list(range(first, end)), "bytes": size}
+            for (first, end), size in zip(plan.groups, plan.group_bytes, strict=True)
+        ],
+        "operators": [
+            {
+                "index": index,
+                "operator": operator.kind.value,
+                "kernel": plan.kernels[index],
+                "output_shape": list(graph.tensors[operator.outputs[0]].shape),
+                "offset": plan.maps[operator.outputs[0]].offset,
+                "rows_kept": plan.maps[operator.outputs[0]].slots,
+            }
+            for index, operator in enumerate(graph.operators)
+        ],
+        "steps": len(plan.steps),
+    }
+
+
+def _print(console: Console, plan: Plan, tflm: int) -> None:
+    table = make_table(("group", "operator"), ("output", "rows kept", "offset", "group takes"), ("kernel",))
+    graph = plan.graph
+    for number, ((first, end), size) in enumerate(zip(plan.groups, plan.group_bytes, strict=True)):
+        for index in range(first, end):
+            operator = graph.operators[index]
+            shape, place = map_shape(graph.tensors[operator.outputs[0]]), plan.maps[operator.outputs[0]]
+            table.add_row(
+                str(number) if index == first else "",
+                f"{index} {operator.kind.value.lower()}",
+                f"{shape.rows}x{shape.columns}x{shape.channels}",
+                "all" if place.slots == shape.rows else f"{place.slots} of {shape.rows}",
+                f"{place.offset:,}",
+                f"{size:,} B" if index == end - 1 else "",
+                plan.kernels[index],
+                style="bold" if size == max(plan.group_bytes) else None,
+            )
+    console.print(table)
+    print_facts(
+        console,
+        [
+            ("network", graph.name),
+            ("arena", f"{format_size(plan.arena)}, inputs and outputs included"),
+            ("bound", f"{format_size(plan.bound)}: no layout of these groups takes less"),
+            ("TFLM", f"{format_size(tflm)} for the same activations, {tflm / plan.arena:.1f} times as much"),
+            ("schedule", f"{len(plan.steps):,} steps, proven by replaying them"),
+        ],
+    )
