@@ -95,7 +95,7 @@ class _GroupBytes:
         return [*inner, len(size) - 1]
 
     def starting_at(self, first: int, limits: Sequence[int], enough: int) -> Iterator[tuple[int, int]]:
-        """(end, bytes) of the groups from operator `first` on that need less than `limits[end]`, shortest first.
+        """(end, bytes) of the groups from `first` on that need less than `limits[end]`, shortest first.
 
         A group that needs no more than `enough` is not made smaller by an overlap. No limit is above the
         last one.
@@ -106,7 +106,6 @@ class _GroupBytes:
         waiting: dict[int, list[Stream]] = {}
         # maps that were there before, by the operator that uses them up
         passing = crossing_bytes[first]
-        largest = max(stream.bytes for stream in self._crossing[first])
         leaving: dict[int, int] = {}
         for stream in self._crossing[first]:
             leaving[stream.last] = leaving.get(stream.last, 0) + stream.bytes
@@ -135,8 +134,8 @@ class _GroupBytes:
             born = crossing_bytes[end] - passing
             total = crossing_bytes[first] + born + inner + workspace
             alone = born == made.bytes and made.last > operator
-            if alone and total > enough and total - min(made.bytes, largest) < limits[end]:
-                total -= self._best_overlap(first, end)[1]
+            if alone and total > enough:
+                total -= self._saved(first, end, total - limits[end])
             if total < limits[end]:
                 yield end, total
 
@@ -153,20 +152,23 @@ class _GroupBytes:
         rings = tuple(stream.tensor for stream in gone if stream.meeting < end)
         # allowed where it is not needed too: freedom for the layout
         alone = len(born) == 1 and born[0].producer == end - 1
-        return Group(first, end, whole, rings, self._best_overlap(first, end)[0] if alone else None, total)
+        overlaps = [
+            self._overlaps.find(source, born[0], first) for source in self._dying(first, end) if alone
+        ]
+        best = max(overlaps, key=self._overlaps.saved, default=None)
+        return Group(first, end, whole, rings, best, total)
 
-    def _best_overlap(self, first: int, end: int) -> tuple[Overlap | None, int]:
-        """How the group's output saves most over an input it uses up, and the bytes it saves."""
-        made = self._made[end - 1]
-        best, most = None, 0
-        for source in self._crossing[first]:
-            if source.last >= end:
-                continue
-            overlap = self._overlaps.find(source, made, first)
-            saved = source.bytes + made.bytes - max(overlap.least + source.bytes, made.bytes)
-            if saved > most:
-                best, most = overlap, saved
-        return best, most
+    def _saved(self, first: int, end: int, wanted: int) -> int:
+        """The most bytes that the group's only output saves over an input; 0 where not more than `wanted`."""
+        made, most = self._made[end - 1], max(0, wanted)
+        for source in self._dying(first, end):
+            if self._overlaps.at_most(source, made) > most:
+                most = max(most, self._overlaps.saved(self._overlaps.find(source, made, first)))
+        return most if most > max(0, wanted) else 0
+
+    def _dying(self, first: int, end: int) -> list[Stream]:
+        """The maps that the group uses up."""
+        return [stream for stream in self._crossing[first] if first <= stream.last < end]
 
     def _alive_at(self, cut: int) -> tuple[Stream, ...]:
         """The feature maps that exist between operators `cut` - 1 and `cut`."""

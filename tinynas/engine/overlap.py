@@ -51,6 +51,15 @@ class Overlaps:
             self._found[key] = self._work_out(source, made, reader)
         return self._found[key]
 
+    def saved(self, overlap: Overlap) -> int:
+        """Bytes that `overlap` saves against the two maps side by side."""
+        source, made = (self._rows.streams[tensor].bytes for tensor in (overlap.consumed, overlap.made))
+        return source + made - max(overlap.least + source, made)
+
+    def at_most(self, source: Stream, made: Stream) -> int:
+        """What no overlap of the two saves more than."""
+        return min(source.bytes, made.bytes)
+
     def _work_out(self, source: Stream, made: Stream, reader: int) -> Overlap:
         rows = self._rows
         down = min(aligned(_ahead(rows, source, made, reader, self._down)), made.bytes)

@@ -16,6 +16,7 @@ import numpy as np
 from tinynas.engine.kernels import Kernel, choose
 from tinynas.engine.plan import ALIGNMENT
 from tinynas.engine.rows import MapShape, Reading, RowProgram, Rows, map_shape, row_program
+from tinynas.errors import ModelError
 from tinynas.graph import Graph
 
 #: behind every operator
@@ -106,8 +107,10 @@ def row_graph(graph: Graph) -> RowGraph:
     """The row programs of a simplified graph.
 
     Raises:
-        ModelError: an operator that no kernel runs.
+        ModelError: an operator that no kernel runs, or no operator at all.
     """
+    if not graph.operators:
+        raise ModelError(f"{graph.name} computes nothing: there is no operator left to run; check the file")
     kernels = tuple(choose(graph, index) for index in range(len(graph.operators)))
     working = tuple(
         aligned(kernel.working(graph, operator))
