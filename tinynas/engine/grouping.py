@@ -36,7 +36,7 @@ class Group:
 
 def best_groups(rows: RowGraph) -> tuple[Group, ...]:
     """The groups whose worst needs least; of all such, the most groups, since layer by layer is fastest."""
-    table = _GroupBytes(rows)
+    table = GroupTable(rows)
     count = len(rows)
     least = _least_bytes(table)
     allowed = [least + 1] * (count + 1)
@@ -57,7 +57,7 @@ def best_groups(rows: RowGraph) -> tuple[Group, ...]:
     return tuple(reversed(path))
 
 
-def _least_bytes(table: _GroupBytes) -> int:
+def _least_bytes(table: GroupTable) -> int:
     """The smallest bytes within which some sequence of groups runs the whole network."""
     count = len(table.rows)
     single = [table.starting_at(op, [_UNREACHED] * (count + 1), enough=_UNREACHED - 1) for op in range(count)]
@@ -77,7 +77,7 @@ def _least_bytes(table: _GroupBytes) -> int:
     return known
 
 
-class _GroupBytes:
+class GroupTable:
     """The bytes that any group of a network needs."""
 
     def __init__(self, rows: RowGraph) -> None:
