@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import tflite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +18,7 @@ from tinynas.cost import TflmRuntime, buffers, count, live_peak, macs, plan_gree
 from tinynas.cost.scratch import Kernels, requests, scratch_of
 from tinynas.errors import ModelError
 from tinynas.graph import Graph, OpKind
+from tinynas.graph.passes import simplify
 from tinynas.graph.tflite import graph_from_bytes, read_tflite
 
 _ROW = re.compile(r"\| (\w+) \|[^|]*\|[^|]*\|[^|]*\| ([\d,]+) \| ([\d,]+) \|")
@@ -66,8 +71,6 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_operator_is_named_with_its_index(shared: Path) -> None:
     data = bytearray((shared / "models" / "tflm__hello_world_int8.tflite").read_bytes())
-    import tflite
-
     code = tflite.Model.GetRootAsModel(data, 0).OperatorCodes(0)
     table = code._tab
     field = table.Pos + table.Offset(4)
@@ -80,6 +83,37 @@ def test_an_unknown_operator_is_named_with_its_index(shared: Path) -> None:
         graph_from_bytes(bytes(data), "changed.tflite")
 
 
+def _with_quantization(shared: Path, change: Callable[[Any], None]) -> bytes:
+    """hello_world with something changed in the quantisation of its first operator's weights."""
+    data = bytearray((shared / "models" / "tflm__hello_world_int8.tflite").read_bytes())
+    subgraph = tflite.Model.GetRootAsModel(data, 0).Subgraphs(0)
+    change(subgraph.Tensors(subgraph.Operators(0).Inputs(1)).Quantization())
+    return bytes(data)
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.5, float("nan"), float("inf")])
+def test_a_scale_that_is_none_is_damage(shared: Path, scale: float) -> None:
+    data = _with_quantization(shared, lambda known: known.ScaleAsNumpy().fill(scale))
+    with pytest.raises(ModelError, match="not a positive number"):
+        graph_from_bytes(data, "scale.tflite")
+
+
+@pytest.mark.parametrize(("zero", "words"), [(128, "is no int8"), (-129, "is no int8"), (3, "other than 0")])
+def test_zero_points_are_checked(shared: Path, zero: int, words: str) -> None:
+    data = _with_quantization(shared, lambda known: known.ZeroPointAsNumpy().fill(zero))
+    with pytest.raises(ModelError, match=words):
+        graph_from_bytes(data, "zero.tflite")
+
+
+def test_options_of_softmax_and_resizing_are_read(shared: Path) -> None:
+    speech = read_tflite(shared / "models" / "tflm__micro_speech_quantized.tflite")
+    assert speech.operators[-1].kind is OpKind.SOFTMAX and speech.operators[-1].beta == 1.0
+    detection = read_tflite(shared / "models" / "tinyengine__detection.tflite")
+    resizes = [op for op in detection.operators if op.kind is OpKind.RESIZE_NEAREST_NEIGHBOR]
+    assert len(resizes) == 2
+    assert not any(op.align_corners or op.half_pixel_centers for op in resizes)
+
+
 def _use(graph: Graph) -> None:
     """What every reader of a Graph does must work on whatever was let in."""
     count(graph)
@@ -88,6 +122,8 @@ def _use(graph: Graph) -> None:
     for index, operator in enumerate(graph.operators):
         assert all(size >= 0 for size in requests(graph, operator, Kernels.CMSIS_NN)), index
     assert graph.signature()
+    with suppress(ModelError):
+        simplify(graph)
     assert TflmRuntime().name
 
 

@@ -72,10 +72,18 @@ class Activation(enum.Enum):
 
 
 class Padding(enum.Enum):
-    """TFLite's two paddings. SAME pads the odd pixel at the bottom and right."""
+    """TFLite's two paddings, of which SAME pads the odd pixel at the bottom and right; and our own.
+
+    EXPLICIT is made by the pass that folds a PAD into the convolution behind it: its margins are given.
+    """
 
     SAME = "SAME"
     VALID = "VALID"
+    EXPLICIT = "EXPLICIT"
+
+
+#: zero-point rows and columns around a map: (top, bottom, left, right)
+Margins = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,22 +124,48 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How a convolution or pooling slides: kernel, stride and dilation as (rows, columns)."""
+    """How a convolution or pooling slides: kernel, stride and dilation as (rows, columns).
+
+    `pads` are the margins of EXPLICIT padding, and only there.
+    """
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
     padding: Padding
     dilation: tuple[int, int] = (1, 1)
+    pads: Margins | None = None
+
+    def __post_init__(self) -> None:
+        """Hold padding and margins together."""
+        if (self.pads is not None) != (self.padding is Padding.EXPLICIT):
+            raise ValueError(f"{self.padding} padding with the margins {self.pads}")
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Rows and columns of the input from the kernel's first tap to its last."""
+        (rows, columns), (down, right) = self.kernel, self.dilation
+        return (rows - 1) * down + 1, (columns - 1) * right + 1
 
     def output_size(self, rows: int, columns: int) -> tuple[int, int]:
         """Rows and columns of the output for an input of `rows` x `columns` (TFLite's rule)."""
-        reach = [(k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True)]
-        sizes = (rows, columns)
         if self.padding is Padding.SAME:
-            out = [-(-size // s) for size, s in zip(sizes, self.stride, strict=True)]
-        else:
-            out = [(size - r) // s + 1 for size, r, s in zip(sizes, reach, self.stride, strict=True)]
+            return -(-rows // self.stride[0]), -(-columns // self.stride[1])
+        top, bottom, left, right = self.pads or (0, 0, 0, 0)
+        padded = (rows + top + bottom, columns + left + right)
+        out = [(size - r) // s + 1 for size, r, s in zip(padded, self.reach, self.stride, strict=True)]
         return out[0], out[1]
+
+    def margins(self, rows: int, columns: int) -> Margins:
+        """Zero-point (top, bottom, left, right) around an input of `rows` x `columns` (TFLite's rule)."""
+        if self.padding is not Padding.SAME:
+            return self.pads or (0, 0, 0, 0)
+        outs = self.output_size(rows, columns)
+        totals = [
+            max((out - 1) * stride + reach - size, 0)
+            for out, stride, reach, size in zip(outs, self.stride, self.reach, (rows, columns), strict=True)
+        ]
+        (top, left) = (total // 2 for total in totals)
+        return top, totals[0] - top, left, totals[1] - left
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +173,8 @@ class Operator:
     """One step: which tensors (indices into `Graph.tensors`) it reads and writes, and how.
 
     Inputs stand in TFLite's order: activations first, then weights, then bias. A missing optional
-    input is -1. `depth_multiplier` belongs to depthwise convolutions.
+    input is -1. `depth_multiplier` belongs to depthwise convolutions, `axis` (from 0 on) to
+    CONCATENATION, `beta` to SOFTMAX, `align_corners` and `half_pixel_centers` to RESIZE_NEAREST_NEIGHBOR.
     """
 
     kind: OpKind
@@ -148,6 +183,10 @@ class Operator:
     window: Window | None = None
     activation: Activation = Activation.NONE
     depth_multiplier: int = 1
+    axis: int = -1
+    beta: float = 1.0
+    align_corners: bool = False
+    half_pixel_centers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +231,7 @@ class Graph:
                 op.kind,
                 op.window,
                 op.activation,
-                op.depth_multiplier,
+                (op.depth_multiplier, op.axis, op.beta, op.align_corners, op.half_pixel_centers),
                 tuple(number[i] for i in self.activations_in(op)),
                 tuple((t.shape, t.dtype) for t in self.constants_in(op) if op.kind is not OpKind.MEAN),
                 tuple((number[o], self.tensors[o].shape, self.tensors[o].dtype) for o in op.outputs),

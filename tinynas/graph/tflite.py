@@ -7,6 +7,7 @@ and never in a wrong figure.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ import tflite
 from numpy.typing import NDArray
 
 from tinynas.errors import ModelError
+from tinynas.graph.checks import misfit
 from tinynas.graph.ir import (
     Activation,
     DType,
@@ -48,7 +50,7 @@ _ACTIVATIONS = {
 _PADDINGS = {tflite.Padding.SAME: Padding.SAME, tflite.Padding.VALID: Padding.VALID}
 _KINDS = {getattr(tflite.BuiltinOperator, kind.value): kind for kind in OpKind}
 _NAMES = {code: name for name, code in vars(tflite.BuiltinOperator).items() if isinstance(code, int)}
-#: options of the kinds that have a fused activation
+#: options of the kinds whose options matter; those but `_UNFUSED` have a fused activation
 _OPTIONS = {
     OpKind.CONV_2D: tflite.Conv2DOptions,
     OpKind.DEPTHWISE_CONV_2D: tflite.DepthwiseConv2DOptions,
@@ -58,6 +60,16 @@ _OPTIONS = {
     OpKind.ADD: tflite.AddOptions,
     OpKind.MUL: tflite.MulOptions,
     OpKind.CONCATENATION: tflite.ConcatenationOptions,
+    OpKind.SOFTMAX: tflite.SoftmaxOptions,
+    OpKind.RESIZE_NEAREST_NEIGHBOR: tflite.ResizeNearestNeighborOptions,
+}
+_UNFUSED = {OpKind.SOFTMAX, OpKind.RESIZE_NEAREST_NEIGHBOR}
+#: smallest and largest zero point of the types that have one
+_ZEROS = {
+    DType.INT8: (-128, 127),
+    DType.UINT8: (0, 255),
+    DType.INT16: (-(2**15), 2**15 - 1),
+    DType.INT32: (-(2**31), 2**31 - 1),
 }
 _POOLS = {OpKind.AVERAGE_POOL_2D, OpKind.MAX_POOL_2D}
 _CONVOLUTIONS = {OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D}
@@ -145,7 +157,8 @@ class _Reader:
         if any(size < 0 for size in shape) or tensor.elements > _MOST_ELEMENTS:
             raise ValueError(f"tensor {index} of shape {shape}")
         data = self._constant(source.Buffer(), tensor)
-        return Tensor(name, shape, dtype, data is not None, _quantization(source.Quantization()), data)
+        quantization = _quantization(source.Quantization(), tensor)
+        return Tensor(name, shape, dtype, data is not None, quantization, data)
 
     def _constant(self, buffer: int, tensor: Tensor) -> NDArray[np.generic] | None:
         if not 0 <= buffer < self._model.BuffersLength():
@@ -169,15 +182,27 @@ class _OperatorReader:
         outputs = _indices(source.OutputsAsNumpy(), len(self._tensors))
         if not inputs or inputs[0] < 0 or len(outputs) != 1:
             raise ValueError(f"operator {index} ({kind.value}) lacks an input or its output")
-        shapes = [self._tensors[i].shape for i in inputs if i >= 0]
-        output = self._tensors[outputs[0]].shape
+        source_shape, output = self._tensors[inputs[0]].shape, self._tensors[outputs[0]].shape
         options = self._options(source, kind, index)
-        window = _window(kind, options, shapes) if kind in _WINDOWED else None
-        if not _consistent(kind, shapes, output, window):
-            raise ValueError(f"operator {index} ({kind.value}) does not fit its shapes")
-        activation = self._activation(options, kind, index)
-        multiplier = output[3] // shapes[0][3] if kind is OpKind.DEPTHWISE_CONV_2D else 1
-        return Operator(kind, inputs, outputs, window, activation, multiplier)
+        resized = kind is OpKind.RESIZE_NEAREST_NEIGHBOR and options is not None
+        operator = Operator(
+            kind,
+            inputs,
+            outputs,
+            _window(kind, options, inputs, self._tensors) if kind in _WINDOWED else None,
+            self._activation(options, kind, index),
+            output[3] // source_shape[3] if kind is OpKind.DEPTHWISE_CONV_2D else 1,
+            _axis(options, len(output)) if kind is OpKind.CONCATENATION else -1,
+            _beta(options) if kind is OpKind.SOFTMAX else 1.0,
+            resized and bool(options.AlignCorners()),
+            resized and bool(options.HalfPixelCenters()),
+        )
+        if wrong := misfit(operator, self._tensors):
+            raise ModelError(
+                f"{self._name}: operator {index} ({kind.value}) {wrong}; export the model as int8, or copy "
+                "the file again if it was damaged"
+            )
+        return operator
 
     def _kind(self, opcode: int, index: int) -> OpKind:
         if not 0 <= opcode < self._model.OperatorCodesLength():
@@ -208,7 +233,8 @@ class _OperatorReader:
         return options
 
     def _activation(self, options: Any, kind: OpKind, index: int) -> Activation:
-        code = options.FusedActivationFunction() if options else tflite.ActivationFunctionType.NONE
+        fused = options is not None and kind not in _UNFUSED
+        code = options.FusedActivationFunction() if fused else tflite.ActivationFunctionType.NONE
         if code not in _ACTIVATIONS:
             raise ModelError(
                 f"{self._name}: operator {index} ({kind.value}) has a fused activation tinynas does not know "
@@ -229,50 +255,52 @@ def _indices(values: Any, tensors: int, optional: bool = False) -> tuple[int, ..
     return indices
 
 
-def _quantization(source: Any) -> Quantization | None:
+def _quantization(source: Any, tensor: Tensor) -> Quantization | None:
     if source is None or not source.ScaleLength():
         return None
     scales = tuple(float(s) for s in source.ScaleAsNumpy().tolist())
     zeros = tuple(_vector(source.ZeroPointAsNumpy())) or (0,)
+    # some exporters give a bias the axis of its weights
+    axis = source.QuantizedDimension() if len(tensor.shape) > 1 else 0
     if len(zeros) not in (1, len(scales)):
         raise ValueError(f"{len(zeros)} zero points for {len(scales)} scales")
-    return Quantization(scales, zeros * (len(scales) // len(zeros)), source.QuantizedDimension())
+    if len(scales) > 1 and not (0 <= axis < len(tensor.shape) and tensor.shape[axis] == len(scales)):
+        raise ValueError(f"{len(scales)} scales along axis {axis} of {tensor.name}, shape {tensor.shape}")
+    if tensor.dtype in _ZEROS:
+        low, high = _ZEROS[tensor.dtype]
+        if not all(math.isfinite(scale) and scale > 0 for scale in scales):
+            raise ValueError(f"a scale of {tensor.name} is not a positive number")
+        if not all(low <= zero <= high for zero in zeros):
+            raise ValueError(f"a zero point of {tensor.name} is no {tensor.dtype.label}")
+    return Quantization(scales, zeros * (len(scales) // len(zeros)), axis)
 
 
-def _window(kind: OpKind, options: Any, shapes: Sequence[tuple[int, ...]]) -> Window:
+def _window(kind: OpKind, options: Any, inputs: Sequence[int], tensors: Sequence[Tensor]) -> Window:
     stride = (options.StrideH(), options.StrideW())
     padding = _PADDINGS[options.Padding()]
     if kind in _POOLS:
         window = Window((options.FilterHeight(), options.FilterWidth()), stride, padding)
     else:
+        if inputs[1] < 0:
+            raise ValueError(f"a {kind.value} without weights")
+        _, rows, columns, _ = tensors[inputs[1]].shape
         dilation = (options.DilationHFactor(), options.DilationWFactor())
-        window = Window(shapes[1][1:3], stride, padding, dilation)  # type: ignore[arg-type]
+        window = Window((rows, columns), stride, padding, dilation)
     if min(*window.kernel, *window.stride, *window.dilation) < 1:
         raise ValueError(f"a window of {window.kernel} with stride {window.stride}")
     return window
 
 
-def _consistent(
-    kind: OpKind, shapes: Sequence[tuple[int, ...]], output: tuple[int, ...], window: Window | None
-) -> bool:
-    """Whether an operator of `kind` can turn inputs of `shapes` into `output`."""
-    image = shapes[0]
-    if kind is OpKind.FULLY_CONNECTED:
-        return len(shapes) > 1 and len(shapes[1]) == 2 and min(shapes[1]) > 0 and output[-1:] == shapes[1][:1]
-    if window is None:
-        return True
-    if len(image) != 4 or len(output) != 4 or min(image) < 1 or image[0] != output[0]:
-        return False
-    if window.output_size(image[1], image[2]) != output[1:3]:
-        return False
-    if kind in _POOLS:
-        return image[3] == output[3]
-    weights = shapes[1]
-    if kind is OpKind.DEPTHWISE_CONV_2D:
-        return weights[0] == 1 and weights[3] == output[3] and output[3] % image[3] == 0
-    # grouped convolution is a filter shallower than its input
-    groups, rest = divmod(image[3], weights[3])
-    return weights[0] == output[3] and rest == 0 and output[3] % groups == 0
+def _axis(options: Any, rank: int) -> int:
+    axis = options.Axis() if options else 0
+    return int(axis + rank if axis < 0 else axis)
+
+
+def _beta(options: Any) -> float:
+    beta = float(options.Beta()) if options else 1.0
+    if not (math.isfinite(beta) and beta > 0):
+        raise ValueError(f"a softmax with beta {beta}")
+    return beta
 
 
 def _check_order(

@@ -1,0 +1,209 @@
+"""Whether an operator fits its tensors: TFLite's shape rules, kind by kind.
+
+A reader of somebody else's bytes asks these before it believes an operator, so that whatever works on a
+Graph later may take its shapes, axes and scales for granted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tinynas.graph.ir import DType, Operator, OpKind, Tensor
+
+#: what no window, stride or dilation of a microcontroller's network exceeds
+_MOST_TAPS = 2**16 - 1
+_SAME_SHAPE = (
+    OpKind.QUANTIZE,
+    OpKind.DEQUANTIZE,
+    OpKind.RELU,
+    OpKind.RELU6,
+    OpKind.LOGISTIC,
+    OpKind.HARD_SWISH,
+    OpKind.SOFTMAX,
+)
+#: the kinds with weights, and the axis of the weights that holds the output channels
+_WEIGHTED = {OpKind.CONV_2D: 0, OpKind.DEPTHWISE_CONV_2D: 3, OpKind.FULLY_CONNECTED: 0}
+
+#: the kinds whose other inputs are constants: weights, axes, sizes
+_ONE_MAP = set(OpKind) - {OpKind.ADD, OpKind.MUL, OpKind.CONCATENATION}
+_CONVERSIONS = (OpKind.QUANTIZE, OpKind.DEQUANTIZE)
+
+Inputs = Sequence[Tensor | None]
+
+
+def misfit(operator: Operator, tensors: Sequence[Tensor]) -> str | None:
+    """What is wrong with `operator` on its tensors, in a few words; None where it fits."""
+    inputs = [tensors[i] if i >= 0 else None for i in operator.inputs]
+    output = tensors[operator.outputs[0]]
+    source = inputs[0]
+    if source is None or not source.elements or not output.elements:
+        return "lacks values to work on"
+    if operator.kind in _WEIGHTED:
+        return _weights_misfit(operator, inputs, output) or _scales_misfit(operator, inputs, output)
+    if operator.kind in _RULES and not _RULES[operator.kind](operator, inputs, output):
+        return "does not fit its shapes"
+    return _scales_misfit(operator, inputs, output)
+
+
+def _weights_misfit(operator: Operator, inputs: Inputs, output: Tensor) -> str | None:
+    weights = inputs[1] if len(inputs) > 1 else None
+    if weights is None or not weights.elements:
+        return "lacks its weights"
+    if not _RULES[operator.kind](operator, inputs, output):
+        return "does not fit its shapes"
+    bias = inputs[2] if len(inputs) > 2 else None
+    channels = weights.shape[_WEIGHTED[operator.kind]]
+    if bias is not None and bias.elements != channels:
+        return f"has {bias.elements} biases for {channels} channels"
+    if inputs[0] is None or inputs[0].dtype is not DType.INT8:
+        return None
+    if weights.dtype is not DType.INT8 or (bias is not None and bias.dtype is not DType.INT32):
+        return "has weights that are not int8 or a bias that is not int32"
+    if not weights.constant or (bias is not None and not bias.constant):
+        return "has weights that another operator computes"
+    known = weights.quantization
+    if known is None or (known.per_channel and known.axis != _WEIGHTED[operator.kind]):
+        return "has weights without a scale for each output channel"
+    return "has weights with zero points other than 0" if any(known.zero_points) else None
+
+
+def _scales_misfit(operator: Operator, inputs: Inputs, output: Tensor) -> str | None:
+    """Integer feature maps need one scale each; weights were looked at before."""
+    maps = [*(inputs[:1] if operator.kind in _ONE_MAP else inputs), output]
+    if operator.kind not in _CONVERSIONS and len({t.dtype for t in maps if t is not None}) > 1:
+        return "mixes element types"
+    if any(t is not None and t.dtype is DType.INT8 and not _single_scale(t) for t in maps):
+        return "works on int8 values without a single scale"
+    return None
+
+
+def _single_scale(tensor: Tensor) -> bool:
+    return tensor.quantization is not None and not tensor.quantization.per_channel
+
+
+def _window_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    source, window = inputs[0], operator.window
+    if source is None or window is None or len(source.shape) != 4 or len(output.shape) != 4:
+        return False
+    taps = (*window.kernel, *window.stride, *window.dilation)
+    return (
+        1 <= min(taps) <= max(taps) <= _MOST_TAPS
+        and source.shape[0] == output.shape[0]
+        and window.output_size(*source.shape[1:3]) == output.shape[1:3]
+    )
+
+
+def _pool_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    return _window_fits(operator, inputs, output) and _shape(inputs)[3] == output.shape[3]
+
+
+def _conv_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    weights = _shape(inputs, 1)
+    if not _window_fits(operator, inputs, output) or len(weights) != 4:
+        return False
+    # grouped convolution is a filter shallower than its input
+    groups, rest = divmod(_shape(inputs)[3], weights[3])
+    return weights[0] == output.shape[3] and rest == 0 and groups > 0 and output.shape[3] % groups == 0
+
+
+def _depthwise_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    weights = _shape(inputs, 1)
+    if not _window_fits(operator, inputs, output) or len(weights) != 4:
+        return False
+    return weights[0] == 1 and weights[3] == output.shape[3] and output.shape[3] % _shape(inputs)[3] == 0
+
+
+def _dense_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    weights = _shape(inputs, 1)
+    if len(weights) != 2 or output.shape[-1:] != weights[:1]:
+        return False
+    batch, rest = divmod(math.prod(_shape(inputs)), weights[1])
+    return rest == 0 and output.elements == batch * weights[0]
+
+
+def _binary_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    try:
+        return len(inputs) == 2 and np.broadcast_shapes(_shape(inputs), _shape(inputs, 1)) == output.shape
+    except ValueError:
+        return False
+
+
+def _mean_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    shape, axes = _shape(inputs), _integers(inputs, 1)
+    if axes is None or any(not -len(shape) <= axis < len(shape) for axis in axes):
+        return False
+    gone = {axis % len(shape) for axis in axes}
+    kept = tuple(1 if axis in gone else size for axis, size in enumerate(shape))
+    return output.shape in (kept, tuple(size for axis, size in enumerate(shape) if axis not in gone))
+
+
+def _pad_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    shape, pads = _shape(inputs), _integers(inputs, 1)
+    if pads is None or len(pads) != 2 * len(shape) or min(pads) < 0:
+        return False
+    sizes = zip(shape, pads[::2], pads[1::2], strict=True)
+    return output.shape == tuple(size + before + after for size, before, after in sizes)
+
+
+def _concatenation_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    axis, shapes = operator.axis, [tensor.shape for tensor in inputs if tensor is not None]
+    if len(shapes) != len(inputs) or not 0 <= axis < len(output.shape):
+        return False
+    if any(len(shape) != len(output.shape) for shape in shapes):
+        return False
+    rest = {shape[:axis] + shape[axis + 1 :] for shape in (*shapes, output.shape)}
+    return len(rest) == 1 and sum(shape[axis] for shape in shapes) == output.shape[axis]
+
+
+def _transpose_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    shape, order = _shape(inputs), _integers(inputs, 1)
+    if order is None or sorted(order) != list(range(len(shape))):
+        return False
+    return output.shape == tuple(shape[axis] for axis in order)
+
+
+def _resize_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    shape = _shape(inputs)
+    return len(shape) == len(output.shape) == 4 and shape[::3] == output.shape[::3]
+
+
+def _same_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    return _shape(inputs) == output.shape
+
+
+def _reshape_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
+    return math.prod(_shape(inputs)) == output.elements
+
+
+def _shape(inputs: Inputs, index: int = 0) -> tuple[int, ...]:
+    tensor = inputs[index] if index < len(inputs) else None
+    return tensor.shape if tensor is not None else ()
+
+
+def _integers(inputs: Inputs, index: int) -> list[int] | None:
+    """The constant integers of input `index`, flattened; None where they are no such thing."""
+    tensor = inputs[index] if index < len(inputs) else None
+    if tensor is None or tensor.data is None or tensor.dtype not in (DType.INT32, DType.INT64):
+        return None
+    return [int(value) for value in tensor.data.ravel()]
+
+
+_RULES: dict[OpKind, Callable[[Operator, Inputs, Tensor], bool]] = {
+    OpKind.CONV_2D: _conv_fits,
+    OpKind.DEPTHWISE_CONV_2D: _depthwise_fits,
+    OpKind.FULLY_CONNECTED: _dense_fits,
+    OpKind.AVERAGE_POOL_2D: _pool_fits,
+    OpKind.MAX_POOL_2D: _pool_fits,
+    OpKind.ADD: _binary_fits,
+    OpKind.MUL: _binary_fits,
+    OpKind.MEAN: _mean_fits,
+    OpKind.PAD: _pad_fits,
+    OpKind.CONCATENATION: _concatenation_fits,
+    OpKind.TRANSPOSE: _transpose_fits,
+    OpKind.RESHAPE: _reshape_fits,
+    OpKind.RESIZE_NEAREST_NEIGHBOR: _resize_fits,
+    **dict.fromkeys(_SAME_SHAPE, _same_fits),
+}
