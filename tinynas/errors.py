@@ -53,3 +53,9 @@ class VerificationError(TinynasError):
     """A result did not pass its own check; the result is withheld."""
 
     culprit = "verification"
+
+
+class ToolchainError(TinynasError):
+    """A compiler or another tool outside tinynas is missing, or fails."""
+
+    culprit = "toolchain"

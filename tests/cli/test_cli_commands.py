@@ -22,7 +22,7 @@ from tinynas.cli.main import app, main
 from tinynas.pipeline.effort import EFFORTS, Effort
 from tinynas.search import Candidate, Footprint, Origin, open_run
 
-COMMANDS = ["boards", "space", "search", "show", "cost"]
+COMMANDS = ["boards", "space", "search", "show", "cost", "plan", "compile"]
 SMALL = ["--native", "8", "--channels", "1", "--classes", "10", "--samples", "20"]
 
 

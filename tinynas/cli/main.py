@@ -18,6 +18,7 @@ import typer
 
 from tinynas import __version__
 from tinynas.cli.boards import boards
+from tinynas.cli.compile import compile_
 from tinynas.cli.cost import cost
 from tinynas.cli.plan import plan
 from tinynas.cli.search import search
@@ -40,6 +41,9 @@ app.command(epilog="Example: tinynas space --board stm32f746 --sram 320k --plot 
 app.command(epilog="Example: tinynas search --board stm32f746 --sram 320k --flash 1m --data digits")(search)
 app.command(epilog="Example: tinynas show runs/stm32f746-320k-digits-s0-1f3a09")(show)
 app.command(epilog="Example: tinynas plan model.tflite --plot plan.png")(plan)
+app.command(
+    "compile", epilog="Example: tinynas compile model.tflite -o lib/model --name model --check"
+)(compile_)
 app.command(epilog="Example: tinynas cost mcunet-in2 --board stm32f746 --runtime tflm")(cost)
 
 

@@ -56,7 +56,7 @@ def choose(graph: Graph, index: int) -> Kernel:
             return kernel
     raise ModelError(
         f"{graph.name}: operator {index} ({operator.kind.value}{_why(graph, operator)}) is not one the "
-        "engine runs: build the network without it, or run the file with TensorFlow Lite Micro (--runtime tflm)"
+        "engine runs: build the network without it, or run the file with TensorFlow Lite Micro"
     )
 
 

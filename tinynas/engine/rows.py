@@ -138,7 +138,8 @@ def nearest_indices(size: int, wanted: int, operator: Operator) -> Rows:
     offset = np.float32(0.5 if operator.half_pixel_centers else 0.0)
     places = (np.arange(wanted, dtype=np.float32) + offset) * scale
     picked = np.floor(places + np.float32(0.5)) if operator.align_corners else np.floor(places)
-    return np.minimum(picked.astype(np.int64), size - 1)
+    indices: Rows = np.minimum(picked.astype(np.int64), size - 1)
+    return indices
 
 
 def _reading(source: int, reach: int, stride: int, before: int, steps: int, rows: int) -> Reading:

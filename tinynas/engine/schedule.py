@@ -22,7 +22,7 @@ def schedule(rows: RowGraph, groups: Sequence[Group], upwards: Sequence[bool]) -
 
 
 def _pull_group(rows: RowGraph, group: Group) -> list[tuple[int, int]]:
-    """(operator, step) in the order that makes the group's outputs, all in proportion, until they are whole."""
+    """(operator, step) in the order that makes the group's outputs, all in proportion, whole."""
     order: list[tuple[int, int]] = []
     done = dict.fromkeys(range(group.first, group.end), 0)
     made = {op: rows.shapes[rows.programs[op].output].rows for op in done}

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +45,7 @@ def measure_arena(model: bytes) -> MicroArena:
     Raises:
         ModelError: TFLM cannot run the model.
     """
-    _, report = _run(model, None, None)
+    _, report = _run(model, (), 0, None)
     used = {part: int(size) for part, size in _REPORT.findall(report)}
     if used.keys() != {"head", "tail"}:
         raise ModelError(f"tflite_micro reports no memory ({_last_line(report)}); install another version")
@@ -60,19 +61,33 @@ def run_micro(model: bytes, inputs: NDArray[np.int8], arena_size: int | None = N
     Raises:
         ModelError: TFLM cannot run the model, or not in so small an arena.
     """
-    outputs: NDArray[np.int8] = np.load(io.BytesIO(_run(model, inputs, arena_size)[0]), allow_pickle=False)
-    return outputs
+    return run_micro_all(model, (inputs,), 1, arena_size)[0]
 
 
-def _run(model: bytes, inputs: NDArray[Any] | None, arena_size: int | None) -> tuple[bytes, str]:
+def run_micro_all(
+    model: bytes, inputs: Sequence[NDArray[Any]], outputs: int, arena_size: int | None = None
+) -> list[NDArray[Any]]:
+    """`run_micro` for several inputs and the model's first `outputs` outputs: one array [n, ...] each.
+
+    Raises:
+        ModelError: TFLM cannot run the model, or not in so small an arena.
+    """
+    made = np.load(io.BytesIO(_run(model, inputs, outputs, arena_size)[0]), allow_pickle=False)
+    return [made[f"output{index}"] for index in range(outputs)]
+
+
+def _run(
+    model: bytes, inputs: Sequence[NDArray[Any]], outputs: int, arena_size: int | None
+) -> tuple[bytes, str]:
     """Output and error stream of a process that runs `model`."""
     request = io.BytesIO()
     arena = _AMPLE_ARENA if arena_size is None else arena_size // _ALIGNMENT * _ALIGNMENT
     np.savez(
         request,
         model=np.frombuffer(model, np.uint8),
-        inputs=np.zeros(0, np.int8) if inputs is None else inputs,
         arena=np.int64(arena),
+        outputs=np.int64(outputs),
+        **{f"input{index}": values for index, values in enumerate(inputs)},
     )
     command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -106,13 +121,20 @@ def serve() -> None:
     request = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
     model, arena = request["model"].tobytes(), int(request["arena"])
     interpreter = runtime.Interpreter.from_bytes(model, arena_size=arena)
-    outputs = [_infer(interpreter, sample) for sample in request["inputs"]]
+    count = sum(name.startswith("input") for name in request.files)
+    inputs = [request[f"input{index}"] for index in range(count)]
+    outputs = range(int(request["outputs"]))
+    made = [_infer(interpreter, sample, outputs) for sample in zip(*inputs, strict=True)]
     interpreter.print_allocations()
-    np.save(sys.stdout.buffer, np.array(outputs))
+    by_output = zip(outputs, zip(*made, strict=True), strict=False)
+    answer = io.BytesIO()
+    np.savez(answer, **{f"output{index}": np.array(values) for index, values in by_output})
+    sys.stdout.buffer.write(answer.getvalue())
 
 
-def _infer(interpreter: Any, sample: NDArray[Any]) -> NDArray[Any]:
-    interpreter.set_input(sample.reshape(interpreter.get_input_details(0)["shape"]), 0)
+def _infer(interpreter: Any, sample: Sequence[NDArray[Any]], outputs: Sequence[int]) -> list[NDArray[Any]]:
+    for index, values in enumerate(sample):
+        interpreter.set_input(values.reshape(interpreter.get_input_details(index)["shape"]), index)
     interpreter.invoke()
     # copied: the array lies in TFLM's arena, where the next inference overwrites it
-    return np.array(interpreter.get_output(0)[0])
+    return [np.array(interpreter.get_output(index)[0]) for index in outputs]

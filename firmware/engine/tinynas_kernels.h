@@ -1,0 +1,151 @@
+/* The row kernels and their parameters. Tables are made by tinynas/engine/packing.py; the two must agree. */
+#ifndef TINYNAS_KERNELS_H
+#define TINYNAS_KERNELS_H
+
+#include "tinynas_engine.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* real = int8 values; a requantisation is TFLite's MultiplyByQuantizedMultiplier with double rounding:
+ * multiplier in [2^30, 2^31), shift > 0 to the left. */
+typedef struct {
+    int32_t multiplier;
+    int32_t shift;
+} tn_scale;
+
+/* Convolutions and fully connected layers. `bias` has the input's zero point folded in:
+ * bias[o] - input_zero * sum(weights of o), so accumulators are sums of plain products and padding holds
+ * the input's zero point. Outputs are clamped to low..high after adding output_zero.
+ *
+ * `narrow` promises |bias| + 128 * sum(|weights|) < 2^30 for every channel; the channels with a shift of -22..-1 are
+ * then requantised in few instructions. 0 is always right, only slower. */
+typedef struct {
+    const int8_t *weights; /* layout: see each kernel */
+    const int32_t *bias;
+    const int32_t *multipliers; /* one an output channel */
+    const int8_t *shifts;       /* one an output channel, > 0 to the left */
+    const int8_t *padding;      /* a pixel of zero points (in flash), 0 where nothing is padded */
+    uint32_t depth;             /* products an output value: of tn_dense its inputs, else rows*columns*channels/groups */
+    uint16_t kernel_rows, kernel_columns;
+    uint16_t stride_rows, stride_columns;
+    uint16_t pad_top, pad_left;
+    uint16_t groups;
+    int8_t output_zero, low, high;
+    uint8_t narrow;
+} tn_conv;
+
+tn_kernel tn_convolve;         /* any window; weights [out][kh][kw][in]; scratch 2 * (depth rounded up to 4) */
+tn_kernel tn_convolve_groups;  /* groups > 1; weights [out][kh][kw][in / groups]; scratch as above */
+tn_kernel tn_pointwise;        /* 1 x 1, any stride, no padding; weights [out][in]; no scratch */
+tn_kernel tn_depthwise;        /* multiplier 1; weights packed by fours of channels and pairs of taps:
+                                  [ceil(c/4)][ceil(taps/2)][8] bytes, of taps a, b and channels 0..3:
+                                  a0 a1 b0 b1, a2 a3 b2 b3; missing taps and channels are 0; no scratch */
+tn_kernel tn_depthwise_multiplied; /* multiplier > 1; weights [kh][kw][out]; no scratch */
+tn_kernel tn_dense;            /* fully connected; weights [out][depth]; no scratch. The input lies whole and is read as
+                                  output->columns vectors of depth; one step */
+
+/* Elementwise. An input with one row, column or channel where the output has more is repeated. `constant`, if not 0,
+ * stands in flash in the place of the second input, and is then always the right side: constant_rows x
+ * constant_columns x constant_channels. The output row may lie exactly over an input row of its own shape. */
+typedef struct {
+    tn_scale left, right, output; /* of tn_add: all three shifts 0 or to the right, as TFLite demands */
+    int16_t left_zero, right_zero; /* zero points as TFLite names them: subtracted */
+    const int8_t *constant;
+    uint16_t constant_rows;
+    uint32_t constant_columns, constant_channels;
+    int8_t output_zero, low, high;
+} tn_binary;
+
+tn_kernel tn_add; /* TFLite's ADD: both sides << 20, rescaled, summed, rescaled */
+tn_kernel tn_mul; /* TFLite's MUL; only `output` scale is used */
+
+typedef struct {
+    uint16_t kernel_rows, kernel_columns;
+    uint16_t stride_rows, stride_columns;
+    uint16_t pad_top, pad_left;
+    int8_t low, high;
+} tn_pool;
+
+tn_kernel tn_average_pool; /* no scratch */
+tn_kernel tn_max_pool;     /* no scratch */
+
+/* Mean over rows, over columns, or both: the output has one row, one column, or one of each. `scale` has 1 / elements
+ * in it as TFLite folds it: multiplier << s divided by the elements, s less shift, s = floor(log2(elements)); its
+ * multiplier may thus be below 2^30. Over rows (with columns or not), step y adds row y of the input and the last step
+ * also writes the one output row. Over columns alone, step y makes output row y of input row y. */
+typedef struct {
+    tn_scale scale;
+    int32_t input_zero;
+    int32_t output_zero;
+    uint8_t over_rows, over_columns;
+} tn_mean_parameters;
+
+tn_kernel tn_mean; /* scratch: over rows int32 sums, 4 * output columns * channels, kept from the first step to the last;
+                      over columns alone none */
+
+/* Any function of one int8: logistic, hard-swish, ReLU, requantisation; 256 results, of -128 first. The output row may
+ * lie exactly over the input row. */
+typedef struct {
+    const int8_t *table;
+} tn_lookup_parameters;
+
+tn_kernel tn_lookup;
+
+/* TFLite's int8 softmax over the channels, at most 511 of them (TFLite's own limit: its sum must stay below 512).
+ * exponentials[d] is exp(-d) scaled as TFLite does, for d = maximum - value, Q0.31; 0 where TFLite leaves the value
+ * out. */
+typedef struct {
+    const int32_t *exponentials; /* 256 */
+} tn_softmax_parameters;
+
+tn_kernel tn_softmax;
+
+/* Rows of the inputs side by side: `blocks` times a row, input i gives its row's 1/blocks part. blocks = columns for
+ * the channel axis, 1 for the column axis. */
+typedef struct {
+    uint32_t inputs;
+    uint32_t blocks;
+} tn_concat_parameters;
+
+tn_kernel tn_concat;      /* along channels or columns */
+tn_kernel tn_concat_rows; /* along rows */
+
+typedef struct {
+    uint16_t top, left, front; /* rows, columns, channels before the input */
+    int8_t value;
+} tn_pad_parameters;
+
+tn_kernel tn_pad;
+
+/* Nearest neighbour: output row y is input row rows[y], column x is input column columns[x]. */
+typedef struct {
+    const uint16_t *rows;
+    const uint16_t *columns;
+} tn_resize_parameters;
+
+tn_kernel tn_resize;
+
+/* Copies in another order: output element (y, x, c) of step y is input element first + y*row + x*column + c*channel of
+ * the whole input. Reshapes copy with the strides of the output's own shape, slices with the input's. */
+typedef struct {
+    uint32_t row, column, channel;
+    uint32_t first;
+} tn_permute_parameters;
+
+tn_kernel tn_permute; /* elements of 1 or 4 bytes */
+
+typedef struct {
+    float scale;
+    int32_t zero;
+} tn_affine;
+
+tn_kernel tn_quantize;   /* float -> int8, TFLite's rounding (half away from zero) */
+tn_kernel tn_dequantize; /* int8 -> float */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

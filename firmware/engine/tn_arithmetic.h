@@ -1,0 +1,141 @@
+/* Exact integer arithmetic of the kernels: TensorFlow Lite's requantisation, loads, saturation.
+ *
+ * Right shifts of negative numbers are arithmetic and conversions to a narrower signed type wrap: C99 leaves both
+ * to the compiler, and GCC, Clang, IAR and Arm's compilers all do so.
+ *
+ * Everything has a portable form. On cores with the DSP extension (Armv7E-M: Cortex-M4, M7; Armv8-M with DSP) some
+ * have a second one; both give the same results. The second needs optimisation (-O0 leaves too few registers) and
+ * unaligned word loads, which are allowed after reset.
+ */
+#ifndef TN_ARITHMETIC_H
+#define TN_ARITHMETIC_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32) && !defined(__ARM_BIG_ENDIAN) && \
+    defined(__OPTIMIZE__) && !defined(TN_PORTABLE)
+#define TN_DSP 1
+#include <arm_acle.h>
+#else
+#define TN_DSP 0
+#endif
+
+#if defined(__GNUC__)
+#define TN_INLINE static inline __attribute__((always_inline))
+#else
+#define TN_INLINE static inline
+#endif
+
+TN_INLINE uint32_t tn_min(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+TN_INLINE int32_t tn_clamp(int32_t value, int32_t low, int32_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* To -128..127. */
+TN_INLINE int8_t tn_saturate(int32_t value)
+{
+#if TN_DSP
+    int32_t saturated;
+    __asm__("ssat %0, #8, %1" : "=r"(saturated) : "r"(value));
+    return (int8_t)saturated;
+#else
+    return (int8_t)tn_clamp(value, INT8_MIN, INT8_MAX);
+#endif
+}
+
+/* Four bytes, wherever they lie. (One LDR where the core allows unaligned words.) */
+TN_INLINE uint32_t tn_load4(const int8_t *bytes)
+{
+    uint32_t word;
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+/* a * b / 2^31, rounded to nearest, halves up: gemmlowp's SaturatingRoundingDoublingHighMul. Its one saturation,
+ * INT32_MIN * INT32_MIN, is here too. */
+TN_INLINE int32_t tn_multiply_high(int32_t a, int32_t b)
+{
+    if (a == INT32_MIN && b == INT32_MIN) {
+        return INT32_MAX;
+    }
+    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
+}
+
+/* a * b / 2^32 rounded to nearest, halves up, + c. */
+TN_INLINE int32_t tn_high_plus(int32_t a, int32_t b, int32_t c)
+{
+#if TN_DSP
+    int32_t high;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(high) : "r"(a), "r"(b), "r"(c));
+    return high;
+#else
+    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32) + c;
+#endif
+}
+
+/* value / 2^shift for shift 0..31, rounded to nearest, halves away from zero: gemmlowp's RoundingDivideByPOT. */
+TN_INLINE int32_t tn_divide_by_power(int32_t value, int32_t shift)
+{
+    const uint32_t mask = ((uint32_t)1 << shift) - 1;
+    const uint32_t rest = (uint32_t)value & mask;
+    const uint32_t half = (mask >> 1) + (value < 0);
+    return (value >> shift) + (rest > half);
+}
+
+/* TFLite's MultiplyByQuantizedMultiplier, with its two roundings, for any value, any multiplier and shift -31..30.
+ * A left shift drops what leaves the 32 bits, as TFLite's does. */
+TN_INLINE int32_t tn_rescale(int32_t value, int32_t multiplier, int32_t shift)
+{
+    const int32_t left = shift > 0 ? shift : 0;
+    const int32_t right = shift > 0 ? 0 : -shift;
+    return tn_divide_by_power(tn_multiply_high((int32_t)((uint32_t)value << left), multiplier), right);
+}
+
+/* tn_rescale and what follows it in most kernels. A call, for what happens too seldom to stand in every loop. */
+int8_t tn_rescale_wide(int32_t value, int32_t multiplier, int32_t shift, int32_t zero);
+
+/* tn_rescale(value, multiplier, -right) in few instructions, for a multiplier >= 0, |value| < 2^30 and right 1..31:
+ *
+ * - value * multiplier / 2^31 rounded is the upper word of (2 * value) * multiplier, rounded: SMMULR. SMMLAR adds the
+ *   rounding of the division that follows for nothing.
+ * - Halves away from zero are halves up after taking 1 off what is negative. The sign may be taken from the value in
+ *   place of the product: they differ only where the product rounds to 0, and -1 + rounding still gives 0. */
+TN_INLINE int32_t tn_rescale_narrow(int32_t value, int32_t multiplier, int32_t right)
+{
+    const int32_t twice = value * 2;
+    const int32_t rounding = (int32_t)(((uint32_t)1 << right) >> 1);
+    return (tn_high_plus(twice, multiplier, rounding) + (twice >> 31)) >> right;
+}
+
+/* Clamps a finished row to low..high. Kernels saturate to int8 as they write, and a layer whose activation is tighter
+ * than int8 (most are not) pays for it here. */
+TN_INLINE void tn_clamp_row(int8_t *row, uint32_t count, int8_t low, int8_t high)
+{
+    uint32_t i = 0;
+    if (low == INT8_MIN && high == INT8_MAX) {
+        return;
+    }
+#if TN_DSP
+    const int8x4_t lows = (int8x4_t)(0x01010101u * (uint8_t)low);
+    const int8x4_t highs = (int8x4_t)(0x01010101u * (uint8_t)high);
+    for (; i + 4 <= count; i += 4) {
+        int8x4_t bytes = (int8x4_t)tn_load4(row + i);
+        (void)__ssub8(bytes, lows); /* sets a flag for each byte that is not below */
+        bytes = (int8x4_t)__sel((uint8x4_t)bytes, (uint8x4_t)lows);
+        (void)__ssub8(highs, bytes);
+        bytes = (int8x4_t)__sel((uint8x4_t)bytes, (uint8x4_t)highs);
+        memcpy(row + i, &bytes, 4);
+    }
+#endif
+    for (; i < count; i++) {
+        row[i] = (int8_t)tn_clamp(row[i], low, high);
+    }
+}
+
+#endif

@@ -1,0 +1,401 @@
+/* Runs every kernel on cases drawn from a fixed seed and prints a hash of each case's output.
+ *
+ * Built for the host (portable path, under sanitizers) and for Cortex-M7 (DSP path, in QEMU), it must print the same.
+ * With -DBENCHMARK it prints instead, for M7 under QEMU's -icount shift=0, the instructions that layers of real
+ * networks take.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tinynas_kernels.h"
+
+#ifdef __arm__
+static void print(const char *text)
+{
+    register int operation __asm__("r0") = 4; /* SYS_WRITE0 */
+    register const char *argument __asm__("r1") = text;
+    __asm__ volatile("bkpt 0xab" : "+r"(operation) : "r"(argument) : "memory");
+}
+static char memory[1 << 20];
+static size_t used;
+static void *allocate(size_t bytes)
+{
+    void *const start = memory + used;
+    used += (bytes + 7) & ~(size_t)7;
+    return start;
+}
+static void release_all(void)
+{
+    used = 0;
+}
+#else
+#include <stdio.h>
+static void print(const char *text)
+{
+    fputs(text, stdout);
+}
+static void *blocks[64];
+static int block_count;
+static void *allocate(size_t bytes) /* each its own, so that the sanitizer sees a byte too far */
+{
+    return blocks[block_count++] = malloc(bytes ? bytes : 1);
+}
+static void release_all(void)
+{
+    while (block_count) {
+        free(blocks[--block_count]);
+    }
+}
+#endif
+
+static void print_number(uint32_t number, uint32_t base)
+{
+    char digits[12];
+    char *digit = digits + sizeof digits;
+    *--digit = 0;
+    do {
+        *--digit = "0123456789abcdef"[number % base];
+    } while (number /= base);
+    print(digit);
+}
+
+#ifdef BENCHMARK
+#define USUAL 1 /* shifts and clamps as real layers have them */
+#else
+#define USUAL 0
+#endif
+
+static uint32_t state = 12345;
+
+/* A number in low..high. */
+static int32_t draw(int32_t low, int32_t high)
+{
+    state = state * 1664525u + 1013904223u;
+    return low + (int32_t)(((uint64_t)state * (uint32_t)(high - low + 1)) >> 32);
+}
+
+static int8_t *draw_bytes(uint32_t count, int32_t low)
+{
+    int8_t *const bytes = allocate(count);
+    const int extreme = draw(0, 3) == 0;
+    for (uint32_t i = 0; i < count; i++) {
+        bytes[i] = (int8_t)(extreme ? (draw(0, 1) ? 127 : low) : draw(low, 127));
+    }
+    return bytes;
+}
+
+static tn_map map_of(uint32_t rows, uint32_t columns, uint32_t channels, uint8_t size)
+{
+    tn_map map;
+    map.offset = 0;
+    map.slots = map.rows = (uint16_t)rows;
+    map.columns = columns;
+    map.channels = channels;
+    map.size = size;
+    return map;
+}
+
+static uint32_t bytes_of(const tn_map *map)
+{
+    return map->slots * map->columns * map->channels * map->size;
+}
+
+/* Constants for `channels` output channels of a convolution of `depth` products. */
+static void draw_channels(tn_conv *conv, uint32_t channels, int wide)
+{
+    int32_t *const bias = allocate(4 * channels), *const multipliers = allocate(4 * channels);
+    int8_t *const shifts = allocate(channels);
+    const int32_t reach = 127 * 128 * (int32_t)conv->depth;
+    int32_t right = 1;
+    while (right < 31 && reach >> right > 200) {
+        right++;
+    }
+    for (uint32_t i = 0; i < channels; i++) {
+        const int32_t shift = USUAL || draw(0, 7) ? draw(right > 3 ? right - 3 : 1, right) : draw(1, 31);
+        bias[i] = wide && draw(0, 3) == 0 ? INT32_MAX - draw(0, 99) : draw(-reach, reach); /* sums may wrap around */
+        multipliers[i] = draw(0, 7) ? draw(1 << 30, INT32_MAX) : draw(0, 1) ? 1 << 30 : INT32_MAX;
+        shifts[i] = (int8_t)(wide && draw(0, 3) == 0 ? draw(-1, 5) : -shift);
+    }
+    conv->bias = bias;
+    conv->multipliers = multipliers;
+    conv->shifts = shifts;
+    conv->output_zero = (int8_t)draw(-128, 127);
+    conv->low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
+    conv->high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
+    conv->narrow = !wide;
+}
+
+/* Runs `steps` steps on maps that follow each other in an arena just large enough; input and scratch are random. */
+__attribute__((unused)) static const int8_t *run(tn_kernel *kernel, const void *parameters, tn_map *inputs, uint32_t input_count, tn_map *output,
+                         uint32_t scratch, int steps)
+{
+    const tn_map *pointers[4];
+    uint32_t size = 0;
+    for (uint32_t i = 0; i < input_count; i++) {
+        inputs[i].offset = size;
+        pointers[i] = &inputs[i];
+        size = (size + bytes_of(&inputs[i]) + 3) & ~3u;
+    }
+    const uint32_t scratch_offset = size;
+    size += (scratch + 3) & ~3u;
+    output->offset = size; /* last: a byte too far is outside the arena */
+    int8_t *const arena = draw_bytes(size + bytes_of(output), -128);
+    const tn_op op = {kernel, parameters, pointers, output, scratch_offset};
+    const tn_step step = {0, (uint8_t)steps, 0};
+    const tn_network network = {&op, &step, 1};
+    tn_run(&network, arena);
+    return arena + output->offset;
+}
+
+#ifdef BENCHMARK
+static uint32_t ticks(void) /* SysTick counts down, 25 MHz: 40 instructions under -icount shift=0 */
+{
+    return 0xffffffu - *(volatile uint32_t *)0xe000e018u;
+}
+#endif
+
+static uint32_t ran; /* ticks of the last call of `report` */
+
+static void report(const char *name, tn_kernel *kernel, const void *parameters, tn_map *inputs, uint32_t input_count,
+                   tn_map *output, uint32_t scratch, int steps)
+{
+#ifdef BENCHMARK
+    const tn_map *pointers[4];
+    uint32_t size = 0;
+    for (uint32_t i = 0; i < input_count; i++) {
+        inputs[i].offset = size;
+        pointers[i] = &inputs[i];
+        size = (size + bytes_of(&inputs[i]) + 3) & ~3u;
+    }
+    output->offset = (size + scratch + 3) & ~3u;
+    int8_t *const arena = draw_bytes(output->offset + bytes_of(output), -128);
+    const tn_op op = {kernel, parameters, pointers, output, size};
+    const tn_step step = {0, (uint8_t)steps, 0};
+    const tn_network network = {&op, &step, 1};
+    const uint32_t start = ticks();
+    tn_run(&network, arena);
+    ran = (ticks() - start) * 40;
+    print(name);
+#else
+    uint32_t hash = 2166136261u;
+    const int8_t *const out = run(kernel, parameters, inputs, input_count, output, scratch, steps);
+    for (uint32_t i = 0; i < bytes_of(output); i++) {
+        hash = (hash ^ (uint8_t)out[i]) * 16777619u;
+    }
+    ran = 0;
+    print(name);
+    print(" ");
+    print_number(hash, 16);
+    print("\n");
+#endif
+}
+
+/* Output rows or columns of a window over `size` with padding before and after. */
+static uint32_t window_count(uint32_t size, uint32_t kernel, uint32_t stride, uint32_t pad)
+{
+    return (size + pad - kernel) / stride + 1;
+}
+
+static void convolution(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns, uint32_t channels,
+                        uint32_t outputs, uint32_t window, uint32_t stride, uint32_t pad, uint32_t groups, int wide)
+{
+    tn_conv conv;
+    memset(&conv, 0, sizeof conv);
+    const int depthwise = kernel == tn_depthwise || kernel == tn_depthwise_multiplied;
+    const uint32_t before = pad / 2;
+    tn_map input = map_of(rows, columns, channels, 1);
+    tn_map output = map_of(window_count(rows, window, stride, pad), window_count(columns, window, stride, pad), outputs, 1);
+    conv.depth = window * window * (depthwise ? 1 : channels / groups);
+    conv.kernel_rows = conv.kernel_columns = (uint16_t)window;
+    conv.stride_rows = conv.stride_columns = (uint16_t)stride;
+    conv.pad_top = conv.pad_left = (uint16_t)before;
+    conv.groups = (uint16_t)groups;
+    if (kernel == tn_depthwise) {
+        const uint32_t fours = (channels + 3) / 4, pairs = (conv.depth + 1) / 2;
+        int8_t *const weights = draw_bytes(fours * pairs * 8, -127);
+        if (conv.depth % 2) { /* what the packing leaves 0 */
+            for (uint32_t i = 1; i <= fours; i++) {
+                int8_t *const last = weights + (i * pairs - 1) * 8;
+                last[2] = last[3] = last[6] = last[7] = 0;
+            }
+        }
+        conv.weights = weights;
+    } else {
+        conv.weights = draw_bytes(outputs * conv.depth, -127);
+    }
+    int8_t *const padding = allocate(channels);
+    memset(padding, draw(-128, 127), channels);
+    conv.padding = padding;
+    draw_channels(&conv, outputs, wide);
+    report(name, kernel, &conv, &input, 1, &output, 2 * ((conv.depth + 3) & ~3u), output.rows);
+#ifdef BENCHMARK
+    const uint32_t macs = output.rows * output.columns * outputs * conv.depth;
+    print(" ");
+    print_number(macs, 10);
+    print(" ");
+    print_number(ran, 10);
+    print("\n");
+#endif
+    release_all();
+}
+
+static void elementwise(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns, uint32_t channels, int once)
+{
+    tn_binary binary;
+    memset(&binary, 0, sizeof binary);
+    tn_map inputs[2] = {map_of(rows, columns, channels, 1), map_of(once ? 1 : rows, once ? 1 : columns, channels, 1)};
+    tn_map output = inputs[0];
+    binary.left.multiplier = 1 << 30;
+    binary.right.multiplier = draw(1 << 30, INT32_MAX);
+    binary.right.shift = -draw(0, 4);
+    binary.output.multiplier = draw(1 << 30, INT32_MAX);
+    binary.output.shift = kernel == tn_add ? -draw(16, 20) : -draw(-2, 10);
+    binary.left_zero = (int16_t)draw(-128, 127);
+    binary.right_zero = (int16_t)draw(-128, 127);
+    binary.output_zero = (int8_t)draw(-128, 127);
+    binary.low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
+    binary.high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
+    report(name, kernel, &binary, inputs, 2, &output, 0, (int)rows);
+#ifdef BENCHMARK
+    print(" ");
+    print_number(rows * columns * channels, 10);
+    print(" ");
+    print_number(ran, 10);
+    print("\n");
+#endif
+    release_all();
+}
+
+__attribute__((unused)) static void others(uint32_t rows, uint32_t columns, uint32_t channels)
+{
+    tn_map input = map_of(rows, columns, channels, 1);
+    tn_map same = input;
+    tn_map single = map_of(1, 1, channels, 1);
+    {
+        const uint32_t kernel = (uint32_t)draw(1, (int32_t)(rows < columns ? rows : columns));
+        const uint32_t stride = (uint32_t)draw(1, 3);
+        tn_pool pool = {(uint16_t)kernel, (uint16_t)kernel, (uint16_t)stride, (uint16_t)stride, 0, 0, -100, 120};
+        tn_map output =
+            map_of(window_count(rows, kernel, stride, 0), window_count(columns, kernel, stride, 0), channels, 1);
+        report("average_pool", tn_average_pool, &pool, &input, 1, &output, 0, output.rows);
+        report("max_pool", tn_max_pool, &pool, &input, 1, &output, 0, output.rows);
+    }
+    {
+        tn_mean_parameters mean = {{draw(1 << 29, INT32_MAX), -draw(0, 6)}, draw(-128, 127), draw(-128, 127), 1, 1};
+        report("mean", tn_mean, &mean, &input, 1, &single, 4 * channels, (int)rows);
+    }
+    {
+        tn_lookup_parameters lookup = {draw_bytes(256, -128)};
+        report("lookup", tn_lookup, &lookup, &input, 1, &same, 0, (int)rows);
+    }
+    {
+        int32_t *const exponentials = allocate(4 * 256);
+        tn_softmax_parameters softmax = {exponentials};
+        exponentials[0] = INT32_MAX;
+        for (int i = 1; i < 256; i++) {
+            exponentials[i] = (int32_t)((int64_t)exponentials[i - 1] * draw(800, 1000) / 1000);
+        }
+        report("softmax", tn_softmax, &softmax, &input, 1, &same, 0, (int)rows);
+    }
+    {
+        tn_affine affine = {0.25f, draw(-128, 127)};
+        tn_map real = map_of(rows, columns, channels, 4);
+        report("dequantize", tn_dequantize, &affine, &input, 1, &real, 0, (int)rows);
+    }
+    release_all();
+}
+
+#ifdef BENCHMARK
+static void run_all(void)
+{
+    /* layers of vww_96, ResNet-8, mcunet-vww1 and ad01 */
+    convolution("tn_convolve 3x3/2 96x96x3->8", tn_convolve, 96, 96, 3, 8, 3, 2, 1, 1, 0);
+    convolution("tn_convolve 3x3 32x32x16->16", tn_convolve, 32, 32, 16, 16, 3, 1, 2, 1, 0);
+    convolution("tn_convolve 3x3 16x16x32->32", tn_convolve, 16, 16, 32, 32, 3, 1, 2, 1, 0);
+    convolution("tn_convolve 3x3 8x8x64->64", tn_convolve, 8, 8, 64, 64, 3, 1, 2, 1, 0);
+    convolution("tn_pointwise 48x48x8->16", tn_pointwise, 48, 48, 8, 16, 1, 1, 0, 1, 0);
+    convolution("tn_pointwise 40x40x16->8", tn_pointwise, 40, 40, 16, 8, 1, 1, 0, 1, 0);
+    convolution("tn_pointwise 24x24x32->32", tn_pointwise, 24, 24, 32, 32, 1, 1, 0, 1, 0);
+    convolution("tn_pointwise 25x5x64->64", tn_pointwise, 25, 5, 64, 64, 1, 1, 0, 1, 0);
+    convolution("tn_pointwise 12x12x24->144", tn_pointwise, 12, 12, 24, 144, 1, 1, 0, 1, 0);
+    convolution("tn_pointwise 6x6x128->128", tn_pointwise, 6, 6, 128, 128, 1, 1, 0, 1, 0);
+    convolution("tn_pointwise 5x5x144->24", tn_pointwise, 5, 5, 144, 24, 1, 1, 0, 1, 0);
+    convolution("tn_pointwise 3x3x256->256", tn_pointwise, 3, 3, 256, 256, 1, 1, 0, 1, 0);
+    convolution("tn_depthwise 3x3 48x48x8", tn_depthwise, 48, 48, 8, 8, 3, 1, 2, 8, 0);
+    convolution("tn_depthwise 3x3/2 48x48x16", tn_depthwise, 48, 48, 16, 16, 3, 2, 1, 16, 0);
+    convolution("tn_depthwise 3x3 25x5x64", tn_depthwise, 25, 5, 64, 64, 3, 1, 2, 64, 0);
+    convolution("tn_depthwise 3x3 6x6x128", tn_depthwise, 6, 6, 128, 128, 3, 1, 2, 128, 0);
+    convolution("tn_depthwise 5x5 10x10x120", tn_depthwise, 10, 10, 120, 120, 5, 1, 4, 120, 0);
+    convolution("tn_depthwise 7x7 20x20x48", tn_depthwise, 20, 20, 48, 48, 7, 1, 6, 48, 0);
+    convolution("tn_depthwise 7x7 5x5x144", tn_depthwise, 5, 5, 144, 144, 7, 1, 6, 144, 0);
+    elementwise("tn_add 32x32x16 (an element)", tn_add, 32, 32, 16, 0);
+    elementwise("tn_mul 10x10x64 by 1x1x64 (an element)", tn_mul, 10, 10, 64, 1);
+}
+#else
+static void run_all(void)
+{
+    for (int i = 0; i < 60; i++) {
+        const uint32_t rows = (uint32_t)draw(1, 9), columns = (uint32_t)draw(1, 9);
+        const uint32_t channels = (uint32_t)draw(1, 40), outputs = (uint32_t)draw(1, 20);
+        const uint32_t window = (uint32_t)draw(1, 7), stride = (uint32_t)draw(1, 3);
+        const uint32_t short_of = rows < columns ? rows : columns;
+        const uint32_t most = 2 * (window - 1);
+        const uint32_t least = window > short_of ? window - short_of : 0;
+        const uint32_t pad = (uint32_t)draw((int32_t)least, (int32_t)(most > least ? most : least));
+        const int wide = draw(0, 3) == 0;
+        convolution("convolve", tn_convolve, rows, columns, channels, outputs, window, stride, pad, 1, wide);
+        convolution("convolve_groups", tn_convolve_groups, rows, columns, 2 * channels, 2 * outputs, window, stride,
+                    pad, 2, wide);
+        convolution("pointwise", tn_pointwise, rows, columns, channels, outputs, 1, stride, 0, 1, wide);
+        convolution("depthwise", tn_depthwise, rows, columns, channels, channels, window, stride, pad, channels, wide);
+        convolution("depthwise 3x3", tn_depthwise, rows + 2, columns + 2, channels, channels, 3, stride,
+                    (uint32_t)draw(0, 4), channels, wide);
+        convolution("depthwise 12x12", tn_depthwise, 3, 3, channels, channels, 12, 1, 11, channels, wide);
+        convolution("depthwise_multiplied", tn_depthwise_multiplied, rows, columns, channels, 3 * channels, window,
+                    stride, pad, channels, wide);
+        convolution("dense", tn_dense, 1, 1, channels * channels, outputs, 1, 1, 0, 1, wide);
+        elementwise("add", tn_add, rows, columns, channels, draw(0, 3) == 0);
+        elementwise("mul", tn_mul, rows, columns, channels, draw(0, 1));
+        others(rows, columns, channels);
+    }
+}
+#endif
+
+int main(void)
+{
+    run_all();
+    return 0;
+}
+
+#ifdef __arm__
+/* A bare Cortex-M: a stack, an entry, and the way out through QEMU's semihosting. */
+extern char stack_top[];
+__attribute__((used)) void start(void);
+void start(void)
+{
+#ifdef __ARM_FP
+    *(volatile uint32_t *)0xe000ed88u |= 0xfu << 20; /* CPACR: the FPU on */
+    __asm__ volatile("dsb\n isb" : : : "memory");
+#endif
+#ifdef BENCHMARK
+    *(volatile uint32_t *)0xe000e014u = 0xffffffu; /* SysTick: reload, clear, enable with the core's clock */
+    *(volatile uint32_t *)0xe000e018u = 0;
+    *(volatile uint32_t *)0xe000e010u = 5;
+#endif
+    main();
+    register int operation __asm__("r0") = 0x18; /* SYS_EXIT */
+    register int reason __asm__("r1") = 0x20026; /* ADP_Stopped_ApplicationExit */
+    __asm__ volatile("bkpt 0xab" : "+r"(operation) : "r"(reason) : "memory");
+    for (;;) {
+    }
+}
+static void fault(void)
+{
+    print("fault\n");
+    for (;;) {
+    }
+}
+typedef void handler(void);
+__attribute__((section(".vectors"), used)) static handler *const vectors[16] = {
+    (handler *)stack_top, start, fault, fault, fault, fault, fault};
+#endif

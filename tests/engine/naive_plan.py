@@ -1,0 +1,47 @@
+"""The simplest right plan, an oracle for clever ones: every map whole at its own place, operators in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinynas.engine.kernels import choose
+from tinynas.engine.plan import ALIGNMENT, Placement, Plan, Step
+from tinynas.engine.rows import map_shape, row_program
+from tinynas.graph import Graph
+
+
+def naive_plan(graph: Graph) -> Plan:
+    """A plan for `graph` in which nothing shares memory."""
+    kernels = [choose(graph, index) for index in range(len(graph.operators))]
+    used = dict.fromkeys((*graph.inputs, *(op.outputs[0] for op in graph.operators)))
+    offset, maps = 0, {}
+    for tensor in used:
+        shape = map_shape(graph.tensors[tensor])
+        maps[tensor] = Placement(offset, shape.rows)
+        offset += _words(shape.bytes)
+    scratch = []
+    for kernel, operator in zip(kernels, graph.operators, strict=True):
+        scratch.append(offset)
+        offset += _words(kernel.working(graph, operator))
+    return Plan(
+        graph=graph,
+        arena=offset,
+        bound=offset,
+        group_bytes=(offset,) * len(graph.operators),
+        groups=tuple((index, index + 1) for index in range(len(kernels))),
+        maps=maps,
+        scratch=tuple(scratch),
+        kernels=tuple(kernel.function for kernel in kernels),
+        steps=tuple(_steps(graph)),
+    )
+
+
+def _steps(graph: Graph) -> Iterator[Step]:
+    for index, operator in enumerate(graph.operators):
+        steps = row_program(graph, operator).steps
+        for first in range(0, steps, 100):
+            yield Step(index, first, min(100, steps - first))
+
+
+def _words(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT

@@ -1,0 +1,83 @@
+"""``tinynas compile``: an int8 .tflite file as a C library that runs in a fraction of the memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tinynas.cli.console import JsonOption, output, print_facts, print_json
+from tinynas.errors import RequestError
+from tinynas.units import format_size
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tinynas.pipeline.compile import CompileReport
+
+
+def compile_(
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL.tflite", help="An int8 model, yours or anyone's.", show_default=False),
+    ],
+    folder: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The new folder of the C library.")
+    ],
+    name: Annotated[
+        str, typer.Option("--name", help="Begins the names of the C functions and files: NAME_invoke().")
+    ] = "tinynas",
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Build it for this computer and compare every output byte with TensorFlow Lite Micro.",
+        ),
+    ] = False,
+    inputs: Annotated[
+        Path | None,
+        typer.Option("--inputs", metavar="FILE.npy", help="Samples to compare on, beside random ones."),
+    ] = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Random samples to compare on.")] = 100,
+    keep_float_io: Annotated[
+        bool, typer.Option("--keep-float-io", help="Keep float inputs and outputs where the model has them.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a folder that tinynas compiled before.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compile an int8 model to C: no heap, one static arena, TensorFlow Lite's outputs byte for byte."""
+    from tinynas.pipeline.compile import Check, compile_model
+
+    if inputs is not None and not check:
+        raise RequestError("--inputs are samples to compare on: add --check")
+    asked = Check(samples, inputs) if check else None
+    report = compile_model(model, folder, name, keep_float_io=keep_float_io, check=asked, force=force)
+    print_json(report.to_dict()) if as_json else _print_report(output(), report)
+
+
+def _print_report(console: Console, report: CompileReport) -> None:
+    flash = report.flash
+    tflm = report.tflm_arena_bytes
+    arena = format_size(report.arena_bytes)
+    if tflm is not None:
+        arena += f", {tflm / report.arena_bytes:.1f} times less than TensorFlow Lite Micro ({tflm:,} B here)"
+    facts = [
+        ("model", report.model),
+        ("operators", f"{report.operators} ({report.operators_in_file} in the file)"),
+        ("arena", arena),
+        ("flash, constants", format_size(flash.total)),
+        ("  weights", format_size(flash.weights)),
+        ("  quantisation", format_size(flash.quantisation)),
+        ("  tables", format_size(flash.tables)),
+        ("  schedule", format_size(flash.schedule)),
+    ]
+    if report.checked_samples:
+        facts.append(("checked", f"{report.checked_samples} samples give TensorFlow Lite Micro's bytes"))
+    facts += [
+        ("library", f"{report.folder} ({len(report.files)} files)"),
+        ("functions", f"{report.name}_input(), {report.name}_invoke(), {report.name}_output()"),
+    ]
+    print_facts(console, facts)

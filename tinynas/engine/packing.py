@@ -1,0 +1,383 @@
+"""From an operator with weights to the parameter struct of its C kernel.
+
+Everything TFLite works out when it prepares an operator is worked out here, with its types and in its order
+(single or double precision), because one bit of a multiplier can be one step of an output. What TFLite would
+refuse is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinynas.engine.lookups import lookup_table, softmax_exponentials
+from tinynas.engine.parameters import (
+    Affine,
+    Binary,
+    Concatenation,
+    Convolution,
+    Int8s,
+    Int32s,
+    Lookup,
+    Mean,
+    Pad,
+    PaddingPixel,
+    Parameters,
+    Permutation,
+    Pool,
+    Resize,
+    Scale,
+    Softmax,
+)
+from tinynas.engine.rows import averages_rows, map_shape, nearest_indices
+from tinynas.errors import ModelError
+from tinynas.graph import DType, Graph, Operator, OpKind, Padding, Tensor, Window
+from tinynas.graph.quantized import (
+    activation_range,
+    folded_multipliers,
+    mean_multiplier,
+    quantization_of,
+    quantize_multiplier,
+)
+
+#: ADD works on both sides times 2^20
+_ADD_SHIFT = 20
+#: channels that tn_depthwise takes at a time, and its taps
+_FOUR, _PAIR = 4, 2
+#: pooling takes scales that differ by no more for equal
+_SAME_SCALE = 1e-6
+#: accumulators below this may be doubled, and their sign taken for their product's
+_NARROW = 2**30
+
+
+def pack(graph: Graph, index: int, function: str) -> Parameters:
+    """The constants of operator `index` for the C kernel `function`, which is one of the catalogue's.
+
+    Raises:
+        ModelError: weights or a quantisation are missing, or one is such that TFLite refuses it too; the
+            operator is named with its index.
+    """
+    operator = graph.operators[index]
+    try:
+        return _PACKERS[function](graph, operator)
+    except ValueError as error:
+        raise ModelError(
+            f"{graph.name}: operator {index} ({operator.kind.value}) cannot be compiled: {error}; "
+            "quantise and export the network again"
+        ) from error
+
+
+def _source(graph: Graph, operator: Operator) -> Tensor:
+    return graph.tensors[operator.inputs[0]]
+
+
+def _target(graph: Graph, operator: Operator) -> Tensor:
+    return graph.tensors[operator.outputs[0]]
+
+
+def _data(tensor: Tensor, *dtypes: DType) -> NDArray[Any]:
+    """The values of a constant, which is of one of `dtypes`."""
+    if tensor.data is None:
+        raise ValueError(f"the constant {tensor.name} has no data")
+    if tensor.dtype not in dtypes:
+        raise ValueError(f"the constant {tensor.name} is {tensor.dtype.label}, not {dtypes[0].label}")
+    return tensor.data
+
+
+def _stored(tensor: Tensor) -> Int8s:
+    return _data(tensor, DType.INT8)
+
+
+def _numbers(graph: Graph, operator: Operator) -> list[int]:
+    """The operator's second input, a list of sizes or axes."""
+    values = _data(graph.tensors[operator.inputs[1]], DType.INT32, DType.INT64)
+    return [int(value) for value in values.ravel()]
+
+
+# --- convolutions and dense layers ----------------------------------------------------------------------
+
+
+def _convolution(graph: Graph, operator: Operator) -> Convolution:
+    weights = _stored(graph.tensors[operator.inputs[1]])
+    source = _source(graph, operator)
+    return _weighted(
+        graph,
+        operator,
+        filters=weights.reshape(weights.shape[0], -1),
+        packed=weights.ravel(),
+        groups=source.shape[3] // weights.shape[3],
+    )
+
+
+def _depthwise(graph: Graph, operator: Operator) -> Convolution:
+    taps = _taps(graph, operator)
+    return _weighted(graph, operator, filters=taps.T, packed=pack_depthwise(taps), groups=taps.shape[1])
+
+
+def _depthwise_multiplied(graph: Graph, operator: Operator) -> Convolution:
+    taps = _taps(graph, operator)
+    groups = _source(graph, operator).shape[3]
+    return _weighted(graph, operator, filters=taps.T, packed=taps.ravel(), groups=groups)
+
+
+def _taps(graph: Graph, operator: Operator) -> Int8s:
+    """A depthwise filter [taps, channels]."""
+    weights = _stored(graph.tensors[operator.inputs[1]])
+    return weights.reshape(-1, weights.shape[3])
+
+
+def pack_depthwise(taps: Int8s) -> Int8s:
+    """`taps` [taps, channels] by fours of channels and pairs of taps, as tn_depthwise loads them.
+
+    Of taps a, b and channels 0..3 come a0 a1 b0 b1, a2 a3 b2 b3; missing ones are 0.
+    """
+    count, channels = taps.shape
+    padded = np.pad(taps, ((0, -count % _PAIR), (0, -channels % _FOUR)))
+    # [pair, tap of the pair, four, half of the four, channel of the half]
+    split = padded.reshape(-1, _PAIR, padded.shape[1] // _FOUR, 2, 2)
+    return np.ascontiguousarray(split.transpose(2, 0, 3, 1, 4)).ravel()
+
+
+def _dense(graph: Graph, operator: Operator) -> Convolution:
+    tensor = graph.tensors[operator.inputs[1]]
+    weights = _stored(tensor)
+    if tensor.quantization is not None and any(tensor.quantization.zero_points):
+        raise ValueError("its weights have a zero point other than 0")
+    if _source(graph, operator).elements != weights.shape[1]:
+        raise ValueError(
+            f"its weights take {weights.shape[1]} inputs and there are {_source(graph, operator).elements}"
+        )
+    return _weighted(graph, operator, filters=weights, packed=weights.ravel(), groups=1)
+
+
+def _weighted(graph: Graph, operator: Operator, filters: Int8s, packed: Int8s, groups: int) -> Convolution:
+    """Parameters of a layer whose output channel o is the sum of products with `filters`[o]."""
+    source, target = _source(graph, operator), _target(graph, operator)
+    outputs, depth = filters.shape
+    multipliers, shifts = folded_multipliers(source, graph.tensors[operator.inputs[1]], target)
+    if len(multipliers) not in (1, outputs):
+        raise ValueError(f"its weights have {len(multipliers)} scales for {outputs} channels")
+    low, high = activation_range(target, operator.activation)
+    window = operator.window or Window((1, 1), (1, 1), Padding.VALID)
+    margins = window.margins(source.shape[1], source.shape[2]) if operator.window else (0, 0, 0, 0)
+    zero = quantization_of(source)[1]
+    bias = _folded_bias(graph, operator, filters, zero)
+    return Convolution(
+        weights=packed,
+        bias=bias,
+        multipliers=np.broadcast_to(multipliers.astype(np.int32), (outputs,)),
+        shifts=np.broadcast_to(shifts.astype(np.int8), (outputs,)),
+        padding=PaddingPixel(zero, source.shape[3]) if any(margins) else None,
+        depth=depth,
+        kernel_rows=window.kernel[0],
+        kernel_columns=window.kernel[1],
+        stride_rows=window.stride[0],
+        stride_columns=window.stride[1],
+        pad_top=margins[0],
+        pad_left=margins[2],
+        groups=groups,
+        output_zero=quantization_of(target)[1],
+        low=low,
+        high=high,
+        narrow=int(_is_narrow(bias, filters, shifts)),
+    )
+
+
+def _folded_bias(graph: Graph, operator: Operator, filters: Int8s, zero: int) -> Int32s:
+    """bias[o] - zero * sum(filters[o]), wrapping around in 32 bits as the accumulator does."""
+    bias = np.zeros(len(filters), np.int64)
+    if len(operator.inputs) > 2 and operator.inputs[2] >= 0:
+        bias = _data(graph.tensors[operator.inputs[2]], DType.INT32).astype(np.int64).ravel()
+    if len(bias) != len(filters):
+        raise ValueError(f"its bias has {len(bias)} values for {len(filters)} channels")
+    folded: Int32s = (bias - zero * filters.astype(np.int64).sum(axis=1)).astype(np.int32)
+    return folded
+
+
+def _is_narrow(bias: Int32s, filters: Int8s, shifts: NDArray[np.int64]) -> bool:
+    """Whether the short requantisation of tn_arithmetic.h is exact for every channel and every input."""
+    largest = np.abs(bias.astype(np.int64)) + 128 * np.abs(filters.astype(np.int64)).sum(axis=1)
+    return bool(np.all(largest < _NARROW) and np.all((shifts >= -31) & (shifts <= -1)))
+
+
+def _scale(tensor: Tensor) -> float:
+    return quantization_of(tensor)[0]
+
+
+# --- elementwise ----------------------------------------------------------------------------------------
+
+
+def _add(graph: Graph, operator: Operator) -> Binary:
+    left, right = _sides(graph, operator)
+    target = _target(graph, operator)
+    twice = 2 * max(_scale(left), _scale(right))
+    scales = (
+        _scale(left) / twice,
+        _scale(right) / twice,
+        twice / ((1 << _ADD_SHIFT) * _scale(target)),
+    )
+    if not all(0 < scale < 1 for scale in scales):
+        raise ValueError("the output's scale is too fine for the sum of its inputs")
+    return _binary(graph, operator, *(Scale(*quantize_multiplier(scale)) for scale in scales))
+
+
+def _multiply(graph: Graph, operator: Operator) -> Binary:
+    left, right = _sides(graph, operator)
+    real = _scale(left) * _scale(right) / _scale(_target(graph, operator))
+    none = Scale(0, 0)
+    return _binary(graph, operator, none, none, Scale(*quantize_multiplier(real)))
+
+
+def _sides(graph: Graph, operator: Operator) -> tuple[Tensor, Tensor]:
+    """The two inputs, a constant one last: sums and products are the same either way."""
+    left, right = (graph.tensors[i] for i in operator.inputs[:2])
+    return (right, left) if left.constant else (left, right)
+
+
+def _binary(graph: Graph, operator: Operator, left: Scale, right: Scale, output: Scale) -> Binary:
+    sides, target = _sides(graph, operator), _target(graph, operator)
+    low, high = activation_range(target, operator.activation)
+    constant, shape = None, (0, 0, 0)
+    if sides[1].constant:
+        constant, shape = _stored(sides[1]).ravel(), _image_shape(sides[1], target)
+    return Binary(
+        left=left,
+        right=right,
+        output=output,
+        left_zero=quantization_of(sides[0])[1],
+        right_zero=quantization_of(sides[1])[1],
+        constant=constant,
+        constant_rows=shape[0],
+        constant_columns=shape[1],
+        constant_channels=shape[2],
+        output_zero=quantization_of(target)[1],
+        low=low,
+        high=high,
+    )
+
+
+def _image_shape(constant: Tensor, target: Tensor) -> tuple[int, int, int]:
+    """Rows, columns and channels of a constant, its axes aligned with the last ones of `target`."""
+    shape = map_shape(constant)
+    if len(constant.shape) < 4 <= len(target.shape):
+        rows, columns, channels = (*(1,) * (3 - len(constant.shape)), *constant.shape)
+        return rows, columns, channels
+    return shape.rows, shape.columns, shape.channels
+
+
+# --- pooling and means ----------------------------------------------------------------------------------
+
+
+def _pool(graph: Graph, operator: Operator) -> Pool:
+    source, target, window = _source(graph, operator), _target(graph, operator), operator.window
+    if window is None:
+        raise ValueError("it has no window")
+    top, _, left, _ = window.margins(source.shape[1], source.shape[2])
+    (scale, zero), (new_scale, new_zero) = quantization_of(source), quantization_of(target)
+    if zero != new_zero or abs(scale - new_scale) > _SAME_SCALE:
+        raise ValueError("its input and output have different scales or zero points")
+    low, high = activation_range(target, operator.activation)
+    return Pool(*window.kernel, *window.stride, top, left, low, high)
+
+
+def _mean(graph: Graph, operator: Operator) -> Mean:
+    source, target = _source(graph, operator), _target(graph, operator)
+    multiplier, shift = mean_multiplier(source, target, source.elements // target.elements)
+    before, after = map_shape(source), map_shape(target)
+    return Mean(
+        Scale(multiplier, shift),
+        input_zero=quantization_of(source)[1],
+        output_zero=quantization_of(target)[1],
+        over_rows=int(averages_rows(graph, operator)),
+        over_columns=int(before.columns != after.columns),
+    )
+
+
+# --- tables ---------------------------------------------------------------------------------------------
+
+
+def _lookup(graph: Graph, operator: Operator) -> Lookup:
+    return Lookup(lookup_table(operator.kind, _source(graph, operator), _target(graph, operator)))
+
+
+def _softmax(graph: Graph, operator: Operator) -> Softmax:
+    scale, zero = quantization_of(_target(graph, operator))
+    if (scale, zero) != (1 / 256, -128):
+        raise ValueError("the output of SOFTMAX needs the scale 1/256 and the zero point -128")
+    return Softmax(softmax_exponentials(_source(graph, operator), operator.beta))
+
+
+def _affine(tensor: Tensor) -> Affine:
+    return Affine(*quantization_of(tensor))
+
+
+# --- moving values --------------------------------------------------------------------------------------
+
+
+def _concatenation(graph: Graph, operator: Operator) -> Concatenation:
+    """Along channels (the last axis) each pixel is a block, along columns each row is one."""
+    target = _target(graph, operator)
+    if any(graph.tensors[i].constant for i in operator.inputs):
+        raise ValueError("one of its inputs is a constant")
+    axis = operator.axis % len(target.shape)
+    blocks = map_shape(target).columns if axis == len(target.shape) - 1 else 1
+    return Concatenation(len(operator.inputs), blocks)
+
+
+def _pad(graph: Graph, operator: Operator) -> Pad:
+    # before and after each axis in turn
+    before = _numbers(graph, operator)[::2]
+    if len(before) != 4:
+        raise ValueError(f"it pads {len(before)} axes")
+    _, top, left, front = before
+    return Pad(top, left, front, quantization_of(_target(graph, operator))[1])
+
+
+def _resize(graph: Graph, operator: Operator) -> Resize:
+    source, target = map_shape(_source(graph, operator)), map_shape(_target(graph, operator))
+    rows, columns = (
+        nearest_indices(size, wanted, operator).astype(np.uint16)
+        for size, wanted in ((source.rows, target.rows), (source.columns, target.columns))
+    )
+    return Resize(rows, columns)
+
+
+def _permutation(graph: Graph, operator: Operator) -> Permutation:
+    source, target = _source(graph, operator), _target(graph, operator)
+    shape = map_shape(target)
+    if operator.kind is OpKind.RESHAPE:
+        return Permutation(shape.columns * shape.channels, shape.channels, 1, first=0)
+    order = [axis % len(source.shape) for axis in _numbers(graph, operator)]
+    if order[0] != 0 or sorted(order) != list(range(len(source.shape))):
+        raise ValueError(f"its order {order} moves the batch")
+    strides = [int(np.prod(source.shape[axis + 1 :])) for axis in order]
+    # missing axes in front are walked in one step
+    row, column, channel = (0, 0, 0, *strides[1:])[-3:]
+    return Permutation(row, column, channel, first=0)
+
+
+_PACKERS: dict[str, Callable[[Graph, Operator], Parameters]] = {
+    "tn_convolve": _convolution,
+    "tn_convolve_groups": _convolution,
+    "tn_pointwise": _convolution,
+    "tn_depthwise": _depthwise,
+    "tn_depthwise_multiplied": _depthwise_multiplied,
+    "tn_dense": _dense,
+    "tn_add": _add,
+    "tn_mul": _multiply,
+    "tn_average_pool": _pool,
+    "tn_max_pool": _pool,
+    "tn_mean": _mean,
+    "tn_lookup": _lookup,
+    "tn_softmax": _softmax,
+    "tn_concat": _concatenation,
+    "tn_concat_rows": _concatenation,
+    "tn_pad": _pad,
+    "tn_resize": _resize,
+    "tn_permute": _permutation,
+    "tn_quantize": lambda graph, operator: _affine(_target(graph, operator)),
+    "tn_dequantize": lambda graph, operator: _affine(_source(graph, operator)),
+}

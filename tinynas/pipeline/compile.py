@@ -1,0 +1,196 @@
+"""`tinynas compile`: from a .tflite file to a folder of C that builds as it stands, checked if asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinynas.engine.c_text import identifier
+from tinynas.engine.emit import GENERATOR, Emission, emit
+from tinynas.engine.plan import Plan
+from tinynas.engine.planner import plan_network
+from tinynas.engine.tables import FlashBytes
+from tinynas.errors import RequestError
+from tinynas.graph import Graph
+from tinynas.graph.passes import simplify
+from tinynas.graph.tflite import read_tflite
+
+DEFAULT_NAME = "tinynas"
+#: begins the name of a folder still being written
+_PARTIAL, _REPLACED = ".partial-", ".replaced-"
+
+
+@dataclass(frozen=True, slots=True)
+class CompileReport:
+    """What was written where, and what it takes."""
+
+    model: str
+    name: str
+    folder: Path
+    files: tuple[str, ...]
+    operators: int
+    operators_in_file: int
+    arena_bytes: int
+    #: TFLite Micro's arena on this computer, head and tail; None unless it was checked
+    tflm_arena_bytes: int | None
+    flash: FlashBytes
+    checked_samples: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for ``--json``."""
+        return {
+            "model": self.model,
+            "name": self.name,
+            "folder": str(self.folder),
+            "files": list(self.files),
+            "operators": self.operators,
+            "operators_in_file": self.operators_in_file,
+            "arena_bytes": self.arena_bytes,
+            "tflm_arena_bytes": self.tflm_arena_bytes,
+            "flash_bytes": self.flash.total,
+            "flash_pieces_bytes": {
+                "weights": self.flash.weights,
+                "quantisation": self.flash.quantisation,
+                "tables": self.flash.tables,
+                "schedule": self.flash.schedule,
+            },
+            "checked_samples": self.checked_samples,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """How the C is compared with TFLite Micro: on `samples` random ones and those of `inputs` (.npy)."""
+
+    samples: int = 100
+    inputs: Path | None = None
+    seed: int = 0
+
+
+def compile_model(
+    path: Path,
+    folder: Path,
+    name: str = DEFAULT_NAME,
+    *,
+    keep_float_io: bool = False,
+    check: Check | None = None,
+    force: bool = False,
+) -> CompileReport:
+    """Compile the .tflite file `path` into the new folder `folder`, which appears whole or not at all.
+
+    `name` begins the names of the C functions and files. With `check` nothing is written unless every output
+    byte equals TFLite Micro's. With `force` a folder that tinynas compiled before is replaced.
+
+    Raises:
+        ModelError: the file is damaged, or has an operator the engine does not run (named with its index).
+        RequestError: `folder` is in use, or `name` cannot name C functions.
+        DataError: the given inputs do not fit.
+        VerificationError: an output byte differs.
+        ToolchainError: to check, a C compiler is needed and missing.
+        OSError: the disk does not take it.
+    """
+    prefix = identifier(name)
+    original = read_tflite(path)
+    graph = simplify(original, keep_float_io=keep_float_io)
+    plan = plan_network(graph)
+    with _new_folder(folder, force) as partial:
+        emission = emit(plan, prefix, partial)
+        tflm, checked = None, 0
+        if check is not None:
+            tflm, checked = _check(partial, prefix, path, original, plan, check)
+    return _report(path, prefix, folder, original, graph, emission, tflm, checked)
+
+
+def _report(
+    path: Path,
+    name: str,
+    folder: Path,
+    original: Graph,
+    graph: Graph,
+    emission: Emission,
+    tflm: int | None,
+    checked: int,
+) -> CompileReport:
+    return CompileReport(
+        model=str(path),
+        name=name,
+        folder=folder,
+        files=tuple(sorted(emission.files)),
+        operators=len(graph.operators),
+        operators_in_file=len(original.operators),
+        arena_bytes=emission.arena,
+        tflm_arena_bytes=tflm,
+        flash=emission.flash,
+        checked_samples=checked,
+    )
+
+
+def _check(folder: Path, name: str, path: Path, original: Graph, plan: Plan, check: Check) -> tuple[int, int]:
+    """TFLite Micro's arena in bytes, and the number of samples that gave its bytes."""
+    from tinynas.export.micro import measure_arena
+    from tinynas.pipeline.compile_check import check_compiled, given_samples, random_samples
+
+    model, compiled = path.read_bytes(), plan.graph
+    batches = [random_samples(original, compiled, check.samples, check.seed)]
+    if check.inputs is not None:
+        batches.append(given_samples(check.inputs, original))
+    for batch in batches:
+        check_compiled(folder, name, model, original, compiled, batch)
+    return measure_arena(model).total, sum(len(batch[0]) for batch in batches)
+
+
+@contextmanager
+def _new_folder(folder: Path, force: bool) -> Iterator[Path]:
+    """A folder beside `folder` to write to, which takes its name at the end; gone if the block raises."""
+    _check_free(folder, force)
+    target = Path(os.path.abspath(folder))
+    partial, replaced = target.with_name(_PARTIAL + target.name), target.with_name(_REPLACED + target.name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir()
+        yield partial
+        if target.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+            target.rename(replaced)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+        if target.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _check_free(folder: Path, force: bool) -> None:
+    """Refuse to write over anything but an empty folder or, with `force`, an earlier result.
+
+    Raises:
+        RequestError: something else is there.
+    """
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir():
+        raise RequestError(f"'{folder}' is a file: name a folder with -o")
+    if not any(folder.iterdir()):
+        return
+    if not force:
+        raise RequestError(
+            f"'{folder}' is not empty: name another folder with -o, or replace it with --force"
+        )
+    if not _is_ours(folder):
+        raise RequestError(
+            f"'{folder}' was not made by tinynas compile, and --force replaces nothing else: name another"
+        )
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        manifest = json.loads((folder / "library.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and GENERATOR in (manifest.get("keywords") or ())
