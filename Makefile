@@ -16,7 +16,11 @@ PYTEST_FLAGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help search test lint clean
+# What the tests of the engine need beside Python: C compilers for here and for Cortex-M, and an emulator.
+C_TOOLS    := gcc libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
+C_COMMANDS := gcc arm-none-eabi-gcc qemu-system-arm
+
+.PHONY: help search test lint clean tools
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST)
@@ -24,13 +28,22 @@ help: ## this list
 search: $(VENV)/.installed ## set up what is needed, then search a network for a board (SEARCH_FLAGS)
 	@$(BIN)/tinynas search $(SEARCH_FLAGS)
 
-test: lint ## set up what is needed, then lint, type check, check the rooms and run every test (PYTEST_FLAGS)
+test: lint tools ## set up what is needed, then lint, type check, check the rooms and run every test (PYTEST_FLAGS)
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
 lint: $(VENV)/.installed-dev ## ruff, mypy --strict and the import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --strict tinynas
 	@$(BIN)/lint-imports
+
+tools: ## C compilers and emulator for the engine's tests, where this is Debian and you are root
+	@missing=; for name in $(C_COMMANDS); do command -v $$name >/dev/null || missing="$$missing $$name"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing$$missing (some 100 MB; this happens once)"; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(C_TOOLS); } >/dev/null && exit 0; \
+	fi; \
+	echo "without$$missing some tests of the engine are skipped: sudo apt-get install $(C_TOOLS)" >&2
 
 clean: ## remove what building and testing left behind; keeps .venv and runs/
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pio

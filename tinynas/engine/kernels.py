@@ -48,7 +48,7 @@ def choose(graph: Graph, index: int) -> Kernel:
         strange = ", ".join(sorted(dtype.label for dtype in types - wanted))
         raise ModelError(
             f"{graph.name}: operator {index} ({operator.kind.value}) works on {strange} values, and the "
-            "engine on int8: quantise the whole network to int8 (full integer quantisation) and export it again"
+            "engine on int8: quantise the whole network (full integer quantisation) and export it again"
         )
     _check_shapes(graph, operator, index)
     for kernel in _KERNELS:
