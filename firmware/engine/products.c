@@ -61,13 +61,13 @@ void tn_pixel_pairs(const tn_conv *conv, uint32_t first, uint32_t last, const in
 #if TN_DSP
     const uint32_t sixteens = depth / 16, fours = depth % 16 / 4, ones = depth % 4;
 #endif
+    const int layer_narrow = conv->narrow;
     const int32_t *bias = conv->bias + first;
     const int32_t *multipliers = conv->multipliers + first;
     const int8_t *shifts = conv->shifts + first;
     const int8_t *weights = conv->weights + first * depth;
     for (uint32_t channel = first; channel < last; channel += 2) {
         const uint32_t gap = channel + 1 < last; /* to the partner */
-        const int narrow = conv->narrow && tn_is_short(shifts[0]) && tn_is_short(shifts[gap]);
         const int8_t *const partner_weights = gap ? weights + depth : weights;
         const int8_t *in = x;
         int8_t *to = out + channel;
@@ -112,9 +112,10 @@ void tn_pixel_pairs(const tn_conv *conv, uint32_t first, uint32_t last, const in
                 w0 = tn_multiply_add(*w, a, w0);
                 w1 = tn_multiply_add(*w++, b, w1);
             }
-            if (narrow) {
-                tn_output_pair(multipliers[0], shifts[0], zero, v0, v1, to, out_step);
-                tn_output_pair(multipliers[gap], shifts[gap], zero, w0, w1, to + gap, out_step);
+            const int32_t shift_v = shifts[0], shift_w = shifts[gap];
+            if (layer_narrow && tn_is_short(shift_v) && tn_is_short(shift_w)) {
+                tn_output_pair(multipliers[0], shift_v, zero, v0, v1, to, out_step);
+                tn_output_pair(multipliers[gap], shift_w, zero, w0, w1, to + gap, out_step);
             } else {
                 const int32_t sums_v[2] = {v0, v1}, sums_w[2] = {w0, w1};
                 tn_outputs(conv, channel, 0, sums_v, 2, to, out_step);

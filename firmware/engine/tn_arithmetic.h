@@ -5,7 +5,8 @@
  *
  * Everything has a portable form. On cores with the DSP extension (Armv7E-M: Cortex-M4, M7; Armv8-M with DSP) some
  * have a second one; both give the same results. The second needs optimisation (-O0 leaves too few registers) and
- * unaligned word loads, which are allowed after reset.
+ * unaligned word loads, which are allowed after reset. It is tried with GCC only, and so chosen with GCC only;
+ * -DTN_PORTABLE chooses the first everywhere.
  */
 #ifndef TN_ARITHMETIC_H
 #define TN_ARITHMETIC_H
@@ -13,8 +14,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32) && !defined(__ARM_BIG_ENDIAN) && \
-    defined(__OPTIMIZE__) && !defined(TN_PORTABLE)
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32) && defined(__thumb2__) && !defined(__ARM_BIG_ENDIAN) && \
+    defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__) && !defined(TN_PORTABLE)
 #define TN_DSP 1
 #include <arm_acle.h>
 #else

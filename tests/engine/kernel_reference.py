@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 Int8 = NDArray[np.int8]
 Int64 = NDArray[np.int64]
+Integers = NDArray[np.signedinteger[Any]]
 
 
-def rescale(values: NDArray[np.signedinteger[Any]], multiplier: Int64 | int, shift: Int64 | int) -> Int64:
+def rescale(values: Integers, multiplier: Integers | int, shift: Integers | int) -> Int64:
     """TFLite's MultiplyByQuantizedMultiplier with two roundings: halves up, then halves away from zero."""
     multiplier, shift = np.broadcast_arrays(np.int64(multiplier), np.int64(shift))
     left = np.maximum(shift, 0)

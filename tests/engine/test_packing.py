@@ -20,7 +20,7 @@ from tinynas.engine.lookups import lookup_table
 from tinynas.engine.packing import pack, pack_depthwise
 from tinynas.engine.parameters import Convolution, Lookup, Parameters, Pool, members, struct_bytes
 from tinynas.errors import ModelError
-from tinynas.graph import Activation, Graph, OpKind, Padding, Quantization
+from tinynas.graph import Activation, Graph, OpKind, Padding
 from tinynas.graph.quantized import quantize_multiplier, requantize
 from tinynas.graph.tflite import graph_from_bytes
 
@@ -132,11 +132,6 @@ def test_narrow_is_promised_only_where_it_holds() -> None:
         changed = replace(graph.tensors[tensor], data=np.full(8, large, np.int32))
         tensors = (*graph.tensors[:tensor], changed, *graph.tensors[tensor + 1 :])
         assert pack(replace(graph, tensors=tensors), 0, "tn_convolve").narrow == 0  # type: ignore[attr-defined]
-    # an output far finer than the products shifts to the left
-    output = graph.operators[0].outputs[0]
-    finer = replace(graph.tensors[output], quantization=Quantization((1e-9,), (0,)))
-    tensors = (*graph.tensors[:output], finer, *graph.tensors[output + 1 :])
-    assert pack(replace(graph, tensors=tensors), 0, "tn_convolve").narrow == 0  # type: ignore[attr-defined]
 
 
 def test_missing_weights_and_scales_are_named() -> None:

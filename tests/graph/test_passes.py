@@ -23,6 +23,7 @@ from tinynas.graph.passes import (
     remove_unused,
     simplify,
     tidy_reshapes,
+    widen_single_channels,
 )
 
 _RELUS = {OpKind.RELU: Activation.RELU, OpKind.RELU6: Activation.RELU6}
@@ -391,3 +392,23 @@ def test_a_plain_graph_without_weights_is_left_as_it_is(step: Callable[[Graph], 
     x = build.add(build.conv(build.depthwise(x, 3), 8), x)
     graph = build.build(build.dense(build.global_mean(x), 4))
     assert step(graph) is graph
+
+
+# --- single channels ----------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25, deadline=None)
+@given(multiplier=st.integers(1, 6), stride=st.integers(1, 2), seed=st.integers(0, 99))
+def test_a_depthwise_of_one_channel_becomes_a_convolution(multiplier: int, stride: int, seed: int) -> None:
+    net = Int8Net(1, 7, 5, 1, seed=seed)
+    graph = net.graph(net.depthwise(net.input, same(3, stride), multiplier=multiplier))
+    after = widen_single_channels(graph)
+    assert _kinds(after) == [OpKind.CONV_2D if multiplier > 1 else OpKind.DEPTHWISE_CONV_2D]
+    assert (after is graph) == (multiplier == 1)
+    _assert_same(graph, after)
+
+
+def test_a_depthwise_of_several_channels_stays() -> None:
+    net = Int8Net(1, 7, 5, 2)
+    graph = net.graph(net.depthwise(net.input, same(3), multiplier=3))
+    assert widen_single_channels(graph) is graph

@@ -68,6 +68,8 @@ def pack(graph: Graph, index: int, function: str) -> Parameters:
             f"{graph.name}: operator {index} ({operator.kind.value}) cannot be compiled: {error}; "
             "quantise and export the network again"
         ) from error
+    except ModelError as error:
+        raise ModelError(f"{graph.name}: operator {index} ({operator.kind.value}): {error}") from error
 
 
 def _source(graph: Graph, operator: Operator) -> Tensor:
@@ -182,7 +184,7 @@ def _weighted(graph: Graph, operator: Operator, filters: Int8s, packed: Int8s, g
         output_zero=quantization_of(target)[1],
         low=low,
         high=high,
-        narrow=int(_is_narrow(bias, filters, shifts)),
+        narrow=int(_is_narrow(bias, filters)),
     )
 
 
@@ -197,10 +199,10 @@ def _folded_bias(graph: Graph, operator: Operator, filters: Int8s, zero: int) ->
     return folded
 
 
-def _is_narrow(bias: Int32s, filters: Int8s, shifts: NDArray[np.int64]) -> bool:
-    """Whether the short requantisation of tn_arithmetic.h is exact for every channel and every input."""
+def _is_narrow(bias: Int32s, filters: Int8s) -> bool:
+    """Whether no input makes a sum too large for the short requantisation of tn_arithmetic.h."""
     largest = np.abs(bias.astype(np.int64)) + 128 * np.abs(filters.astype(np.int64)).sum(axis=1)
-    return bool(np.all(largest < _NARROW) and np.all((shifts >= -31) & (shifts <= -1)))
+    return bool(np.all(largest < _NARROW))
 
 
 def _scale(tensor: Tensor) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tinynas.graph.ir import DType, Operator, OpKind, Tensor
+from tinynas.graph.ir import Activation, DType, Operator, OpKind, Quantization, Tensor
 
 #: what no window, stride or dilation of a microcontroller's network exceeds
 _MOST_TAPS = 2**16 - 1
@@ -31,6 +31,30 @@ _WEIGHTED = {OpKind.CONV_2D: 0, OpKind.DEPTHWISE_CONV_2D: 3, OpKind.FULLY_CONNEC
 _ONE_MAP = set(OpKind) - {OpKind.ADD, OpKind.MUL, OpKind.CONCATENATION}
 _CONVERSIONS = (OpKind.QUANTIZE, OpKind.DEQUANTIZE)
 
+#: the kinds that hand values on as they are stored
+_MOVING = (
+    OpKind.RESHAPE,
+    OpKind.TRANSPOSE,
+    OpKind.PAD,
+    OpKind.CONCATENATION,
+    OpKind.MAX_POOL_2D,
+    OpKind.AVERAGE_POOL_2D,
+    OpKind.RESIZE_NEAREST_NEIGHBOR,
+)
+#: fewest and most inputs of the kinds that take not just one
+_COUNTS = {
+    **dict.fromkeys(_WEIGHTED, (1, 3)),
+    **dict.fromkeys((OpKind.ADD, OpKind.MUL, OpKind.MEAN, OpKind.PAD, OpKind.TRANSPOSE), (2, 2)),
+    OpKind.RESIZE_NEAREST_NEIGHBOR: (2, 2),
+    OpKind.RESHAPE: (1, 2),
+    OpKind.CONCATENATION: (1, 2**31),
+    OpKind.STRIDED_SLICE: (4, 4),
+}
+#: an int32 holds no larger factor
+_LARGEST_FACTOR = 2.0**31
+#: how far a bias may be from the scale of the products it is added to, in steps of the output (TFLite's rule)
+_BIAS_SLACK = 0.02
+
 Inputs = Sequence[Tensor | None]
 
 
@@ -41,6 +65,9 @@ def misfit(operator: Operator, tensors: Sequence[Tensor]) -> str | None:
     source = inputs[0]
     if source is None or not source.elements or not output.elements:
         return "lacks values to work on"
+    fewest, most = _COUNTS.get(operator.kind, (1, 1))
+    if not fewest <= len(inputs) <= most or None in inputs[:fewest]:
+        return f"has the wrong number of inputs ({len(inputs)})"
     if operator.kind in _WEIGHTED:
         return _weights_misfit(operator, inputs, output) or _scales_misfit(operator, inputs, output)
     if operator.kind in _RULES and not _RULES[operator.kind](operator, inputs, output):
@@ -67,7 +94,21 @@ def _weights_misfit(operator: Operator, inputs: Inputs, output: Tensor) -> str |
     known = weights.quantization
     if known is None or (known.per_channel and known.axis != _WEIGHTED[operator.kind]):
         return "has weights without a scale for each output channel"
-    return "has weights with zero points other than 0" if any(known.zero_points) else None
+    if any(known.zero_points) or (bias is not None and bias.quantization and any(bias.quantization.zero_points)):
+        return "has weights or biases with zero points other than 0"
+    return _bias_misfit(inputs[0], known, bias, output)
+
+
+def _bias_misfit(source: Tensor, weights: Quantization, bias: Tensor | None, output: Tensor) -> str | None:
+    """A bias is added to products, so it must have their scale."""
+    if bias is None or bias.quantization is None or not (_single_scale(source) and _single_scale(output)):
+        return None
+    products = [_known(source)[0] * scale for scale in weights.scales]
+    scales = bias.quantization.scales
+    if len({1, len(products), len(scales)} - {1}) > 1:
+        return "has biases of other scales than its products"
+    apart = max(abs(a - b) for a, b in zip(*np.broadcast_arrays(products, scales), strict=True))
+    return "has biases of other scales than its products" if apart / _known(output)[0] > _BIAS_SLACK else None
 
 
 def _scales_misfit(operator: Operator, inputs: Inputs, output: Tensor) -> str | None:
@@ -75,13 +116,37 @@ def _scales_misfit(operator: Operator, inputs: Inputs, output: Tensor) -> str | 
     maps = [*(inputs[:1] if operator.kind in _ONE_MAP else inputs), output]
     if operator.kind not in _CONVERSIONS and len({t.dtype for t in maps if t is not None}) > 1:
         return "mixes element types"
-    if any(t is not None and t.dtype is DType.INT8 and not _single_scale(t) for t in maps):
+    quantised = [tensor for tensor in maps if tensor is not None and tensor.dtype is DType.INT8]
+    if not all(map(_single_scale, quantised)):
         return "works on int8 values without a single scale"
-    return None
+    if len(quantised) < 2:
+        return None
+    if operator.kind in _MOVING and len({_known(tensor) for tensor in quantised}) > 1:
+        return "hands values on under another scale or zero point"
+    if operator.kind is OpKind.CONCATENATION and operator.activation is not Activation.NONE:
+        return "has an activation, which TFLite does not run there"
+    factors = [math.prod(scales) / _known(output)[0] for scales in _factors(operator, inputs)]
+    return "has scales too far apart" if not max(factors, default=0) < _LARGEST_FACTOR else None
+
+
+def _factors(operator: Operator, inputs: Inputs) -> list[tuple[float, ...]]:
+    """The scales whose products, over the output's scale, rescale what the operator adds up."""
+    scales = [tensor.quantization.scales if tensor and tensor.quantization else () for tensor in inputs]
+    if operator.kind in _WEIGHTED:
+        return [(scales[0][0], scale) for scale in scales[1]]
+    if operator.kind is OpKind.MUL:
+        return [(scales[0][0], scales[1][0])]
+    return [each[:1] for each in scales]
 
 
 def _single_scale(tensor: Tensor) -> bool:
     return tensor.quantization is not None and not tensor.quantization.per_channel
+
+
+def _known(tensor: Tensor) -> tuple[float, int]:
+    """Scale and zero point; (0, 0) where there are none."""
+    known = tensor.quantization
+    return (known.scales[0], known.zero_points[0]) if known is not None else (0.0, 0)
 
 
 def _window_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
@@ -113,7 +178,8 @@ def _depthwise_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
     weights = _shape(inputs, 1)
     if not _window_fits(operator, inputs, output) or len(weights) != 4:
         return False
-    return weights[0] == 1 and weights[3] == output.shape[3] and output.shape[3] % _shape(inputs)[3] == 0
+    channels = _shape(inputs)[3] * operator.depth_multiplier
+    return weights[0] == 1 and weights[3] == output.shape[3] == channels
 
 
 def _dense_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
@@ -166,8 +232,10 @@ def _transpose_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
 
 
 def _resize_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
-    shape = _shape(inputs)
-    return len(shape) == len(output.shape) == 4 and shape[::3] == output.shape[::3]
+    shape, size = _shape(inputs), _integers(inputs, 1)
+    if size is None or len(_shape(inputs, 1)) != 1 or len(shape) != 4:
+        return False
+    return output.shape == (shape[0], *size, shape[3])
 
 
 def _same_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:

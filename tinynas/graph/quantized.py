@@ -117,8 +117,9 @@ def folded_multipliers(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Multiplier and shift of a convolution or dense layer: [channels] each, or [1] with one for all.
 
-    The factor is source scale * weight scale / output scale. Of a dense layer with one scale TFLite
-    rounds the product of scales to single precision; elsewhere it computes in double.
+    The factor is source scale * weight scale / output scale, in double precision. (Of a dense layer with one
+    scale TensorFlow's own interpreter rounds the product to single precision; TFLite Micro, which the
+    engine equals, does not.)
 
     Raises:
         ValueError: a quantisation that this needs is missing.
@@ -127,9 +128,7 @@ def folded_multipliers(
     if weights.quantization is None:
         raise ValueError(f"the weights {weights.name} have no scales")
     into, out_of = quantization_of(source)[0], quantization_of(output)[0]
-    single = len(weights.shape) == 2 and not weights.quantization.per_channel
-    products = [into * scale for scale in weights.quantization.scales]
-    factors = [(float(np.float32(product)) if single else product) / out_of for product in products]
+    factors = [into * scale / out_of for scale in weights.quantization.scales]
     multipliers, shifts = zip(*map(quantize_multiplier, factors), strict=True)
     return np.array(multipliers, np.int64), np.array(shifts, np.int64)
 

@@ -64,6 +64,8 @@ _OPTIONS = {
     OpKind.RESIZE_NEAREST_NEIGHBOR: tflite.ResizeNearestNeighborOptions,
 }
 _UNFUSED = {OpKind.SOFTMAX, OpKind.RESIZE_NEAREST_NEIGHBOR}
+#: without theirs TFLite takes zeros: a softmax of beta 0
+_NEED_OPTIONS = {OpKind.SOFTMAX, OpKind.CONCATENATION}
 #: smallest and largest zero point of the types that have one
 _ZEROS = {
     DType.INT8: (-128, 127),
@@ -71,13 +73,17 @@ _ZEROS = {
     DType.INT16: (-(2**15), 2**15 - 1),
     DType.INT32: (-(2**31), 2**31 - 1),
 }
+_OPTIONS_TYPES = {kind: getattr(tflite.BuiltinOptions, table.__name__) for kind, table in _OPTIONS.items()}
 _POOLS = {OpKind.AVERAGE_POOL_2D, OpKind.MAX_POOL_2D}
 _CONVOLUTIONS = {OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D}
 _WINDOWED = _CONVOLUTIONS | _POOLS
 #: what reading damaged bytes through the flatbuffers library can raise
 _DAMAGE = (struct.error, LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
-#: no tensor of a microcontroller's network has more elements, so a larger one is damage
+#: no tensor of a microcontroller's network has more elements or axes, so a larger one is damage
 _MOST_ELEMENTS = 2**31
+_MOST_AXES = 8
+#: names are labels; a longer one loses its middle
+_LONGEST_NAME = 120
 
 
 def read_tflite(path: Path) -> Graph:
@@ -141,7 +147,7 @@ class _Reader:
         return [read(i) for i in range(length)]
 
     def _tensor(self, source: Any, index: int) -> Tensor:
-        name = (source.Name() or b"").decode("utf-8", "replace")
+        name = _label(source.Name())
         if source.IsVariable():
             raise ModelError(
                 f"{self._name}: tensor {index} ({name}) is a variable that keeps state between runs; "
@@ -153,6 +159,8 @@ class _Reader:
                 f"{self._name}: tensor {index} ({name}) has an element type tinynas cannot run; use int8"
             )
         shape = tuple(_vector(source.ShapeAsNumpy()))
+        if len(shape) > _MOST_AXES:
+            raise ValueError(f"tensor {index} has {len(shape)} axes")
         tensor = Tensor(name, shape, dtype)
         if any(size < 0 for size in shape) or tensor.elements > _MOST_ELEMENTS:
             raise ValueError(f"tensor {index} of shape {shape}")
@@ -182,7 +190,7 @@ class _OperatorReader:
         outputs = _indices(source.OutputsAsNumpy(), len(self._tensors))
         if not inputs or inputs[0] < 0 or len(outputs) != 1:
             raise ValueError(f"operator {index} ({kind.value}) lacks an input or its output")
-        source_shape, output = self._tensors[inputs[0]].shape, self._tensors[outputs[0]].shape
+        output = self._tensors[outputs[0]].shape
         options = self._options(source, kind, index)
         resized = kind is OpKind.RESIZE_NEAREST_NEIGHBOR and options is not None
         operator = Operator(
@@ -191,7 +199,7 @@ class _OperatorReader:
             outputs,
             _window(kind, options, inputs, self._tensors) if kind in _WINDOWED else None,
             self._activation(options, kind, index),
-            output[3] // source_shape[3] if kind is OpKind.DEPTHWISE_CONV_2D else 1,
+            options.DepthMultiplier() if kind is OpKind.DEPTHWISE_CONV_2D else 1,
             _axis(options, len(output)) if kind is OpKind.CONCATENATION else -1,
             _beta(options) if kind is OpKind.SOFTMAX else 1.0,
             resized and bool(options.AlignCorners()),
@@ -214,7 +222,7 @@ class _OperatorReader:
             return _KINDS[code]
         label = _NAMES.get(code, f"number {code}")
         if code == tflite.BuiltinOperator.CUSTOM:
-            label = f"custom {(source.CustomCode() or b'').decode('utf-8', 'replace')}"
+            label = f"custom {_label(source.CustomCode())}"
         raise ModelError(
             f"{self._name}: operator {index} is {label}, which tinynas does not know; export the network "
             f"without it (known: {', '.join(kind.value for kind in OpKind)})"
@@ -224,12 +232,14 @@ class _OperatorReader:
         if kind not in _OPTIONS:
             return None
         table = source.BuiltinOptions()
-        if table is None:
-            if kind in _WINDOWED:
+        if table is None or source.BuiltinOptionsType() != _OPTIONS_TYPES[kind]:
+            if kind in _WINDOWED | _NEED_OPTIONS:
                 raise ValueError(f"operator {index} ({kind.value}) lacks its options")
             return None
         options = _OPTIONS[kind]()
         options.Init(table.Bytes, table.Pos)
+        if kind is OpKind.FULLY_CONNECTED and options.WeightsFormat():
+            raise ValueError(f"operator {index} (FULLY_CONNECTED) has weights in an order of their own")
         return options
 
     def _activation(self, options: Any, kind: OpKind, index: int) -> Activation:
@@ -241,6 +251,13 @@ class _OperatorReader:
                 f"(number {code}); use none, ReLU or ReLU6"
             )
         return _ACTIVATIONS[code]
+
+
+def _label(name: bytes | None) -> str:
+    """A name from the file as it may stand in a message: printable, and not too long."""
+    text = "".join(c if c.isprintable() else "?" for c in (name or b"").decode("utf-8", "replace"))
+    half = _LONGEST_NAME // 2
+    return text if len(text) <= _LONGEST_NAME else f"{text[:half]}...{text[-half:]}"
 
 
 def _vector(values: Any) -> list[int]:
@@ -259,10 +276,10 @@ def _quantization(source: Any, tensor: Tensor) -> Quantization | None:
     if source is None or not source.ScaleLength():
         return None
     scales = tuple(float(s) for s in source.ScaleAsNumpy().tolist())
-    zeros = tuple(_vector(source.ZeroPointAsNumpy())) or (0,)
+    zeros = tuple(_vector(source.ZeroPointAsNumpy()))
     # some exporters give a bias the axis of its weights
     axis = source.QuantizedDimension() if len(tensor.shape) > 1 else 0
-    if len(zeros) not in (1, len(scales)):
+    if len(zeros) != len(scales):
         raise ValueError(f"{len(zeros)} zero points for {len(scales)} scales")
     if len(scales) > 1 and not (0 <= axis < len(tensor.shape) and tensor.shape[axis] == len(scales)):
         raise ValueError(f"{len(scales)} scales along axis {axis} of {tensor.name}, shape {tensor.shape}")
@@ -272,7 +289,7 @@ def _quantization(source: Any, tensor: Tensor) -> Quantization | None:
             raise ValueError(f"a scale of {tensor.name} is not a positive number")
         if not all(low <= zero <= high for zero in zeros):
             raise ValueError(f"a zero point of {tensor.name} is no {tensor.dtype.label}")
-    return Quantization(scales, zeros * (len(scales) // len(zeros)), axis)
+    return Quantization(scales, zeros, axis)
 
 
 def _window(kind: OpKind, options: Any, inputs: Sequence[int], tensors: Sequence[Tensor]) -> Window:
@@ -307,6 +324,8 @@ def _check_order(
     tensors: Sequence[Tensor], operators: Sequence[Operator], inputs: Sequence[int], outputs: Sequence[int]
 ) -> None:
     """Every value must be written once, before it is read."""
+    if not inputs or any(tensors[i].constant for i in inputs) or len({*inputs}) != len(inputs):
+        raise ValueError("no input, or one that is a constant or there twice")
     known = set(inputs) | {i for i, tensor in enumerate(tensors) if tensor.constant or not tensor.elements}
     for index, operator in enumerate(operators):
         if any(i >= 0 and i not in known for i in operator.inputs):
@@ -314,5 +333,5 @@ def _check_order(
         if operator.outputs[0] in known:
             raise ValueError(f"operator {index} ({operator.kind.value}) writes a tensor a second time")
         known.update(operator.outputs)
-    if not set(outputs) <= known or not inputs or not outputs:
+    if not outputs or any(i not in known or tensors[i].constant for i in outputs):
         raise ValueError("an output that nothing writes")

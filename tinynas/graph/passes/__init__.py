@@ -11,6 +11,7 @@ from tinynas.graph.passes.dead_channels import drop_dead_channels
 from tinynas.graph.passes.layout import drop_reshapes, remove_identities, tidy_reshapes
 from tinynas.graph.passes.means import lift_means, normalise_means
 from tinynas.graph.passes.padding import fold_padding
+from tinynas.graph.passes.single_channel import widen_single_channels
 from tinynas.graph.passes.unused import remove_unused
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "remove_unused",
     "simplify",
     "tidy_reshapes",
+    "widen_single_channels",
 ]
 
 Pass = Callable[[Graph], Graph]
@@ -35,6 +37,7 @@ _PASSES: tuple[Pass, ...] = (
     normalise_means,
     fuse_activations,
     fold_padding,
+    widen_single_channels,
     tidy_reshapes,
     lift_means,
     drop_reshapes,
