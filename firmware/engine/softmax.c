@@ -52,7 +52,8 @@ static void tn_softmax_of(const int32_t *exponentials, const int8_t *in, uint32_
         const int32_t right = TN_SUM_INTEGER_BITS - zeros + 31 - 8;
         for (uint32_t c = 0; c < channels; c++) {
             const int32_t share = tn_multiply_high(scale, exponentials[maximum - in[c]]);
-            out[c] = tn_saturate(tn_divide_by_power(share, right) + INT8_MIN);
+            /* where so many share one alike, each has less than half a step */
+            out[c] = right > 31 ? INT8_MIN : tn_saturate(tn_divide_by_power(share, right) + INT8_MIN);
         }
     }
 }

@@ -51,7 +51,7 @@ typedef struct {
     uint16_t first;
 } tn_step;
 
-typedef struct {
+typedef struct tn_network {
     const tn_op *ops;
     const tn_step *steps;
     uint32_t step_count;

@@ -93,7 +93,8 @@ typedef struct {
 
 tn_kernel tn_lookup;
 
-/* TFLite's int8 softmax over the channels, at most 511 of them (TFLite's own limit: its sum must stay below 512).
+/* TFLite's int8 softmax over the channels, at most 4095 of them (their sum is Q12.19). From a sum of 512 on, where TFLite
+ * shifts by more than it may, all of it is less than half a step: -128.
  * exponentials[d] is exp(-d) scaled as TFLite does, for d = maximum - value, Q0.31; 0 where TFLite leaves the value
  * out. */
 typedef struct {

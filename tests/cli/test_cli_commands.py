@@ -91,7 +91,7 @@ def test_space_chooses_and_prints_the_unit_back(capsys: pytest.CaptureFixture[st
     plot = tmp_path / "space.svg"
     assert main(["space", "--board", "stm32f746", "--sram", "64k", *SMALL, "--plot", str(plot)]) == 0
     out, err = capsys.readouterr()
-    assert "budget: 64 KiB (65,536 B) of SRAM, 1 MiB (1,048,576 B) of flash, runtime tflm" in err
+    assert "budget: 64 KiB (65,536 B) of SRAM, 1 MiB (1,048,576 B) of flash, runtime engine" in err
     assert out.count("<- chosen") == 1
     assert re.search(r"2,160 networks in .*: [\d,]+ a second", out)
     assert plot.read_text().lstrip().startswith("<?xml")
@@ -116,17 +116,20 @@ def test_space_in_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_cost_of_a_published_network(capsys: pytest.CaptureFixture[str]) -> None:
-    printed = answered(capsys, "cost", "mcunet-in2", "--board", "stm32f746")
-    assert re.search(r"^MACs +67,287,200$", printed, re.MULTILINE)
-    assert re.search(r"^parameters as published +729,392$", printed, re.MULTILINE)
-    assert printed.count("<- peak") == 1
-    assert "it does not fit: " in printed
-    assert "too much SRAM" in printed
-    bill = as_json(capsys, "cost", "mcunet-in2", "--board", "stm32f767")
-    assert (bill["macs"], bill["params"], bill["fits"]) == (67_287_200, 729_392, True)
-    assert sum(bill["sram_pieces_bytes"].values()) == bill["sram_bytes"]
-    assert sum(bill["flash_pieces_bytes"].values()) == bill["flash_bytes"]
-    assert sum(row["macs"] for row in bill["operators"]) == bill["macs"]
+    ours = answered(capsys, "cost", "mcunet-in2", "--board", "stm32f746")
+    theirs = answered(capsys, "cost", "mcunet-in2", "--board", "stm32f746", "--runtime", "tflm")
+    for printed in (ours, theirs):
+        assert re.search(r"^MACs +67,287,200$", printed, re.MULTILINE)
+        assert re.search(r"^parameters as published +729,392$", printed, re.MULTILINE)
+        assert printed.count("<- peak") == 1
+    assert re.search(r"^runtime +engine$", ours, re.MULTILINE) and "it fits" in ours
+    assert re.search(r"it does not fit: .*too much SRAM", theirs)
+    for runtime in ("engine", "tflm"):
+        bill = as_json(capsys, "cost", "mcunet-in2", "--board", "stm32f767", "--runtime", runtime)
+        assert (bill["macs"], bill["params"], bill["fits"]) == (67_287_200, 729_392, True)
+        assert sum(bill["sram_pieces_bytes"].values()) == bill["sram_bytes"]
+        assert sum(bill["flash_pieces_bytes"].values()) == bill["flash_bytes"]
+        assert sum(row["macs"] for row in bill["operators"]) == bill["macs"]
 
 
 def test_a_genotype_needs_no_quotes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,12 +143,15 @@ def test_a_genotype_needs_no_quotes(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_cost_of_a_file(capsys: pytest.CaptureFixture[str], shared: Path) -> None:
     file = shared / "models" / "mlperftiny__vww_96_int8.tflite"
-    bill = as_json(capsys, "cost", str(file), "--board", "rp2040")
+    bill = as_json(capsys, "cost", str(file), "--board", "rp2040", "--runtime", "tflm")
     # the head that `tflite_micro` reports for this model (reference kernels, as on a core without DSP)
     assert bill["sram_pieces_bytes"]["activations"] + bill["sram_pieces_bytes"].get("scratch", 0) == 73_728
     assert bill["params"] is None
     assert bill["weights_and_biases"] == sum(row["weights"] for row in bill["operators"])
     assert bill["fits"] is True
+    ours = as_json(capsys, "cost", str(file), "--board", "rp2040")
+    assert ours["sram_bytes"] == as_json(capsys, "plan", str(file))["arena_bytes"] < 32_000
+    assert ours["flash_bytes"] < bill["flash_bytes"]
 
 
 def test_every_number_of_effort_is_an_option() -> None:

@@ -68,8 +68,8 @@ def test_a_budget_nothing_fits_is_answered_with_the_smallest_need(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    line = refused(capsys, command, *BUDGET, "--sram", "4k", "--samples", "20")
-    assert "4 KiB (4,096 B) of SRAM" in line
+    line = refused(capsys, command, *BUDGET, "--sram", "2k", "--samples", "20")
+    assert "2 KiB (2,048 B) of SRAM" in line
     assert "smallest needs" in line
 
 

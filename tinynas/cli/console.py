@@ -36,10 +36,14 @@ FlashOption = Annotated[
     str | None,
     typer.Option("--flash", help="Flash network and runtime may take: 1m (MiB), 512k. Default: all."),
 ]
+#: tinynas's own
+DEFAULT_RUNTIME = "engine"
 RuntimeOption = Annotated[
     str,
     typer.Option(
-        "--runtime", help="Whose memory is counted: tflm (TensorFlow Lite Micro) or live (least possible)."
+        "--runtime",
+        help="Whose memory is counted: engine (tinynas's own), tflm (TensorFlow Lite Micro), or live (the "
+        "least of any that runs layer by layer).",
     ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]

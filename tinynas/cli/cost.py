@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tinynas.board import Board, Budget, load_board, make_budget
 from tinynas.cli.console import (
+    DEFAULT_RUNTIME,
     BoardOption,
     FlashOption,
     JsonOption,
@@ -23,7 +23,7 @@ from tinynas.cli.console import (
     print_json,
     say,
 )
-from tinynas.errors import RequestError
+from tinynas.cli.network import NETWORK_HELP, find_graph
 from tinynas.units import format_size
 
 if TYPE_CHECKING:
@@ -38,16 +38,12 @@ if TYPE_CHECKING:
 def cost(
     network: Annotated[
         list[str],
-        typer.Argument(
-            metavar="NETWORK",
-            help="A published network's name (mcunet-in2), a genotype (r48x3 conv_k3_s2_c16 fc_c10), "
-            "or a file (x.tflite).",
-        ),
+        typer.Argument(metavar="NETWORK", help=NETWORK_HELP),
     ],
     board: BoardOption,
     sram: SramOption = None,
     flash: FlashOption = None,
-    runtime: RuntimeOption = "tflm",
+    runtime: RuntimeOption = DEFAULT_RUNTIME,
     classes: Annotated[
         int | None, typer.Option("--classes", min=1, help="Classes, instead of the network's own.")
     ] = None,
@@ -59,7 +55,8 @@ def cost(
 
     target, rules = load_board(board), find_runtime(runtime)
     budget = make_budget(target, sram, flash)
-    name, genotype, graph = _find(" ".join(network), classes)
+    name = " ".join(network)
+    genotype, graph = find_graph(name, classes)
     bill = _Bill(
         name=name,
         board=target,
@@ -152,21 +149,6 @@ class _Bill:
             "peak_operator": self.sram.peak_operator,
             "operators": [layer.to_dict() for layer in self.layers],
         }
-
-
-def _find(asked: str, classes: int | None) -> tuple[str, Genotype | None, Graph]:
-    """The network meant by its name, its text or its file; a file has no genotype."""
-    from tinynas.graph.tflite import read_tflite
-    from tinynas.networks import build_graph, find_network
-
-    if asked.lower().endswith(".tflite") or Path(asked).is_file():
-        if classes is not None:
-            raise RequestError("--classes cannot change a .tflite file: leave it out, or give a genotype")
-        return asked, None, read_tflite(Path(asked))
-    genotype = find_network(asked)
-    if classes is not None:
-        genotype = replace(genotype, classes=classes)
-    return asked, genotype, build_graph(genotype)
 
 
 def _print_bill(console: Console, bill: _Bill) -> None:

@@ -41,6 +41,8 @@ def _accuracies(result: Mapping[str, Any]) -> str:
 def _checks(result: Mapping[str, Any]) -> Iterator[str]:
     """What `tinynas.export.verify` found true; it raises where something is not."""
     yield "the .tflite, read back, is the planned network operator by operator"
+    if "engine_arena_bytes" in result:
+        yield f"the engine's plan of it, replayed row by row, is right in {result['engine_arena_bytes']:,} B"
     if "head_bytes" in result:
         head = f"{result['head_bytes']:,} B with reference kernels"
         yield f"TensorFlow Lite Micro's activations take {head}, as predicted to the byte"

@@ -11,6 +11,7 @@ from tinynas.board import load_board, make_budget
 from tinynas.cli.backend import BACKENDS, choose_backend
 from tinynas.cli.console import (
     DATA_HELP,
+    DEFAULT_RUNTIME,
     BoardOption,
     DataDirOption,
     FlashOption,
@@ -34,7 +35,7 @@ def search(
     board: BoardOption,
     sram: SramOption = None,
     flash: FlashOption = None,
-    runtime: RuntimeOption = "tflm",
+    runtime: RuntimeOption = DEFAULT_RUNTIME,
     data: Annotated[str, typer.Option("--data", help=DATA_HELP)] = "digits",
     data_dir: DataDirOption = None,
     effort: Annotated[

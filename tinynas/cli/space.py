@@ -11,6 +11,7 @@ import typer
 from tinynas.board import load_board, make_budget
 from tinynas.cli.console import (
     DATA_HELP,
+    DEFAULT_RUNTIME,
     BoardOption,
     DataDirOption,
     FlashOption,
@@ -46,7 +47,7 @@ def space(
     board: BoardOption,
     sram: SramOption = None,
     flash: FlashOption = None,
-    runtime: RuntimeOption = "tflm",
+    runtime: RuntimeOption = DEFAULT_RUNTIME,
     data: Annotated[str | None, typer.Option("--data", help=f"{DATA_HELP} Default: digits.")] = None,
     data_dir: DataDirOption = None,
     native: Annotated[

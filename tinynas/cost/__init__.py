@@ -4,6 +4,7 @@ from tinynas.cost.compute import macs, weights_and_biases
 from tinynas.cost.counts import Counts, Int, count
 from tinynas.cost.memory import Buffers, LivePeak, Plan, buffers, live_peak, plan_greedy
 from tinynas.cost.runtime import (
+    EngineRuntime,
     FlashEstimate,
     LiveRuntime,
     MemoryRule,
@@ -17,6 +18,7 @@ from tinynas.cost.runtime import (
 __all__ = [
     "Buffers",
     "Counts",
+    "EngineRuntime",
     "FlashEstimate",
     "Int",
     "LivePeak",

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynas.graph import DType, Graph, Operator, OpKind
+from tinynas.graph import Activation, DType, Graph, Operator, OpKind
 
 #: one number, or one a network
 Int: TypeAlias = "int | NDArray[np.int64]"
+
+_Size = TypeVar("_Size", int, NDArray[np.int64])
 
 #: operators that multiply by constant weights, with one bias and one requantisation a channel
 WEIGHTED = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
@@ -47,6 +49,12 @@ class Counts:
     spatial_convs: Int
     #: depthwise operators with a kernel other than 3 x 3: those that need scratch with CMSIS-NN
     large_depthwise: Int
+    #: weights as the engine packs them, each operator's in whole words
+    packed_weight_bytes: Int
+    #: pixels of zero points that the engine keeps in flash to pad with
+    padding_bytes: Int
+    #: feature maps that operators read, a map once for each that reads it
+    readings: Int
     inputs: int = 1
     outputs: int = 1
     quantized_inputs: int = 1
@@ -95,6 +103,9 @@ def count(graph: Graph) -> Counts:
         other_constant_bytes=constant_bytes - weight_bytes - bias_bytes,
         spatial_convs=sum(_kernel(op) != (1, 1) for op in weighted if op.kind is OpKind.CONV_2D),
         large_depthwise=sum(_kernel(op) != (3, 3) for op in weighted if op.kind is OpKind.DEPTHWISE_CONV_2D),
+        packed_weight_bytes=sum(packed_weights(graph, op) for op in weighted),
+        padding_bytes=_padding_bytes(graph),
+        readings=sum(len(list(graph.activations_in(op))) for op in graph.operators),
         inputs=len(graph.inputs),
         outputs=len(graph.outputs),
         quantized_inputs=sum(graph.tensors[i].dtype is not DType.FLOAT32 for i in graph.inputs),
@@ -105,12 +116,57 @@ def count(graph: Graph) -> Counts:
 
 def per_channel_scales(graph: Graph, operator: Operator) -> int:
     """Output channels of a weighted operator that have a scale of their own; 0 for one scale in all."""
-    weights = graph.tensors[operator.inputs[1]]
-    channels = weights.shape[3] if operator.kind is OpKind.DEPTHWISE_CONV_2D else weights.shape[0]
+    weights, channels = graph.tensors[operator.inputs[1]], output_channels(graph, operator)
     if weights.quantization is None or weights.quantization.per_channel:
         return channels
     # TFLM keeps tables for a convolution's only channel too, but none for a dense layer's
     return 1 if channels == 1 and operator.kind is not OpKind.FULLY_CONNECTED else 0
+
+
+def output_channels(graph: Graph, operator: Operator) -> int:
+    """Output channels of a weighted operator."""
+    shape = graph.tensors[operator.inputs[1]].shape
+    return shape[3] if operator.kind is OpKind.DEPTHWISE_CONV_2D else shape[0]
+
+
+def packed_weights(graph: Graph, operator: Operator) -> int:
+    """Bytes of a weighted operator's weights as the engine packs them.
+
+    Depthwise filters come by fours of channels and pairs of taps, all others as they are.
+    """
+    weights = graph.tensors[operator.inputs[1]]
+    if operator.kind is OpKind.DEPTHWISE_CONV_2D and operator.depth_multiplier == 1:
+        channels = weights.shape[3]
+        return packed_depthwise(weights.elements // channels, channels)
+    return whole_words(weights.size_bytes)
+
+
+def packed_depthwise(taps: _Size, channels: _Size) -> _Size:
+    """Bytes of a depthwise filter of multiplier 1 as the engine packs it."""
+    return whole_words(channels) * (taps + taps % 2)
+
+
+def whole_words(size: _Size) -> _Size:
+    """`size` rounded up to words of four bytes."""
+    return -(-size // 4) * 4
+
+
+def _padding_bytes(graph: Graph) -> int:
+    """Bytes of one pixel of each zero point that is padded with, as wide as the widest map it pads.
+
+    Where zero points are not known yet, all maps behind one activation have one.
+    """
+    makers = {op.outputs[0]: op for op in graph.operators}
+    widest: dict[object, int] = {}
+    for op in graph.operators:
+        source = graph.tensors[op.inputs[0]]
+        if op.kind not in WEIGHTED or op.window is None or not any(op.window.margins(*source.shape[1:3])):
+            continue
+        known, maker = source.quantization, makers.get(op.inputs[0])
+        clamped = maker is not None and maker.activation is not Activation.NONE
+        zero = known.zero_points[0] if known else maker.activation if maker and clamped else op.inputs[0]
+        widest[zero] = max(widest.get(zero, 0), whole_words(source.shape[3]))
+    return sum(widest.values())
 
 
 def _kernel(operator: Operator) -> tuple[int, int] | None:

@@ -7,9 +7,7 @@ from typing import Any
 
 from tinynas.board import Board
 from tinynas.cost.compute import operator_macs, operator_weights
-from tinynas.cost.memory import ALIGNMENT, buffers, live_bytes, plan_greedy
-from tinynas.cost.runtime import MemoryRule, Runtime
-from tinynas.cost.scratch import scratch_of
+from tinynas.cost.estimates import Runtime
 from tinynas.graph import Graph, Operator
 
 
@@ -35,9 +33,10 @@ class Layer:
 
 
 def list_layers(graph: Graph, runtime: Runtime, board: Board) -> list[Layer]:
-    """Every operator in order of execution, the one at the peak of `runtime`'s SRAM marked."""
+    """Every operator that `runtime` runs in order of execution, the one at the peak of its SRAM marked."""
     peak = runtime.sram(graph, board).peak_operator
-    reach = _reach(graph, runtime, board)
+    reach = runtime.reach(graph, board)
+    graph = runtime.runs(graph)
     return [
         Layer(
             index=index,
@@ -50,20 +49,6 @@ def list_layers(graph: Graph, runtime: Runtime, board: Board) -> list[Layer]:
             is_peak=index == peak,
         )
         for index, operator in enumerate(graph.operators)
-    ]
-
-
-def _reach(graph: Graph, runtime: Runtime, board: Board) -> list[int]:
-    """During each operator: the highest end of a planned buffer alive, or the bytes alive in all."""
-    if runtime.rule is not MemoryRule.GREEDY:
-        return [int(size) for size in live_bytes(graph, in_place_depthwise=True)]
-    kernels = runtime.kernels(board)
-    table = buffers(graph, scratch_of(graph, kernels))
-    plan = plan_greedy(table)
-    ends = plan.offsets + -(-table.sizes // ALIGNMENT) * ALIGNMENT
-    return [
-        int(ends[(table.first <= index) & (index <= table.last)].max(initial=0))
-        for index in range(len(graph.operators))
     ]
 
 

@@ -12,6 +12,7 @@ from tinynas import __version__
 from tinynas.engine.c_text import c_array, c_float, c_steps, check_name, harmless
 from tinynas.engine.plan import Plan
 from tinynas.engine.sources import sources_for
+from tinynas.engine.streaming import MOST_OPERATORS
 from tinynas.engine.tables import End, FlashBytes, Tables, common_type
 from tinynas.errors import ModelError
 from tinynas.graph import Graph
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 SOURCES = "src"
 #: the keyword in library.json that tells a folder of ours
 GENERATOR = "tinynas"
-#: operators a step can name
-_MOST_OPERATORS = 256
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,10 @@ def render(plan: Plan, name: str) -> Emission:
     """
     check_name(name)
     graph = plan.graph
-    if len(graph.operators) > _MOST_OPERATORS:
+    if len(graph.operators) > MOST_OPERATORS:
         raise ModelError(
             f"{graph.name} has {len(graph.operators)} operators after simplification and the engine runs at "
-            f"most {_MOST_OPERATORS}: use a shallower network"
+            f"most {MOST_OPERATORS}: use a shallower network"
         )
     parts = Tables(plan)
     inputs, outputs = ([End.of(plan, i) for i in ends] for ends in (graph.inputs, graph.outputs))

@@ -13,6 +13,11 @@ from tinynas.engine.rows import averages_rows, map_shape
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Graph, Operator, OpKind
 
+#: rows that the C tables can number
+_MOST_ROWS = 2**16 - 1
+#: no microcontroller has as much memory, with external chips or without
+MOST_BYTES = 2**26
+
 Accepts = Callable[[Graph, Operator], bool]
 Bytes = Callable[[Graph, Operator], int]
 
@@ -68,6 +73,12 @@ def _check_shapes(graph: Graph, operator: Operator, index: int) -> None:
                 f"{graph.name}: operator {index} ({operator.kind.value}) works on a tensor of shape "
                 f"{list(shape)}, and the engine on batches of one with at most four axes: export it so"
             )
+        made = map_shape(graph.tensors[i])
+        if made.rows > _MOST_ROWS or made.bytes > MOST_BYTES:
+            raise ModelError(
+                f"{graph.name}: operator {index} ({operator.kind.value}) works on a tensor of shape "
+                f"{list(shape)}, which is more than a microcontroller holds: use smaller inputs"
+            )
 
 
 def _why(graph: Graph, operator: Operator) -> str:
@@ -114,7 +125,9 @@ def _spatial_mean(graph: Graph, operator: Operator) -> bool:
     axes = graph.tensors[operator.inputs[1]]
     if len(graph.tensors[operator.inputs[0]].shape) != 4:
         return False
-    return axes.data is None or {int(axis) % 4 for axis in axes.data.ravel()} <= {1, 2}
+    over = {1, 2} if axes.data is None else {int(axis) % 4 for axis in axes.data.ravel()}
+    # three axes are one row, so a mean over columns has to keep its rows as rows
+    return over <= {1, 2} and (1 in over or len(graph.tensors[operator.outputs[0]].shape) == 4)
 
 
 def _sums(graph: Graph, operator: Operator) -> int:

@@ -81,6 +81,9 @@ def _hard_swish(source: Tensor, target: Tensor) -> NDArray[Any]:
     if shift > 0:
         raise ValueError("the output's scale is too fine for HARD_SWISH")
     reach_factor, reach_shift = _sixteen_bits(fine / _REACH_OF_HARD_SWISH)
+    if min(shift, reach_shift) < -15:
+        # TFLite shifts 16-bit values by more than they have
+        raise ValueError("the input's scale is too small for HARD_SWISH")
     values = (_STORED - zero) << 7
     unshifted = high_multiply(values, factor, bits=16)
     gate = values

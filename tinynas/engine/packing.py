@@ -49,6 +49,10 @@ _ADD_SHIFT = 20
 _FOUR, _PAIR = 4, 2
 #: pooling takes scales that differ by no more for equal
 _SAME_SCALE = 1e-6
+#: channels of a softmax, so that the sum of exponentials stays in 12 bits
+_MOST_CLASSES = 2**12 - 1
+#: rows and columns that a table of uint16 can name
+_MOST_PLACES = 2**16
 #: accumulators below this may be doubled, and their sign taken for their product's
 _NARROW = 2**30
 
@@ -307,6 +311,8 @@ def _lookup(graph: Graph, operator: Operator) -> Lookup:
 
 def _softmax(graph: Graph, operator: Operator) -> Softmax:
     scale, zero = quantization_of(_target(graph, operator))
+    if _target(graph, operator).shape[-1] > _MOST_CLASSES:
+        raise ValueError(f"SOFTMAX runs over at most {_MOST_CLASSES} channels")
     if (scale, zero) != (1 / 256, -128):
         raise ValueError("the output of SOFTMAX needs the scale 1/256 and the zero point -128")
     return Softmax(softmax_exponentials(_source(graph, operator), operator.beta))
@@ -340,6 +346,8 @@ def _pad(graph: Graph, operator: Operator) -> Pad:
 
 def _resize(graph: Graph, operator: Operator) -> Resize:
     source, target = map_shape(_source(graph, operator)), map_shape(_target(graph, operator))
+    if max(source.columns, target.columns) > _MOST_PLACES:
+        raise ValueError(f"a map that is resized has at most {_MOST_PLACES} columns")
     rows, columns = (
         nearest_indices(size, wanted, operator).astype(np.uint16)
         for size, wanted in ((source.rows, target.rows), (source.columns, target.columns))

@@ -8,6 +8,7 @@ is compiled, and a number that its member cannot hold is found here.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
 import numpy as np
@@ -61,10 +62,15 @@ class Parameters:
 
 def members(parameters: Parameters) -> list[Member]:
     """The struct's members in C's order, with their values."""
-    hints = get_type_hints(type(parameters), include_extras=True)
+    hints = _hints(type(parameters))  # type: ignore[arg-type]  # a class has the hash of type
     return [
         _member(each.name, hints[each.name], getattr(parameters, each.name)) for each in fields(parameters)
     ]
+
+
+@cache
+def _hints(mirror: type[Parameters]) -> dict[str, Any]:
+    return get_type_hints(mirror, include_extras=True)
 
 
 def _member(name: str, hint: Any, value: Any) -> Member:

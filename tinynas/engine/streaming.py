@@ -19,6 +19,10 @@ from tinynas.engine.rows import MapShape, Reading, RowProgram, Rows, map_shape, 
 from tinynas.errors import ModelError
 from tinynas.graph import Graph
 
+#: a step's operator is a byte in the C table
+MOST_OPERATORS = 256
+#: rows of all operators together, times the inputs of each; every one is planned by itself
+_MOST_WORK = 2**17
 #: behind every operator
 NOWHERE = 2**31
 
@@ -107,16 +111,26 @@ def row_graph(graph: Graph) -> RowGraph:
     """The row programs of a simplified graph.
 
     Raises:
-        ModelError: an operator that no kernel runs, or no operator at all.
+        ModelError: an operator that no kernel runs, no operator at all, or more than the tables can number.
     """
     if not graph.operators:
         raise ModelError(f"{graph.name} computes nothing: there is no operator left to run; check the file")
+    if len(graph.operators) > MOST_OPERATORS:
+        raise ModelError(
+            f"{graph.name} has {len(graph.operators)} operators after simplification and the engine runs at "
+            f"most {MOST_OPERATORS}: use a shallower network"
+        )
     kernels = tuple(choose(graph, index) for index in range(len(graph.operators)))
     working = tuple(
         aligned(kernel.working(graph, operator))
         for kernel, operator in zip(kernels, graph.operators, strict=True)
     )
-    return RowGraph(graph, tuple(row_program(graph, op) for op in graph.operators), kernels, working)
+    programs = tuple(row_program(graph, op) for op in graph.operators)
+    if (work := sum(each.steps * max(1, len(each.readings)) for each in programs)) > _MOST_WORK:
+        raise ModelError(
+            f"{graph.name} makes {work:,} rows out of others, more than the engine plans: use smaller inputs"
+        )
+    return RowGraph(graph, programs, kernels, working)
 
 
 def aligned(size: int) -> int:

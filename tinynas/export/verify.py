@@ -2,7 +2,8 @@
 
 The .tflite is read back and compared with the plan operator by operator; TFLite Micro runs it on real
 pictures inside an arena of the predicted size, and must agree with TFLite's reference kernels bit for bit.
-Any difference is an error. Only a loss of accuracy by quantisation is a warning, for a person to judge.
+The engine's plan of the file is replayed row by row and proven. Any difference is an error. Only a loss of
+accuracy by quantisation is a warning, for a person to judge.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from tinynas.cost.memory import buffers, plan_greedy
 from tinynas.cost.scratch import Kernels, scratch_of
 from tinynas.cost.tail import HOST, planning_bytes, tail_bytes
 from tinynas.data.pixels import PIXEL_SCALE, to_int8_input
+from tinynas.engine.checker import PlanError, check_plan
+from tinynas.engine.planner import plan_network
 from tinynas.errors import VerificationError
 from tinynas.export.interpret import accuracy, int8_logits
 from tinynas.export.micro import MicroArena, measure_arena, run_micro
 from tinynas.graph import Graph, Quantization
+from tinynas.graph.passes import simplify
 from tinynas.graph.tflite import graph_from_bytes
 from tinynas.networks import Genotype, build_graph
 
@@ -58,7 +62,8 @@ class Verification:
 
     `head_bytes` is the activations' part of TFLite Micro's arena (reference kernels), predicted and
     measured alike; the network ran in an arena of the predicted `host_arena_bytes` on this computer and
-    in the end used `host_arena_used_bytes`. Accuracies are shares, 0 to 1, of `test_pictures` pictures;
+    in the end used `host_arena_used_bytes`. `engine_arena_bytes` is the arena of tinynas's own engine, whose
+    plan of the file was proven. Accuracies are shares, 0 to 1, of `test_pictures` pictures;
     `compared_pictures` of them also ran in TFLite Micro. `seconds` is what all that took.
     """
 
@@ -69,6 +74,7 @@ class Verification:
     head_bytes: int
     host_arena_bytes: int
     host_arena_used_bytes: int
+    engine_arena_bytes: int
     test_pictures: int
     compared_pictures: int
     accuracy_float: float
@@ -107,8 +113,8 @@ def verify(
     [n, classes] what the float network made of it; the first `compared` pictures also run in TFLite Micro.
 
     Raises:
-        VerificationError: the file is not the planned network, does not run in the predicted arena, or two
-            runtimes disagree.
+        VerificationError: the file is not the planned network, does not run in the predicted arena, two
+            runtimes disagree, or the engine's plan would lose a value.
         ModelError: the file cannot be read back, or TFLite Micro cannot run it.
     """
     started = time.perf_counter()
@@ -127,6 +133,7 @@ def verify(
         head_bytes=used.head,
         host_arena_bytes=arena.total,
         host_arena_used_bytes=used.total,
+        engine_arena_bytes=proven_arena(exported),
         test_pictures=len(images),
         compared_pictures=min(compared, len(images)),
         accuracy_float=accuracy(float_logits, labels),
@@ -176,6 +183,23 @@ def check_arena(predicted: HostArena, measured: MicroArena) -> None:
             f"TFLite Micro keeps {measured.tail:,} B for itself, not the predicted {predicted.tail:,} B: "
             "the memory model of tinynas does not match the installed tflite-micro"
         )
+
+
+def proven_arena(graph: Graph) -> int:
+    """Bytes of the engine's arena for `graph`, whose plan is replayed step by step.
+
+    Raises:
+        VerificationError: the plan reads what is no longer there.
+    """
+    plan = plan_network(simplify(graph))
+    try:
+        check_plan(plan)
+    except PlanError as fault:
+        raise VerificationError(
+            f"the engine's plan of the exported network is wrong ({fault}): this is a defect of tinynas; "
+            "search with --runtime tflm until it is mended"
+        ) from fault
+    return plan.arena
 
 
 def check_outputs(micro: NDArray[np.int8], reference: NDArray[np.int8]) -> None:

@@ -30,6 +30,7 @@ _WEIGHTED = {OpKind.CONV_2D: 0, OpKind.DEPTHWISE_CONV_2D: 3, OpKind.FULLY_CONNEC
 #: the kinds whose other inputs are constants: weights, axes, sizes
 _ONE_MAP = set(OpKind) - {OpKind.ADD, OpKind.MUL, OpKind.CONCATENATION}
 _CONVERSIONS = (OpKind.QUANTIZE, OpKind.DEQUANTIZE)
+_REAL = DType.FLOAT32
 
 #: the kinds that hand values on as they are stored
 _MOVING = (
@@ -65,6 +66,8 @@ def misfit(operator: Operator, tensors: Sequence[Tensor]) -> str | None:
     source = inputs[0]
     if source is None or not source.elements or not output.elements:
         return "lacks values to work on"
+    if not output.shape or (operator.kind in _WEIGHTED and not source.shape):
+        return "works on a tensor without axes"
     fewest, most = _COUNTS.get(operator.kind, (1, 1))
     if not fewest <= len(inputs) <= most or None in inputs[:fewest]:
         return f"has the wrong number of inputs ({len(inputs)})"
@@ -94,7 +97,8 @@ def _weights_misfit(operator: Operator, inputs: Inputs, output: Tensor) -> str |
     known = weights.quantization
     if known is None or (known.per_channel and known.axis != _WEIGHTED[operator.kind]):
         return "has weights without a scale for each output channel"
-    if any(known.zero_points) or (bias is not None and bias.quantization and any(bias.quantization.zero_points)):
+    constants = [tensor.quantization for tensor in (weights, bias) if tensor is not None]
+    if any(any(each.zero_points) for each in constants if each is not None):
         return "has weights or biases with zero points other than 0"
     return _bias_misfit(inputs[0], known, bias, output)
 
@@ -116,6 +120,8 @@ def _scales_misfit(operator: Operator, inputs: Inputs, output: Tensor) -> str | 
     maps = [*(inputs[:1] if operator.kind in _ONE_MAP else inputs), output]
     if operator.kind not in _CONVERSIONS and len({t.dtype for t in maps if t is not None}) > 1:
         return "mixes element types"
+    if operator.kind in _CONVERSIONS and (output.dtype is _REAL) is not (operator.kind is OpKind.DEQUANTIZE):
+        return "converts between the wrong element types"
     quantised = [tensor for tensor in maps if tensor is not None and tensor.dtype is DType.INT8]
     if not all(map(_single_scale, quantised)):
         return "works on int8 values without a single scale"
@@ -125,8 +131,14 @@ def _scales_misfit(operator: Operator, inputs: Inputs, output: Tensor) -> str | 
         return "hands values on under another scale or zero point"
     if operator.kind is OpKind.CONCATENATION and operator.activation is not Activation.NONE:
         return "has an activation, which TFLite does not run there"
+    if _clamps_at_six(operator) and not 6 / min(_known(tensor)[0] for tensor in quantised) < _LARGEST_FACTOR:
+        return "has a scale in which 6.0 is no int32"
     factors = [math.prod(scales) / _known(output)[0] for scales in _factors(operator, inputs)]
     return "has scales too far apart" if not max(factors, default=0) < _LARGEST_FACTOR else None
+
+
+def _clamps_at_six(operator: Operator) -> bool:
+    return operator.kind is OpKind.RELU6 or operator.activation is Activation.RELU6
 
 
 def _factors(operator: Operator, inputs: Inputs) -> list[tuple[float, ...]]:
@@ -199,7 +211,9 @@ def _binary_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
 
 def _mean_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
     shape, axes = _shape(inputs), _integers(inputs, 1)
-    if axes is None or any(not -len(shape) <= axis < len(shape) for axis in axes):
+    if axes is None or len(_shape(inputs, 1)) > 1:
+        return False
+    if any(not -len(shape) <= axis < len(shape) for axis in axes):
         return False
     gone = {axis % len(shape) for axis in axes}
     kept = tuple(1 if axis in gone else size for axis, size in enumerate(shape))
@@ -208,7 +222,7 @@ def _mean_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
 
 def _pad_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
     shape, pads = _shape(inputs), _integers(inputs, 1)
-    if pads is None or len(pads) != 2 * len(shape) or min(pads) < 0:
+    if pads is None or _shape(inputs, 1) != (len(shape), 2) or min(pads) < 0:
         return False
     sizes = zip(shape, pads[::2], pads[1::2], strict=True)
     return output.shape == tuple(size + before + after for size, before, after in sizes)
@@ -226,7 +240,7 @@ def _concatenation_fits(operator: Operator, inputs: Inputs, output: Tensor) -> b
 
 def _transpose_fits(operator: Operator, inputs: Inputs, output: Tensor) -> bool:
     shape, order = _shape(inputs), _integers(inputs, 1)
-    if order is None or sorted(order) != list(range(len(shape))):
+    if order is None or len(_shape(inputs, 1)) != 1 or sorted(order) != list(range(len(shape))):
         return False
     return output.shape == tuple(shape[axis] for axis in order)
 

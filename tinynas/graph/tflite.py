@@ -80,8 +80,14 @@ _WINDOWED = _CONVOLUTIONS | _POOLS
 #: what reading damaged bytes through the flatbuffers library can raise
 _DAMAGE = (struct.error, LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 #: no tensor of a microcontroller's network has more elements or axes, so a larger one is damage
-_MOST_ELEMENTS = 2**31
+_MOST_ELEMENTS = 2**28
 _MOST_AXES = 8
+_MOST_OPERATORS = 1000
+_MOST_TENSORS = 20_000
+_MOST_INPUTS = 256
+#: how often over the file's bytes may be read as weights, and how many bytes may in any file
+_MOST_SHARED = 4
+_FREELY_SHARED = 2**23
 #: names are labels; a longer one loses its middle
 _LONGEST_NAME = 120
 
@@ -121,6 +127,7 @@ class _Reader:
 
     def __init__(self, data: bytes, name: str) -> None:
         self._data, self._name = data, name
+        self._scales = 0
         self._model: Any = tflite.Model.GetRootAsModel(data, 0)
 
     def graph(self) -> Graph:
@@ -132,13 +139,32 @@ class _Reader:
                 f"{self._name} has {count} subgraphs and tinynas reads one: export it without control flow"
             )
         subgraph = self._model.Subgraphs(0)
+        if subgraph.TensorsLength() > _MOST_TENSORS:
+            raise ValueError(f"{subgraph.TensorsLength()} tensors")
         tensors = self._list(subgraph.TensorsLength(), lambda i: self._tensor(subgraph.Tensors(i), i))
         reader = _OperatorReader(self._name, self._model, tensors)
+        if subgraph.OperatorsLength() > _MOST_OPERATORS:
+            raise ModelError(
+                f"{self._name} has {subgraph.OperatorsLength()} operators and tinynas reads at most "
+                f"{_MOST_OPERATORS}: use a shallower network"
+            )
         operators = self._list(subgraph.OperatorsLength(), lambda i: reader.read(subgraph.Operators(i), i))
         inputs = _indices(subgraph.InputsAsNumpy(), len(tensors))
         outputs = _indices(subgraph.OutputsAsNumpy(), len(tensors))
         _check_order(tensors, operators, inputs, outputs)
-        return Graph(self._name, tuple(tensors), tuple(operators), inputs, outputs)
+        graph = Graph(self._name, tuple(tensors), tuple(operators), inputs, outputs)
+        self._check_sharing(graph)
+        return graph
+
+    def _check_sharing(self, graph: Graph) -> None:
+        """Weights that many operators share are work for each: they may not exceed the file by much."""
+        read = (each for operator in graph.operators for each in graph.constants_in(operator))
+        claimed = sum(each.size_bytes for each in read)
+        if claimed > max(_MOST_SHARED * len(self._data), _FREELY_SHARED):
+            raise ModelError(
+                f"{self._name} has {len(self._data):,} bytes and its operators share weights as if they were "
+                f"{claimed:,}: use a network whose layers have weights of their own"
+            )
 
     def _list(self, length: int, read: Callable[[int], _T]) -> list[_T]:
         # each entry is a 4-byte offset: a longer list is damage, and would take for ever
@@ -165,8 +191,17 @@ class _Reader:
         if any(size < 0 for size in shape) or tensor.elements > _MOST_ELEMENTS:
             raise ValueError(f"tensor {index} of shape {shape}")
         data = self._constant(source.Buffer(), tensor)
-        quantization = _quantization(source.Quantization(), tensor)
+        quantization = self._quantization(source.Quantization(), tensor)
         return Tensor(name, shape, dtype, data is not None, quantization, data)
+
+    def _quantization(self, source: Any, tensor: Tensor) -> Quantization | None:
+        if source is None or not source.ScaleLength():
+            return None
+        # scales that many tensors share would add up to more than the file holds
+        self._scales += source.ScaleLength()
+        if self._scales * 4 > len(self._data):
+            raise ValueError(f"{self._scales} scales in {len(self._data)} bytes")
+        return _quantization_of(source, tensor)
 
     def _constant(self, buffer: int, tensor: Tensor) -> NDArray[np.generic] | None:
         if not 0 <= buffer < self._model.BuffersLength():
@@ -175,7 +210,9 @@ class _Reader:
         if not source.DataLength():
             return None
         dtype = np.dtype(tensor.dtype.label).newbyteorder("<")
-        return np.frombuffer(source.DataAsNumpy().tobytes(), dtype).reshape(tensor.shape)
+        # not a copy: thousands of tensors may claim one buffer
+        values: NDArray[np.generic] = source.DataAsNumpy().view(dtype).reshape(tensor.shape)
+        return values
 
 
 class _OperatorReader:
@@ -186,6 +223,8 @@ class _OperatorReader:
 
     def read(self, source: Any, index: int) -> Operator:
         kind = self._kind(source.OpcodeIndex(), index)
+        if source.InputsLength() > _MOST_INPUTS:
+            raise ValueError(f"operator {index} ({kind.value}) has {source.InputsLength()} inputs")
         inputs = _indices(source.InputsAsNumpy(), len(self._tensors), optional=True)
         outputs = _indices(source.OutputsAsNumpy(), len(self._tensors))
         if not inputs or inputs[0] < 0 or len(outputs) != 1:
@@ -272,9 +311,7 @@ def _indices(values: Any, tensors: int, optional: bool = False) -> tuple[int, ..
     return indices
 
 
-def _quantization(source: Any, tensor: Tensor) -> Quantization | None:
-    if source is None or not source.ScaleLength():
-        return None
+def _quantization_of(source: Any, tensor: Tensor) -> Quantization | None:
     scales = tuple(float(s) for s in source.ScaleAsNumpy().tolist())
     zeros = tuple(_vector(source.ZeroPointAsNumpy()))
     # some exporters give a bias the axis of its weights
@@ -333,5 +370,5 @@ def _check_order(
         if operator.outputs[0] in known:
             raise ValueError(f"operator {index} ({operator.kind.value}) writes a tensor a second time")
         known.update(operator.outputs)
-    if not outputs or any(i not in known or tensors[i].constant for i in outputs):
+    if not 0 < len(outputs) <= _MOST_INPUTS or any(i not in known or tensors[i].constant for i in outputs):
         raise ValueError("an output that nothing writes")

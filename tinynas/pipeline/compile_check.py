@@ -170,11 +170,14 @@ def _path(
 
 
 def _same(left: Tensor, right: Tensor) -> bool:
-    return left == right and left.quantization == right.quantization
+    """Whether both are one feature map; a pass may have given it axes of length 1 or taken them."""
+    facts = ((each.name, each.dtype, [n for n in each.shape if n > 1]) for each in (left, right))
+    return next(facts) == next(facts) and left.quantization == right.quantization
 
 
 def _converted(graph: Graph, operator: Operator, values: Values) -> Values:
     source, target = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
+    values = values.reshape(len(values), *source.shape)
     if operator.kind is OpKind.RESHAPE:
         return values.reshape(len(values), *target.shape)
     if operator.kind is OpKind.TRANSPOSE:

@@ -9,9 +9,12 @@ from tinynas.search import Need
 
 
 def need_of_file(request: SearchRequest, tflite: bytes) -> Need:
-    """SRAM of `tflite` read back, and flash of the file with the runtime's code, on the request's board."""
+    """SRAM and flash of `tflite` read back, on the request's board.
+
+    A runtime that carries the file takes its bytes and code; any other what it makes of the file. The engine
+    plans the file itself: its arena is the static array that the compiled network will have.
+    """
     runtime, graph = find_runtime(request.runtime), graph_from_bytes(tflite, "the exported network")
     planned = runtime.flash(graph, request.board)
-    # a runtime that carries the .tflite holds the file itself; one that does not, its own tables
-    flash = len(tflite) + planned.code if planned.graph else planned.total
+    flash = len(tflite) + planned.code if runtime.carries_file else planned.total
     return Need(runtime.sram(graph, request.board).total, flash)

@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynas.cost.counts import Counts
+from tinynas.cost.counts import Counts, packed_depthwise, whole_words
 from tinynas.graph import OpKind
 from tinynas.spaces.mobile import MAX_DEPTHS, Choice, MobileSpace
 
@@ -101,7 +101,8 @@ class Blocks:
 
     Feature maps are square. `source_bytes` is the block's input; `rows_in` x `rows_in` x `expanded` the
     expanded map, `rows_out` x `rows_out` the map behind the depthwise convolution, which projects to
-    `channels`. A channel of the expanding convolution has `fan_in` weights. `kernel` is the depthwise one's.
+    `channels`. A channel of the expanding convolution has `fan_in` weights. `kernel` and `stride` are the
+    depthwise one's.
     """
 
     source_bytes: Ints
@@ -110,6 +111,7 @@ class Blocks:
     fan_in: Ints
     expanded: Ints
     kernel: Ints
+    stride: Ints
     channels: Ints
     residual: Ints
 
@@ -123,6 +125,13 @@ class Blocks:
     def weights(self) -> Ints:
         """Weights, without biases."""
         return self.expanded * (self.fan_in + self.kernel**2 + self.channels)
+
+    @property
+    def packed_weights(self) -> Ints:
+        """Bytes of the weights as the engine packs them."""
+        expand = whole_words(self.expanded * self.fan_in)
+        depthwise = packed_depthwise(self.kernel**2, self.expanded)
+        return expand + depthwise + whole_words(self.expanded * self.channels)
 
     @property
     def wide_bytes(self) -> Ints:
@@ -182,7 +191,8 @@ class BlockBatch:
         blocks, classes = self.blocks, self.space.classes
         depth, residuals = self.depth, self.total(blocks.residual)
         wide, narrow = self.total(blocks.expanded), self.total(blocks.channels)
-        wide_slots, narrow_slots = self.total(_fours(blocks.expanded)), self.total(_fours(blocks.channels))
+        wide_words, narrow_words = whole_words(blocks.expanded), whole_words(blocks.channels)
+        wide_slots, narrow_slots = self.total(wide_words), self.total(narrow_words)
         one = np.ones_like(depth)
         weighted = 3 * depth + 1
         return Counts(
@@ -201,7 +211,7 @@ class BlockBatch:
             channel_slots={
                 OpKind.CONV_2D: wide_slots + narrow_slots,
                 OpKind.DEPTHWISE_CONV_2D: wide_slots,
-                OpKind.FULLY_CONNECTED: _fours(classes * one),
+                OpKind.FULLY_CONNECTED: whole_words(classes * one),
             },
             # activations: the input and one an operator; constants: weights and bias, and the axes of MEAN
             tensors=(1 + weighted + residuals + 1) + (2 * weighted + 1),
@@ -211,6 +221,10 @@ class BlockBatch:
             other_constant_bytes=8 * one,
             spatial_convs=one,
             large_depthwise=self.total((blocks.kernel > 3).astype(np.int64)),
+            packed_weight_bytes=self.total(blocks.packed_weights) + whole_words(self.features * classes),
+            # pixels of the picture, and of what a ReLU6 leaves
+            padding_bytes=whole_words(self.space.in_channels) + wide_words.take(self.index).max(axis=1),
+            readings=weighted + 2 * residuals + 1,
         )
 
 
@@ -260,6 +274,7 @@ def list_blocks(space: MobileSpace) -> Blocks:
         fan_in=spread(fan_in),
         expanded=spread(bases) * np.array(expands),
         kernel=np.array(kernels),
+        stride=spread(strides),
         channels=spread(widths),
         residual=spread(residual.astype(np.int64)),
     )
@@ -271,10 +286,6 @@ def _variants(space: MobileSpace) -> int:
 
 def _drawn(rng: np.random.Generator, options: Sequence[int], shape: tuple[int, int]) -> Ints:
     return np.array(options, np.int64)[rng.integers(len(options), size=shape)]
-
-
-def _fours(channels: Ints) -> Ints:
-    return -(-channels // 4) * 4
 
 
 def _block_strides(space: MobileSpace) -> Ints:

@@ -2,7 +2,9 @@
 
 Networks are sampled from every space, those within SRAM and flash are kept, and the space whose kept
 networks compute most is chosen. Memory is exact for every network: a bound settles most, the planner the
-rest, all on arrays (`tinynas.spaces.batch`), so that the whole stage takes seconds.
+rest, all on arrays (`tinynas.spaces.batch`), so that the whole stage takes seconds. Under our own engine SRAM
+is what the best groups of operators need, which its plans reach in all but rare cases, and flash leaves out
+the schedule (up to a few kilobytes); networks that the search then looks at are planned one by one.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tinynas.board import Board, Budget
-from tinynas.cost.runtime import Runtime
+from tinynas.cost.estimates import Runtime
 from tinynas.errors import RequestError
 from tinynas.networks import build_graph
-from tinynas.spaces.batch import BlockBatch, Ints, sample_batch, tabulate
+from tinynas.spaces.batch import sample_batch, tabulate
 from tinynas.spaces.distribution import SpaceReport, SpaceStats, choose, summarise
 from tinynas.spaces.memory import BatchMemory, batch_memory
 from tinynas.spaces.mobile import MobileSpace, make_space, resolution_grid, width_grid
@@ -26,8 +28,6 @@ Progress = Callable[[int, int], None]
 
 #: spaces measured together: many share each step of the planner, and progress is still seen
 _TOGETHER = 6
-#: networks of a space planned at once when looking for the least SRAM
-_FEW = 4
 
 
 def optimise_space(
@@ -112,28 +112,13 @@ def measure_spaces(
     ]
     counts = [batch.counts() for batch in batches]
     tails, flash = [memory.tail(each) for each in counts], [memory.flash(each) for each in counts]
-    fits = memory.heads_fit(batches, [budget.sram_bytes - tail for tail in tails])
-    least = _least_sram(memory, batches, tails)
+    verdicts = memory.rule.judge(batches, tails, budget.sram_bytes)
     return [
-        summarise(space, batch.macs, fit, size <= budget.flash_bytes, (sram, int(size.min())))
-        for space, batch, fit, size, sram in zip(spaces, batches, fits, flash, least, strict=True)
+        summarise(
+            space, batch.macs, verdict.fits, size <= budget.flash_bytes, (verdict.least, int(size.min()))
+        )
+        for space, batch, size, verdict in zip(spaces, batches, flash, verdicts, strict=True)
     ]
-
-
-def _least_sram(memory: BatchMemory, batches: Sequence[BlockBatch], tails: Sequence[Ints]) -> list[int]:
-    """The least SRAM a network of each batch takes: planned by rising bound, while that may be less."""
-    floors = [memory.head_bounds(batch) + tail for batch, tail in zip(batches, tails, strict=True)]
-    orders = [np.argsort(floor, kind="stable") for floor in floors]
-    least = [int(np.iinfo(np.int64).max)] * len(batches)
-    open_, start = list(range(len(batches))), 0
-    while open_:
-        few = {i: orders[i][start : start + _FEW] for i in open_}
-        heads = memory.heads([batches[i].rows(rows) for i, rows in few.items()])
-        for (i, rows), head in zip(few.items(), heads, strict=True):
-            least[i] = min(least[i], int((head + tails[i][rows]).min()))
-        start += _FEW
-        open_ = [i for i in open_ if start < len(orders[i]) and floors[i][orders[i][start]] < least[i]]
-    return least
 
 
 def _nothing_fits(

@@ -27,6 +27,12 @@ def fuse_activations(graph: Graph) -> Graph:
     Bit-exact: fused where input and output have one quantisation, so that nothing is rescaled, and where
     nobody else reads the values before the clamp. The stronger of two clamps in a row stays.
     """
+    while (fused := _with_one_fused(graph)) is not None:
+        graph = fused
+    return graph
+
+
+def _with_one_fused(graph: Graph) -> Graph | None:
     makers, users = writers(graph), readers(graph)
     for index, operator in enumerate(graph.operators):
         source, target = operator.inputs[0], operator.outputs[0]
@@ -41,5 +47,5 @@ def fuse_activations(graph: Graph) -> Graph:
             edit = Edit(graph)
             edit.put(maker, replace(producer, outputs=(target,), activation=clamp))
             edit.put(index)
-            return fuse_activations(edit.done())
-    return graph
+            return edit.done()
+    return None

@@ -7,6 +7,7 @@ the map is padded the constant must be the zero point, since that is what the ma
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -31,6 +32,8 @@ from tinynas.graph.quantized import quantization_of
 
 _T = TypeVar("_T")
 
+#: of all feature maps together; each is looked at by itself
+_MOST_CHANNELS = 2**18
 _LARGEST_BIAS = np.iinfo(np.int32).max
 _MIXING = (OpKind.CONV_2D, OpKind.FULLY_CONNECTED)
 _BINARY = (OpKind.ADD, OpKind.MUL)
@@ -42,9 +45,12 @@ def drop_dead_channels(graph: Graph) -> Graph:
     Channels that stand or fall together (see `channel_classes`) go together, when each convolution or dense
     layer that reads them has only zero weights for them, or can take their constants into its bias. A feature
     map keeps one channel at least; the network's inputs and outputs, and what grouped convolutions read and
-    write, keep all.
+    write, keep all. A graph of a great many channels, such as no network has, is left as it is.
     """
     if all(t.data is None for op in graph.operators if op.kind in WEIGHTED for t in graph.constants_in(op)):
+        return graph
+    maps = (*graph.inputs, *(operator.outputs[0] for operator in graph.operators))
+    if sum(math.prod(graph.tensors[tensor].shape[-1:]) for tensor in maps) > _MOST_CHANNELS:
         return graph
     values = channel_values(graph)
     classes = ChannelClasses(graph)

@@ -96,16 +96,30 @@ def drop_reshapes(graph: Graph) -> Graph:
     so only axes of one may come or go. Other kinds need all four axes; for them a MEAN or dense layer before
     the RESHAPE writes the new shape itself, where rows, columns and channels are the same either way.
     """
-    edit, users, makers = Edit(graph), readers(graph), writers(graph)
+    while (absorbed := _with_one_absorbed(graph)) is not None:
+        graph = absorbed
+    return _with_reshapes_passed_by(graph)
+
+
+def _with_one_absorbed(graph: Graph) -> Graph | None:
+    """`graph` with one RESHAPE done by the operator before it; None if none can be."""
+    users, makers = readers(graph), writers(graph)
     for index, reshape in enumerate(graph.operators):
+        if reshape.kind is OpKind.RESHAPE and _absorbs(graph, users, makers, reshape):
+            edit, maker = Edit(graph), makers[reshape.inputs[0]]
+            edit.put(maker, replace(graph.operators[maker], outputs=reshape.outputs))
+            edit.put(index)
+            return edit.done()
+    return None
+
+
+def _with_reshapes_passed_by(graph: Graph) -> Graph:
+    """`graph` with each reader that does not mind the shape reading what was reshaped."""
+    edit, users = Edit(graph), readers(graph)
+    for reshape in graph.operators:
         source, target = reshape.inputs[0], reshape.outputs[0]
         if reshape.kind is not OpKind.RESHAPE:
             continue
-        if _absorbs(graph, users, makers, reshape):
-            maker = makers[source]
-            edit.put(maker, replace(graph.operators[maker], outputs=(target,)))
-            edit.put(index)
-            return drop_reshapes(edit.done())
         for user in users.get(target, ()):
             if _indifferent(graph, graph.operators[user], source, target):
                 inputs = tuple(source if i == target else i for i in graph.operators[user].inputs)

@@ -36,14 +36,13 @@ class Products:
         Those without weights, and those with a channel that has one value; on a `padded` map that value must
         be the zero point, for that is what the margins hold.
         """
-        known = values[self.channels]
-        steady = known == zero if padded else ~np.isnan(known)
-        foldable: Booleans = ~self.touched | steady
+        steady = values == zero if padded else ~np.isnan(values)
+        foldable: Booleans = ~self.touched | steady[self.channels]
         return foldable
 
     def folded(self, values: Values, zero: int) -> Integers:
         """What each product adds to its accumulator [o, n]; 0 where the channel varies or has no weights."""
-        known = np.nan_to_num(values[self.channels] - zero).astype(np.int64)
+        known = np.nan_to_num(values - zero).astype(np.int64)[self.channels]
         folded: Integers = np.where(self.touched, known * self.sums, 0)
         return folded
 

@@ -1,0 +1,122 @@
+"""The engine as a runtime: exact arena, code as a real compiler builds it, the piece at the peak."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinynas.board import load_board
+from tinynas.cost import EngineRuntime, LiveRuntime, TflmRuntime, count
+from tinynas.cost.engine_flash import CODE_BYTES, code_bytes
+from tinynas.engine.planner import plan_network
+from tinynas.errors import ModelError
+from tinynas.graph import GraphBuilder, OpKind
+from tinynas.graph.passes import simplify
+from tinynas.graph.tflite import read_tflite
+from tinynas.networks import PRESETS, build_graph
+
+F746 = load_board("stm32f746")
+ENGINE = EngineRuntime()
+SOURCES = Path(__file__).resolve().parents[2] / "firmware" / "engine"
+FLAGS = ["-std=c99", "-O2", "-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-d16", "-mfloat-abi=hard"]
+#: of a file's code as the table has it: compilers of other versions choose other instructions
+TOLERANCE = 0.1
+
+
+@pytest.mark.parametrize("name", ["mcunet-in0", "mcunet-in4", "mnasnet-a1", "mobilenetv2-0.35"])
+def test_sram_is_the_arena_and_less_than_any_runtime_of_layers(name: str) -> None:
+    graph = build_graph(PRESETS[name])
+    sram = ENGINE.sram(graph, F746)
+    assert sram.total == plan_network(simplify(graph)).arena
+    assert sram.total < LiveRuntime().sram(graph, F746).total < TflmRuntime().sram(graph, F746).total
+
+
+def test_the_peak_is_where_the_plan_s_worst_group_begins() -> None:
+    net = GraphBuilder("one peak", (16, 16, 4))
+    wide = net.conv(net.conv(net.input, 4, kernel=3), 64)
+    graph = net.build(net.dense(net.global_mean(net.conv(net.depthwise(wide, 3), 2)), 2))
+    plan, sram = plan_network(simplify(graph)), ENGINE.sram(graph, F746)
+    firsts = [first for first, _ in plan.groups]
+    assert sram.peak_operator in firsts
+    # the wide map streams in the group that begins before it, or is in the one that makes it
+    (end,) = [end for first, end in plan.groups if first == sram.peak_operator]
+    assert sram.peak_operator <= 2 < end
+    assert ENGINE.reach(graph, F746)[sram.peak_operator] == plan.arena
+
+
+def test_working_memory_of_the_worst_group_is_scratch() -> None:
+    net = GraphBuilder("patches", (8, 8, 3))
+    graph = net.build(net.conv(net.input, 4, kernel=5))
+    # two patches of 5 x 5 x 3 bytes, each in whole words
+    assert ENGINE.sram(graph, F746).scratch == 2 * 76
+
+
+def test_plans_of_equal_graphs_with_other_weights_are_not_confused(shared: Path) -> None:
+    graph = read_tflite(shared / "models" / "mlperftiny__pretrainedResnet_quant.tflite")
+    tensors = list(graph.tensors)
+    weights = graph.operators[1].inputs[1]
+    data = tensors[weights].data
+    assert data is not None
+    dead = data.copy()
+    dead[:] = 0
+    tensors[weights] = replace(tensors[weights], data=dead)
+    other = replace(graph, tensors=tuple(tensors))
+    assert other == graph
+    whole, less = ENGINE.flash(graph, F746), ENGINE.flash(other, F746)
+    # a layer of zeros is simplified away, with all it takes
+    assert less.weights < whole.weights - 1000
+    assert ENGINE.flash(graph, F746) == whole
+
+
+def test_an_operator_without_a_kernel_is_named() -> None:
+    graph = build_graph(PRESETS["mcunet-in0"])
+    operators = list(graph.operators)
+    operators[3] = replace(operators[3], kind=OpKind.STRIDED_SLICE)
+    with pytest.raises(ModelError, match=r"operator 3 \(STRIDED_SLICE\)"):
+        ENGINE.sram(replace(graph, operators=tuple(operators)), F746)
+
+
+def test_only_the_files_of_kernels_that_run_are_linked() -> None:
+    least = code_bytes({})
+    assert code_bytes({"tn_pointwise": 0, "tn_add": 0}) == least
+    dense = code_bytes({"tn_dense": 3})
+    assert dense == code_bytes({"tn_dense": 1}) > least
+    both = np.asarray(code_bytes({"tn_dense": np.array([1, 0, 2]), "tn_pointwise": np.array([0, 1, 1])}))
+    pointwise = code_bytes({"tn_pointwise": 1})
+    # what both need is there once
+    assert both.tolist() == [dense, pointwise, dense + CODE_BYTES["pointwise.c"]]
+
+
+def test_the_engine_s_code_stays_under_20_kb() -> None:
+    assert code_bytes(dict.fromkeys(("tn_convolve", "tn_depthwise", "tn_dense", "tn_softmax"), 1)) < 20_000
+    assert sum(CODE_BYTES.values()) < 20_000
+
+
+@pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
+def test_code_is_what_a_compiler_makes_of_it(tmp_path: Path) -> None:
+    files = sorted(SOURCES.glob("*.c"))
+    assert {file.name for file in files} == set(CODE_BYTES)
+    objects = [str(tmp_path / file.with_suffix(".o").name) for file in files]
+    for file, made in zip(files, objects, strict=True):
+        subprocess.run(["arm-none-eabi-gcc", *FLAGS, "-c", str(file), "-o", made], check=True)
+    lines = subprocess.run(
+        ["arm-none-eabi-size", *objects], check=True, capture_output=True, text=True
+    ).stdout.splitlines()[1:]
+    for file, line in zip(files, lines, strict=True):
+        assert int(line.split()[0]) == pytest.approx(CODE_BYTES[file.name], rel=TOLERANCE), file.name
+
+
+def test_counts_of_packed_weights_are_the_packing_rules() -> None:
+    net = GraphBuilder("packed", (9, 9, 3))
+    graph = net.build(net.conv(net.depthwise(net.conv(net.input, 5, kernel=3), 3), 7))
+    counts = count(graph)
+    # 5 * 27 bytes in words; nine taps as ten of eight channels; 7 * 5 bytes in words
+    assert counts.packed_weight_bytes == 136 + 80 + 36
+    # pixels of the picture (3 channels) and of the first layer's output (5), which nothing clamps
+    assert counts.padding_bytes == 4 + 8
+    assert counts.readings == 3
