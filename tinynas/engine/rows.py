@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinynas.graph import Graph, Operator, OpKind, Tensor
+from tinynas.graph.passes.rewrite import feature_map
 
 Rows = NDArray[np.int64]
 
@@ -41,11 +42,7 @@ class MapShape:
 
 def map_shape(tensor: Tensor) -> MapShape:
     """NHWC tensors by their rows; those of fewer axes are one row."""
-    shape = tensor.shape
-    if len(shape) == 4:
-        return MapShape(shape[1], shape[2], shape[3], tensor.dtype.size)
-    channels = shape[-1] if shape else 1
-    return MapShape(1, tensor.elements // max(channels, 1), channels, tensor.dtype.size)
+    return MapShape(*feature_map(tensor.shape), tensor.dtype.size)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
