@@ -59,3 +59,28 @@ class ToolchainError(TinynasError):
     """A compiler or another tool outside tinynas is missing, or fails."""
 
     culprit = "toolchain"
+
+
+class DeviceError(TinynasError):
+    """The board, or the line to it, does not do what it should."""
+
+    culprit = "device"
+
+
+class PortError(DeviceError):
+    """There is no port to use, several of them, or one that cannot be opened."""
+
+    exit_status = 2
+    culprit = "port"
+
+
+class LinkError(DeviceError):
+    """The board does not answer: silent, garbled or gone."""
+
+    culprit = "link"
+
+
+class FirmwareError(DeviceError):
+    """Something else runs on the board than what is wanted of it."""
+
+    culprit = "firmware"

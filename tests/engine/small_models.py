@@ -39,6 +39,7 @@ def small_models() -> dict[str, bytes]:
         "quantize": make.unary(rng(18), OpKind.QUANTIZE, pixel, (scale, 0.04), (3, -10)),
         "softmax": make.unary(rng(19), OpKind.SOFTMAX, (1, 12), (scale, 1 / 256), (3, -128)),
         "concat": make.concatenation(rng(20), [pixel, (1, 6, 5, 3)], 3),
+        "concat_vectors": make.concatenation(rng(27), [(1, 4), (1, 3)], 1),
         "concat_rows": make.concatenation(rng(21), [pixel, (1, 2, 5, 4)], 1),
         "pad": make.moved(
             rng(22), OpKind.PAD, pixel, (1, 8, 6, 4), [[0, 0], [1, 1], [0, 1], [0, 0]], make.options("Pad")

@@ -5,6 +5,7 @@ benchmarks/fuzz_compiler.py looks for such files by the thousand; what it found 
 
 from __future__ import annotations
 
+import copy
 import random
 import re
 import struct
@@ -23,6 +24,7 @@ from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as sch
 from tinynas.engine.checker import check_plan
 from tinynas.engine.emit import render
 from tinynas.engine.planner import plan_network
+from tinynas.engine.rows import row_program
 from tinynas.errors import ModelError
 from tinynas.graph import OpKind
 from tinynas.graph.passes import simplify
@@ -185,6 +187,22 @@ def kind_of(kind: str) -> Callable[[Any], None]:
     return change
 
 
+def two_codes(model: Any) -> None:
+    model.operatorCodes[0].deprecatedBuiltinCode = schema.BuiltinOperator.RELU6
+
+
+def constant_source(model: Any) -> None:
+    """What the first operator reads is a constant; the network's input is another tensor."""
+    place = int(first(model).inputs[0])
+    source, subgraph = tensor(model, place), model.subgraphs[0]
+    other = copy.deepcopy(source)
+    model.buffers.append(schema.BufferT())
+    model.buffers[-1].data = np.zeros(int(np.prod(source.shape)), np.uint8)
+    source.buffer = len(model.buffers) - 1
+    subgraph.tensors.append(other)
+    subgraph.inputs = [*(int(i) for i in subgraph.inputs if i != place), len(subgraph.tensors) - 1]
+
+
 #: model, what is changed, and words of the error
 CASES: dict[str, tuple[str, Callable[[Any], None], str]] = {
     "pad more than the output has": ("pad", argument(0, 0, 2, 1, 0, 1, 0, 0), r"PAD\) does not fit"),
@@ -255,6 +273,8 @@ CASES: dict[str, tuple[str, Callable[[Any], None], str]] = {
     "an unknown type": ("relu", of_type(1, "COMPLEX64"), "element type tinynas cannot run"),
     "dequantize to int8": ("relu", kind_of("DEQUANTIZE"), "wrong element types"),
     "an unknown operator": ("relu", kind_of("LSTM"), "operator 0 is LSTM"),
+    "an operator with two codes": ("relu", two_codes, "has two codes"),
+    "an input of bits": ("mul_gate", together(rewired(0, 0), of_type(1, "BOOL")), "input or output of bool"),
     "scale 0": ("relu", quantized(0, scale=[0.0]), "not a positive number"),
     "scale nan": ("relu", quantized(0, scale=[float("nan")]), "not a positive number"),
     "scales a world apart": ("relu", quantized(0, scale=[1e30]), "scales too far apart"),
@@ -414,3 +434,21 @@ def test_real_models_damaged_end_well(shared: Path) -> None:
         place = rng.randrange(len(damaged) // 4) * 4
         damaged[place : place + 4] = struct.pack("<i", rng.choice(WORDS))
         refusal(bytes(damaged))
+
+
+def test_the_code_of_an_operator_may_stand_in_either_field() -> None:
+    for only in ("builtinCode", "deprecatedBuiltinCode"):
+        data = bent("relu", lambda model, only=only: setattr(model.operatorCodes[0], only, 0))  # type: ignore[misc]
+        assert graph_from_bytes(data, NAME).operators[0].kind is OpKind.RELU
+
+
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - {"add", "mul_gate", "float_borders"}))
+def test_an_operator_on_a_constant_is_refused(name: str) -> None:
+    assert re.search("constants alone|one of its inputs is a constant", refusal(bent(name, constant_source)))
+
+
+def test_vectors_that_are_joined_are_all_read() -> None:
+    """Axis 1 is that of the rows only where there are four axes."""
+    graph = graph_from_bytes(MODELS["concat_vectors"], NAME)
+    readings = row_program(graph, graph.operators[0]).readings
+    assert [(each.lows.tolist(), each.highs.tolist()) for each in readings] == [([0], [0])] * 2

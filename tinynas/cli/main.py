@@ -20,6 +20,7 @@ from tinynas import __version__
 from tinynas.cli.boards import boards
 from tinynas.cli.compile import compile_
 from tinynas.cli.cost import cost
+from tinynas.cli.deploy import build, deploy
 from tinynas.cli.plan import plan
 from tinynas.cli.search import search
 from tinynas.cli.show import show
@@ -41,9 +42,13 @@ app.command(epilog="Example: tinynas space --board stm32f746 --sram 320k --plot 
 app.command(epilog="Example: tinynas search --board stm32f746 --sram 320k --flash 1m --data digits")(search)
 app.command(epilog="Example: tinynas show runs/stm32f746-320k-digits-s0-1f3a09")(show)
 app.command(epilog="Example: tinynas plan model.tflite --plot plan.png")(plan)
+app.command("compile", epilog="Example: tinynas compile model.tflite -o lib/model --name model --check")(
+    compile_
+)
+app.command(epilog="Example: tinynas build model.tflite --board stm32f746")(build)
 app.command(
-    "compile", epilog="Example: tinynas compile model.tflite -o lib/model --name model --check"
-)(compile_)
+    epilog="Example: tinynas deploy runs/stm32f746-320k-digits-s0-1f3a09 --board stm32f746 --virtual"
+)(deploy)
 app.command(epilog="Example: tinynas cost mcunet-in2 --board stm32f746 --runtime tflm")(cost)
 
 

@@ -118,7 +118,7 @@ def _read(graph: Graph, operator: Operator, source: int, rows: int, steps: int, 
         paddings = graph.tensors[operator.inputs[1]].data
         top = 0 if paddings is None else int(paddings[1][0])
         return _reading(source, 1, 1, top, steps, rows)
-    if operator.kind is OpKind.CONCATENATION and operator.axis == 1:
+    if operator.kind is OpKind.CONCATENATION and operator.axis == 1 and len(graph.tensors[source].shape) == 4:
         return _reading(source, 1, 1, above, steps, rows)
     if operator.kind is OpKind.RESIZE_NEAREST_NEIGHBOR:
         picked = nearest_indices(rows, steps, operator)

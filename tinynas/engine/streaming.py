@@ -17,12 +17,13 @@ from tinynas.engine.kernels import Kernel, choose
 from tinynas.engine.plan import ALIGNMENT
 from tinynas.engine.rows import MapShape, Reading, RowProgram, Rows, map_shape, row_program
 from tinynas.errors import ModelError
-from tinynas.graph import Graph
+from tinynas.graph import DType, Graph
 
 #: a step's operator is a byte in the C table
 MOST_OPERATORS = 256
 #: rows of all operators together, times the inputs of each; every one is planned by itself
 _MOST_WORK = 2**17
+_ENDS = {DType.INT8.label, DType.FLOAT32.label}
 #: behind every operator
 NOWHERE = 2**31
 
@@ -119,6 +120,11 @@ def row_graph(graph: Graph) -> RowGraph:
         raise ModelError(
             f"{graph.name} has {len(graph.operators)} operators after simplification and the engine runs at "
             f"most {MOST_OPERATORS}: use a shallower network"
+        )
+    if strange := {graph.tensors[i].dtype.label for i in (*graph.inputs, *graph.outputs)} - _ENDS:
+        raise ModelError(
+            f"{graph.name} has an input or output of {', '.join(sorted(strange))}, and the engine hands over "
+            "int8 or float values: export it so"
         )
     kernels = tuple(choose(graph, index) for index in range(len(graph.operators)))
     working = tuple(

@@ -68,6 +68,9 @@ def misfit(operator: Operator, tensors: Sequence[Tensor]) -> str | None:
         return "lacks values to work on"
     if not output.shape or (operator.kind in _WEIGHTED and not source.shape):
         return "works on a tensor without axes"
+    maps = inputs[:1] if operator.kind in _ONE_MAP else inputs
+    if all(tensor is not None and tensor.constant for tensor in maps):
+        return "works on constants alone, which the exporter should have folded"
     fewest, most = _COUNTS.get(operator.kind, (1, 1))
     if not fewest <= len(inputs) <= most or None in inputs[:fewest]:
         return f"has the wrong number of inputs ({len(inputs)})"

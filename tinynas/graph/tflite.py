@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import tflite
+from flatbuffers.number_types import Int32Flags
 from numpy.typing import NDArray
 
 from tinynas.errors import ModelError
@@ -255,8 +256,7 @@ class _OperatorReader:
         if not 0 <= opcode < self._model.OperatorCodesLength():
             raise ValueError(f"operator {index} has no code")
         source = self._model.OperatorCodes(opcode)
-        # codes above 126 stand in a second field; old files have the first alone
-        code = max(source.DeprecatedBuiltinCode(), source.BuiltinCode())
+        code = _code(source, index)
         if code in _KINDS:
             return _KINDS[code]
         label = _NAMES.get(code, f"number {code}")
@@ -290,6 +290,18 @@ class _OperatorReader:
                 f"(number {code}); use none, ReLU or ReLU6"
             )
         return _ACTIVATIONS[code]
+
+
+def _code(source: Any, index: int) -> int:
+    """The number of an operator's kind: new files have it twice, old ones once, in a byte."""
+    # the library's own accessor of the second field hands out the first for small numbers
+    table = source._tab
+    place = table.Offset(10)
+    first = source.DeprecatedBuiltinCode()
+    second = table.Get(Int32Flags, table.Pos + place) if place else 0
+    if first and second and first != min(second, tflite.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES):
+        raise ValueError(f"operator {index} has two codes, {first} and {second}")
+    return int(max(first, second))
 
 
 def _label(name: bytes | None) -> str:

@@ -1,0 +1,1 @@
+"""The board: its firmware built, flashed and asked. A board is whatever answers the protocol."""

@@ -1,0 +1,75 @@
+"""What is put on a board: a model file, and samples to compare the board's answers on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinynas.data import load_dataset, resize
+from tinynas.data.pixels import to_int8_input
+from tinynas.engine.plan import Plan
+from tinynas.engine.planner import plan_network
+from tinynas.errors import RequestError
+from tinynas.graph import Graph
+from tinynas.graph.passes import simplify
+from tinynas.graph.tflite import graph_from_bytes, read_tflite
+from tinynas.pipeline.compile_check import random_samples
+from tinynas.search import read_run
+from tinynas.search.run_folder import MODEL, is_run
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and its plan. `samples` are [n, ...] for each input of the file; `labels` [n] where known."""
+
+    name: str
+    file: bytes
+    original: Graph
+    plan: Plan
+    samples: Sequence[NDArray[Any]]
+    labels: NDArray[np.int64] | None
+
+    @property
+    def count(self) -> int:
+        """Samples there are."""
+        return len(self.samples[0])
+
+
+def find_subject(asked: Path, samples: int, seed: int = 0) -> Subject:
+    """The model meant by `asked`: a finished run's with test pictures, or a .tflite's with random samples.
+
+    Raises:
+        RequestError: a run without a result yet, or neither a run nor a .tflite.
+        ModelError: the file is missing, damaged, or uses what the engine does not run.
+        DataError: the run's pictures are not there any more.
+    """
+    if asked.is_dir() and is_run(asked):
+        return _of_run(asked, samples)
+    if asked.is_dir() or asked.suffix.lower() != ".tflite":
+        raise RequestError(f"'{asked}' is neither the folder of a run nor a .tflite file: give one of them")
+    original = read_tflite(asked)
+    compiled = simplify(original)
+    values = random_samples(original, compiled, samples, seed)
+    return Subject(str(asked), asked.read_bytes(), original, plan_network(compiled), values, None)
+
+
+def _of_run(folder: Path, samples: int) -> Subject:
+    run = read_run(folder)
+    if run.result is None:
+        raise RequestError(f"the run in '{folder}' has no result yet ({run.state}): finish it first")
+    file = (folder / MODEL).read_bytes()
+    original = graph_from_bytes(file, str(folder / MODEL))
+    data_dir = run.request.get("data_dir")
+    seed = int(run.request["seed"])
+    data = load_dataset(run.request["data"], Path(data_dir) if data_dir else None, seed=seed)
+    chosen = data.test.take(np.arange(min(samples, len(data.test))))
+    shape = original.tensors[original.inputs[0]].shape
+    pictures = to_int8_input(resize(chosen.images, shape[1]))
+    values = [pictures.reshape(len(pictures), *shape)]
+    labels = np.asarray(chosen.labels, np.int64)
+    return Subject(str(folder), file, original, plan_network(simplify(original)), values, labels)
