@@ -126,12 +126,10 @@ def _built_dict(built: Built) -> dict[str, Any]:
 
 def _built_facts(built: Built) -> list[tuple[str, str]]:
     size = built.size
+    arena, predicted = format_size(size.arena_bytes or 0), format_size(built.predicted_arena)
     return [
         ("firmware", f"{built.firmware.elf} ({built.firmware.environment})"),
-        (
-            "arena",
-            f"{format_size(size.arena_bytes or 0)} in the ELF, {format_size(built.predicted_arena)} predicted",
-        ),
+        ("arena", f"{arena} in the ELF, {predicted} predicted"),
         ("SRAM", f"{format_size(size.ram_bytes)} with stack and variables"),
         (
             "flash",
