@@ -57,7 +57,7 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/pip
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/pip
 	@echo "installing tinynas and its development tools into $(VENV) (TensorFlow is 250 MB; this happens once)"
-	@$(PIP) install --editable '.[dev,firmware]'
+	@$(PIP) install --editable '.[dev,firmware,virtual]'
 	@touch $@ $(VENV)/.installed
 
 # pip, not python: a virtual environment whose making failed half-way has the latter alone.

@@ -4,6 +4,8 @@
 #include "tinynas_board.h"
 
 #define PWR_CR REG(0x40007000)
+#define PWR_CSR REG(0x40007004)
+#define PWR_CSR_VOSRDY BIT(14)
 #define PWR_VOS_SCALE_1 (3u << 14) /* asked for above 84 MHz */
 #define FLASH_PREFETCH BIT(8)
 #define FLASH_INSTRUCTIONS BIT(9)
@@ -19,7 +21,8 @@ static void clock_start(void)
     REG(RCC_APB1ENR_ADDRESS) |= RCC_APB1ENR_PWREN;
     (void)REG(RCC_APB1ENR_ADDRESS);
     PWR_CR |= PWR_VOS_SCALE_1; /* both bits; takes effect when the PLL starts */
-    if (pll_start(100, 5) && flash_start(WAIT_STATES, FLASH_PREFETCH | FLASH_INSTRUCTIONS | FLASH_DATA)) {
+    if (pll_start(100, 5) && cortexm_await(&PWR_CSR, PWR_CSR_VOSRDY, PWR_CSR_VOSRDY) &&
+        flash_start(WAIT_STATES, FLASH_PREFETCH | FLASH_INSTRUCTIONS | FLASH_DATA)) {
         pll_switch(APB_HALF, APB_WHOLE); /* 50 and 100 MHz, the most the buses bear */
     }
 }

@@ -33,8 +33,8 @@ def link(board: Board, sources: list[Path], folder: Path, *extra: str) -> subpro
     (folder / "tinynas_board.h").write_text(board_header(board))
     command = [
         "arm-none-eabi-gcc", "-std=gnu11", "-Os", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-mthumb",
-        f"-mcpu={board.core}", f"-mfpu={board.fpu}", "-mfloat-abi=hard", "-ffunction-sections", "-fdata-sections",
-        *family_flags(board), f"-I{HAL}", f"-I{folder}",
+        f"-mcpu={board.core}", f"-mfpu={board.fpu}", "-mfloat-abi=hard",
+        "-ffunction-sections", "-fdata-sections", *family_flags(board), f"-I{HAL}", f"-I{folder}",
         *(str(HAL / name) for name in chip_files(board)), *map(str, sources), *extra,
         "-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections",
         "-T", str(folder / "link.ld"), "-o", str(folder / "firmware.elf"),

@@ -26,7 +26,9 @@ def test_sizes_are_those_of_binutils(tmp_path: Path) -> None:
     assert size.flash_bytes == text + data
     assert size.ram_bytes == data + bss
     assert (size.data_bytes, size.bss_bytes + (size.stack_bytes or 0)) == (data, bss)
-    listed = subprocess.run(["arm-none-eabi-size", "-A", elf], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["arm-none-eabi-size", "-A", elf], capture_output=True, text=True, check=True
+    ).stdout
     sections = dict(re.findall(r"^(\.(?:text|rodata|data|bss|stack))\s+(\d+)", listed, re.MULTILINE))
     assert {section.name: str(section.size_bytes) for section in size.sections} == sections
 
@@ -43,7 +45,7 @@ def test_two_networks_in_one_firmware_are_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.c"
     other.write_text("static volatile char arena[99];\nint main(void) { return ++arena[0]; }\n")
     again = tmp_path / "again.c"
-    again.write_text("static volatile char arena[9];\n__attribute__((constructor)) int f(void) { return ++arena[0]; }\n")
+    again.write_text("static volatile char arena[9];\nint f(void) { return ++arena[0]; }\n")
     assert link(load_board("stm32f746"), [other], tmp_path).returncode == 0
     assert firmware_size(tmp_path / "firmware.elf").arena_bytes == 99
     done = link(load_board("stm32f746"), [other, again], tmp_path, "-Wl,--undefined=f")

@@ -1,4 +1,4 @@
-"""Chip files on the virtual board: clocks as the registers say, caches, memory, reset, a stack that overflows."""
+"""Chip files on the virtual board: clocks as the registers say, caches, memory, reset, stack overflow."""
 
 from __future__ import annotations
 

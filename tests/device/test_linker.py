@@ -95,7 +95,9 @@ def test_every_chip_links_into_its_board_without_a_warning(name: str, tmp_path: 
     layout, size = memory_map(board), firmware_size(link_probe(board, tmp_path))
     for section in size.sections:
         origin, length = (
-            (layout.ram_origin, layout.ram_bytes) if section.in_ram else (layout.flash_origin, layout.flash_bytes)
+            (layout.ram_origin, layout.ram_bytes)
+            if section.in_ram
+            else (layout.flash_origin, layout.flash_bytes)
         )
         assert origin <= section.address
         assert section.address + section.size_bytes <= origin + length
@@ -148,7 +150,7 @@ def test_who_calls_malloc_does_not_link(tmp_path: Path) -> None:
 @needs_arm_gcc
 @pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is not installed")
 def test_start_up_and_interrupts_in_qemu(tmp_path: Path) -> None:
-    """QEMU's STM32F405 has the F4's UART but no clock control: the firmware must go on with the clock it has."""
+    """QEMU's STM32F405 has the F4's UART but no clock control: the firmware goes on with the reset clock."""
     board = load_board("stm32f412")
     small = replace(
         board,
@@ -156,9 +158,22 @@ def test_start_up_and_interrupts_in_qemu(tmp_path: Path) -> None:
         regions=(board.regions[0], Region("RAM", "sram", 0x20000000, 128 << 10, arena=True)),
     )
     elf = link_probe(small, tmp_path)
-    command = ["qemu-system-arm", "-M", "netduinoplus2", "-display", "none", "-monitor", "none", "-serial", "stdio"]
+    command = [
+        "qemu-system-arm",
+        "-M",
+        "netduinoplus2",
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+        "-serial",
+        "stdio",
+    ]
     with subprocess.Popen(
-        [*command, "-kernel", str(elf)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [*command, "-kernel", str(elf)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     ) as qemu:
         assert qemu.stdin is not None and qemu.stdout is not None
         try:

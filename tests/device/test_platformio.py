@@ -1,4 +1,4 @@
-"""PlatformIO as a process: what is missing is found first, its failures become one sentence, it never outstays."""
+"""PlatformIO as a process: what is missing is found first, failures become one sentence, nothing hangs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ from pathlib import Path
 import pytest
 from cross import ROOT, needs_arm_gcc
 
+from tinynas.board import board_ids
 from tinynas.device import platformio
 from tinynas.device.elf import firmware_size
-from tinynas.device.platformio import Environment, build, choose_environment, find_project, missing, upload
+from tinynas.device.platformio import (
+    Environment,
+    build,
+    choose_environment,
+    find_project,
+    missing,
+    read_environments,
+    upload,
+)
 from tinynas.errors import BoardError, DeviceError, RequestError, ToolchainError
 
 REGISTRY = Environment("stm32f746", "stm32f746", "ststm32@^19")
@@ -56,7 +65,7 @@ def test_environments_are_read_and_the_registrys_is_preferred(pretend: Pretend) 
     assert choose_environment("a", project).name == "a"
     with pytest.raises(BoardError, match=r"add \[env:c\]"):
         choose_environment("c", project)
-    with pytest.raises(ToolchainError, match="espressif32 is not installed.*pio pkg install -e b"):
+    with pytest.raises(ToolchainError, match=r"espressif32 is not installed.*pio pkg install -e b"):
         choose_environment("b", project)
 
 
@@ -95,21 +104,25 @@ def test_half_a_toolchain_is_named(
 
 def test_without_platformio_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ToolchainError, match=r"PlatformIO is not installed: pip install 'tinynas\[firmware\]'"):
+    with pytest.raises(
+        ToolchainError, match=r"PlatformIO is not installed: pip install 'tinynas\[firmware\]'"
+    ):
         choose_environment("a", tmp_path)
 
 
 def test_a_network_too_large_is_the_requests_fault(pretend: Pretend) -> None:
-    project = pretend(
-        "import sys; print(\"ld: region `RAM' overflowed by 12345 bytes\"); sys.exit(1)"
-    )
+    project = pretend('import sys; print("ld: region `RAM\' overflowed by 12345 bytes"); sys.exit(1)')
     with pytest.raises(RequestError, match="12,345 B more RAM than stm32f746 has"):
         build(LOCAL, project)
 
 
 def test_a_failed_build_says_the_first_fault_and_keeps_the_log(pretend: Pretend) -> None:
-    project = pretend("import sys; print('Compiling'); print('a.c:3: error: no'); print('*** [x]'); sys.exit(1)")
-    with pytest.raises(ToolchainError, match=r"could not build stm32f746_local: a\.c:3: error: no; all") as failed:
+    project = pretend(
+        "import sys; print('Compiling'); print('a.c:3: error: no'); print('*** [x]'); sys.exit(1)"
+    )
+    with pytest.raises(
+        ToolchainError, match=r"could not build stm32f746_local: a\.c:3: error: no; all"
+    ) as failed:
         build(LOCAL, project)
     log = project / ".pio" / "build" / LOCAL.name / "build.log"
     assert str(log) in str(failed.value) and "Compiling" in log.read_text()
@@ -135,10 +148,26 @@ def test_folders_and_settings_reach_platformio(pretend: Pretend, tmp_path: Path)
     assert made.binary.read_text() == "no"
 
 
-def test_an_upload_names_port_and_fault(pretend: Pretend) -> None:
+def test_an_upload_names_port_and_fault(
+    pretend: Pretend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    openocd = tmp_path / "openocd"
+    openocd.write_text("#!/bin/sh\n")
+    openocd.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     project = pretend("import sys; print('Error: no probe at', sys.argv[-1]); sys.exit(1)")
-    with pytest.raises(DeviceError, match="could not be written to stm32f746 .no probe at /dev/x.: check the cable"):
+    with pytest.raises(DeviceError, match=r"written to stm32f746 \(no probe at /dev/x\): check the cable"):
         upload(LOCAL, project, port="/dev/x")
+
+
+def test_the_twin_writes_real_boards_with_openocd_only(
+    pretend: Pretend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        ToolchainError, match=r"openocd, which writes .* apt install openocd, or use --virtual"
+    ):
+        upload(LOCAL, pretend("raise AssertionError"))
 
 
 def test_what_hangs_is_ended_with_its_children(pretend: Pretend, tmp_path: Path) -> None:
@@ -153,8 +182,21 @@ def test_what_hangs_is_ended_with_its_children(pretend: Pretend, tmp_path: Path)
         build(LOCAL, project, seconds=2)
     assert time.monotonic() - began < 10
     child = int((tmp_path / "child").read_text())
-    asked = subprocess.run(["ps", "-o", "stat=", "-p", str(child)], capture_output=True, text=True, check=False)
+    asked = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(child)], capture_output=True, text=True, check=False
+    )
     assert asked.stdout.strip()[:1] in ("", "Z")  # gone, or a zombie whose parent is gone
+
+
+@pytest.fixture(scope="module")
+def library(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the library `model`."""
+    model = shared / "models" / "mlperftiny__kws_ref_model.tflite"
+    if not model.is_file():
+        pytest.skip(f"{model} is absent")
+    folder = tmp_path_factory.mktemp("lib")
+    make_library(model, folder / "model")
+    return folder
 
 
 @pytest.mark.slow
@@ -163,20 +205,36 @@ def test_what_hangs_is_ended_with_its_children(pretend: Pretend, tmp_path: Path)
     any(importlib.util.find_spec(name) is None for name in ("platformio", "SCons", "elftools")),
     reason="PlatformIO and SCons are in the extra 'firmware'",
 )
-def test_the_real_platformio_builds_a_real_network(shared: Path, tmp_path: Path) -> None:
-    model = shared / "models" / "mlperftiny__kws_ref_model.tflite"
-    if not model.is_file():
-        pytest.skip(f"{model} is absent")
-    make_library(model, tmp_path / "lib" / "model")
+def test_the_real_platformio_builds_a_real_network(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     environment = choose_environment("stm32f746", find_project())
-    made = build(environment, ROOT, libraries=tmp_path / "lib", build_dir=tmp_path / "build")
+    made = build(environment, ROOT, libraries=library, build_dir=tmp_path / "build")
     size = firmware_size(made.elf)
     assert size.flash_bytes == made.binary.stat().st_size
     assert size.arena_bytes is not None and size.stack_bytes == 4096 and not size.has_heap
     assert b"stm32f746\0" in made.binary.read_bytes()
     # the same sources give the same bytes
-    again = build(environment, ROOT, libraries=tmp_path / "lib", build_dir=tmp_path / "again")
+    again = build(environment, ROOT, libraries=library, build_dir=tmp_path / "again")
     assert again.binary.read_bytes() == made.binary.read_bytes()
+    monkeypatch.setenv("PLATFORMIO_BUILD_FLAGS", "-DTN_PORTABLE")  # the kernels' other path
+    portable = build(environment, ROOT, libraries=library, build_dir=tmp_path / "portable")
+    assert portable.binary.read_bytes() != made.binary.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board", board_ids())
+@pytest.mark.skipif(
+    importlib.util.find_spec("platformio") is None, reason="PlatformIO is in the extra 'firmware'"
+)
+def test_the_registrys_platform_builds_too(
+    board: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    (environment,) = (each for each in read_environments(ROOT) if each.name == board)
+    if lack := missing(environment, ROOT):
+        pytest.skip(lack)
+    made = build(environment, ROOT, libraries=request.getfixturevalue("library"), build_dir=tmp_path)
+    assert firmware_size(made.elf).arena_bytes is not None
 
 
 @pytest.mark.slow
@@ -187,7 +245,7 @@ def test_the_real_platformio_builds_a_real_network(shared: Path, tmp_path: Path)
 )
 def test_without_a_network_the_build_says_what_to_do(tmp_path: Path) -> None:
     environment = choose_environment("stm32f412", find_project())
-    with pytest.raises(ToolchainError, match="there is no network in .*run `tinynas build MODEL --board stm32f412`"):
+    with pytest.raises(ToolchainError, match=r"no network in .*run `tinynas build MODEL --board stm32f412`"):
         build(environment, ROOT, libraries=tmp_path, build_dir=tmp_path / "build")
 
 

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from virtual_build import BOARDS, ROOT, build, require_virtual, run
 
 from tinynas.device.virtual.process import virtual_board
 from tinynas.errors import ToolchainError
-from virtual_build import BOARDS, ROOT, build, require_virtual, run
 
 pytestmark = pytest.mark.slow
 NO_NUMBA = importlib.util.find_spec("numba") is None
@@ -35,10 +35,12 @@ def test_boots_echoes_by_interrupt_and_initialises_memory(board: str) -> None:
 def test_counts_cycles_that_grow_with_the_work(board: str) -> None:
     ended = run(build(board), board, b"CCN", *PLAIN)
     first, second = (int(line, 16) for line in ended.stdout.split(b"\n")[1:3])
-    # 100 x 64 rounds of load, add, multiply-accumulate, compare, branch: 2 to 4 cycles on the M7, 6 to 12 on the M4
+    # 100 x 64 rounds of load, add, multiply-accumulate, compare, branch
     least, most = (2, 5) if BOARDS[board][0] == "cortex-m7" else (5, 13)
     assert least * 6400 < second < most * 6400
-    assert abs(first - second) < 0.02 * second  # only the branch predictor's and the cache's beginnings differ
+    assert (
+        abs(first - second) < 0.02 * second
+    )  # only the branch predictor's and the cache's beginnings differ
 
 
 @pytest.mark.skipif(NO_NUMBA, reason="numba is not installed")
@@ -106,8 +108,17 @@ def test_pyserial_opens_it_again_and_again() -> None:
 def test_a_pseudo_terminal_too() -> None:
     serial = pytest.importorskip("serial")
     require_virtual()
-    command = [sys.executable, "-m", "tinynas.device.virtual", str(build("stm32f746")), "--board", "stm32f746"]
-    process = subprocess.Popen([*command, "--pty", "--no-native"], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    command = [
+        sys.executable,
+        "-m",
+        "tinynas.device.virtual",
+        str(build("stm32f746")),
+        "--board",
+        "stm32f746",
+    ]
+    process = subprocess.Popen(
+        [*command, "--pty", "--no-native"], stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
     try:
         assert process.stderr is not None
         url = process.stderr.readline().split("serial port ")[1].strip()
@@ -133,10 +144,9 @@ def test_json_says_how_it_ended_and_that_it_is_modelled(tmp_path: Path) -> None:
     assert facts["instructions"] > 0
 
 
-def test_firmware_of_another_board_is_refused() -> None:
+def test_firmware_of_another_chip_is_not_heard() -> None:
     ended = run(build("stm32f746"), "stm32h743", b"", *PLAIN)
-    # it loads (flash lies at the same place) but its stack is in memory that the H743 has as well: it must not
-    # answer as if all were well, since its serial line is not there
+    # it loads, flash being at the same place, and both have RAM there; but its serial line is another
     assert b"ready" not in ended.stdout
 
 
@@ -168,5 +178,6 @@ def test_a_process_that_does_not_start_raises_its_own_sentence(tmp_path: Path) -
 
 
 def test_the_rest_of_tinynas_never_imports_unicorn() -> None:
-    code = "import sys, tinynas.cli.board_run, tinynas.device.virtual.process; sys.exit('unicorn' in sys.modules)"
+    imports = "import sys, tinynas.cli.board_run, tinynas.device.virtual.process"
+    code = f"{imports}; sys.exit('unicorn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0

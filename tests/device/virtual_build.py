@@ -26,7 +26,9 @@ BOARDS = {
 
 def require_virtual() -> None:
     """Skips the test where something is missing, and says what."""
-    missing = [m for m in ("unicorn", "capstone", "elftools", "serial") if importlib.util.find_spec(m) is None]
+    missing = [
+        m for m in ("unicorn", "capstone", "elftools", "serial") if importlib.util.find_spec(m) is None
+    ]
     if missing:
         pytest.skip(f"{', '.join(missing)} missing: pip install 'tinynas[virtual,firmware]'")
     if shutil.which(GCC) is None:
@@ -41,10 +43,10 @@ def build(board: str, *flags: str) -> Path:
     elf = Path(mkdtemp(prefix="tinynas-test-")) / f"{board}.elf"
     subprocess.run(
         [
-            GCC, f"-mcpu={core}", "-mthumb", "-mfloat-abi=hard", f"-mfpu={fpu}", f"-DCHIP={chip}", "-O2", "-Wall",
-            "-Wextra", "-Werror", "-ffreestanding", "-fno-tree-loop-distribute-patterns", "-nostdlib",
-            f"-Wl,--defsym=RAM_ORIGIN={ram},--defsym=RAM_SIZE=0x8000", f"-T{HERE / 'virtual_firmware.ld'}", *flags,
-            str(HERE / "virtual_firmware.c"), "-o", str(elf),
+            GCC, f"-mcpu={core}", "-mthumb", "-mfloat-abi=hard", f"-mfpu={fpu}", f"-DCHIP={chip}", "-O2",
+            "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-tree-loop-distribute-patterns", "-nostdlib",
+            f"-Wl,--defsym=RAM_ORIGIN={ram},--defsym=RAM_SIZE=0x8000", 
+            f"-T{HERE / 'virtual_firmware.ld'}", *flags, str(HERE / "virtual_firmware.c"), "-o", str(elf),
         ],
         check=True,
     )  # fmt: skip

@@ -31,6 +31,7 @@ LOCAL = "_local"
 
 _INI = "platformio.ini"
 _COMPILER = "arm-none-eabi-gcc"
+_UPLOADER = "openocd"
 _COMPILER_PACKAGES = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
 _SETTINGS = {
     "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no",
@@ -123,7 +124,7 @@ def missing(environment: Environment, project: Path) -> str | None:
     """What `environment` lacks on this computer and how to get it, as part of a sentence; None if nothing."""
     if environment.is_local:
         return _missing_tools()
-    name = environment.platform.partition("@")[0].rpartition("/")[2]
+    name = environment.platform.partition("@")[0].strip().rpartition("/")[2]
     if any(_is_platform(folder, name) for folder in _platform_folders(project)):
         return None
     return f"PlatformIO's {name} is not installed (with internet: pio pkg install -e {environment.name})"
@@ -175,15 +176,22 @@ def upload(
     build_dir: Path | None = None,
     seconds: float = UPLOAD_SECONDS,
 ) -> None:
-    """Write the firmware that `build` makes of the same arguments into the board at `port`, or the only one.
+    """Write the firmware that `build` makes of the same arguments into the real board that is connected.
+
+    `port` is for boards that are written over their serial line, where there is more than one.
 
     Raises:
-        ToolchainError: as `build`.
+        ToolchainError: as `build`, or the in-repo twin finds no OpenOCD.
         DeviceError: the upload failed, or took longer than `seconds`.
     """
     if lack := missing(environment, project):
         raise ToolchainError(f"{environment.name} cannot be uploaded here: {lack}")
-    places = {}
+    if environment.is_local and shutil.which(_UPLOADER) is None:
+        raise ToolchainError(
+            f"{_UPLOADER}, which writes firmware through a board's probe, is not installed: apt install "
+            f"{_UPLOADER}, or use --virtual"
+        )
+    places = {"TINYNAS_UPLOAD": "probe"}  # else the twin takes its virtual board
     if build_dir is not None:
         places["PLATFORMIO_BUILD_DIR"] = str(build_dir.resolve())
     if libraries is not None:
@@ -212,9 +220,7 @@ def _check_built(done: subprocess.CompletedProcess[str], environment: Environmen
         )
     for file in (made.elf, made.binary):
         if not file.is_file():
-            raise ToolchainError(
-                f"PlatformIO built {environment.name} and made no {file}: see {made.log}"
-            )
+            raise ToolchainError(f"PlatformIO built {environment.name} and made no {file}: see {made.log}")
 
 
 def _missing_tools() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ from typing import IO
 
 from tinynas.errors import ToolchainError
 
+#: where this very tinynas lies, installed or not
+_PACKAGES = Path(__file__).resolve().parents[3]
 _POLL = 0.02
 _PATIENCE = 60.0
 
@@ -49,7 +52,8 @@ def virtual_board(elf: Path, board: str) -> Iterator[VirtualBoard]:
     """
     with TemporaryDirectory(prefix="tinynas-virtual-") as folder:
         port_file, log = Path(folder) / "port", Path(folder) / "log"
-        command = (sys.executable, "-m", "tinynas.device.virtual", str(elf), "--board", board)
+        # -P: a file of the working folder must not pass for a library's module
+        command = (sys.executable, "-P", "-m", "tinynas.device.virtual", str(elf), "--board", board)
         with log.open("wb") as output:
             process = _start((*command, "--port-file", str(port_file)), output)
         try:
@@ -60,7 +64,11 @@ def virtual_board(elf: Path, board: str) -> Iterator[VirtualBoard]:
 
 
 def _start(command: tuple[str, ...], output: IO[bytes]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    path = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {"PYTHONPATH": path}
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
+    )
 
 
 def _await_port(process: subprocess.Popen[bytes], port_file: Path, log: Path) -> str:
@@ -73,7 +81,7 @@ def _await_port(process: subprocess.Popen[bytes], port_file: Path, log: Path) ->
             raise ToolchainError(said[-1].split("): ", 1)[-1] if said else "the virtual board did not start")
         time.sleep(_POLL)
     raise ToolchainError(
-        f"the virtual board did not open its port in {_PATIENCE:.0f} s: let the computer finish its other work"
+        f"the virtual board did not open its port in {_PATIENCE:.0f} s: is the computer too busy?"
     )
 
 

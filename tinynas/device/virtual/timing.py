@@ -17,7 +17,7 @@ ReadCode = Callable[[int, int], bytes]
 
 _ACCURACY = {
     "cortex-m7": "modelled, +-15 %",
-    "cortex-m4": "modelled, 7-24 % too low where compared",
+    "cortex-m4": "modelled, 2 % too high to 10 % too low where compared",
 }
 
 
