@@ -16,7 +16,7 @@ from tinynas.device.virtual.accesses import Form, Program, Touch
 from tinynas.device.virtual.bus import Bus
 from tinynas.device.virtual.chip import Chip, load_chip
 from tinynas.device.virtual.core_peripherals import CycleCounter, SystemControl, SysTick
-from tinynas.device.virtual.edges import NEVER, Edges, look_up, on_block
+from tinynas.device.virtual.edges import NEVER, Edges, Price, look_up, on_block
 from tinynas.device.virtual.image import Image, Symbol
 from tinynas.device.virtual.memory import is_memory, make_memory
 from tinynas.device.virtual.serial_line import SerialLine
@@ -217,7 +217,7 @@ def walk(edges: Edges, blocks: list[int]) -> None:
     """Enters blocks one after another, entering each new step at a cost of 3 and a penalty of 10."""
     for address in blocks:
         while (why := on_block(edges.state, address)) == counting.EDGE_UNKNOWN:
-            edges.add(address, 3, 10, 2, Program((), 0))
+            edges.add(address, Price(3, 10, 2, Program((), 0)))
         assert why == 0
 
 
@@ -288,5 +288,5 @@ def test_programs_are_placed_once_for_all_edges_to_a_block() -> None:
     program = Program((Touch(Form(1, -1, 0, 4), 4, False, -1),), 0)
     for source in (0x100, 0x200):
         edges.state[counting.PREVIOUS] = source
-        edges.add(0x300, 1, 0, 1, program)
+        edges.add(0x300, Price(1, 0, 1, program))
     assert len(edges._programs) == 1

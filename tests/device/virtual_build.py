@@ -45,7 +45,7 @@ def build(board: str, *flags: str) -> Path:
         [
             GCC, f"-mcpu={core}", "-mthumb", "-mfloat-abi=hard", f"-mfpu={fpu}", f"-DCHIP={chip}", "-O2",
             "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-tree-loop-distribute-patterns", "-nostdlib",
-            f"-Wl,--defsym=RAM_ORIGIN={ram},--defsym=RAM_SIZE=0x8000", 
+            f"-Wl,--defsym=RAM_ORIGIN={ram},--defsym=RAM_SIZE=0x8000",
             f"-T{HERE / 'virtual_firmware.ld'}", *flags, str(HERE / "virtual_firmware.c"), "-o", str(elf),
         ],
         check=True,

@@ -46,7 +46,7 @@ def test_a_model_runs_on_a_virtual_board(
     assert found["memory"]["heap"] == 0
     assert found["memory"]["stack_used"] < 2048
     assert 0 < found["latency_ms"] < 50
-    assert json.loads((tmp_path / "deployment.json").read_text()) == found
+    assert json.loads(next(tmp_path.rglob("deployment.json")).read_text()) == found
 
 
 @pytest.mark.parametrize(

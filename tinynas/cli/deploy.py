@@ -25,7 +25,7 @@ from tinynas.units import format_size
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tinynas.pipeline.deploy import Built, Deployment
+    from tinynas.pipeline.deploy import Built, Deployment, Places
     from tinynas.pipeline.subject import Subject
 
 ModelArgument = Annotated[
@@ -35,7 +35,7 @@ ModelArgument = Annotated[
 FolderOption = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", metavar="DIR", help="Where firmware is built. Default: .pio/tinynas/BOARD."
+        "--output", "-o", metavar="DIR", help="Where it is built. Default: firmware/lib and .pio/build."
     ),
 ]
 SamplesOption = Annotated[int, typer.Option("--samples", min=1, help="Samples to compare outputs on.")]
@@ -49,7 +49,9 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build firmware of a model for a board with PlatformIO, after proving the C on this computer."""
-    _, built = _built(model, board, folder, samples)
+    from tinynas.pipeline.deploy import places
+
+    _, built = _built(model, board, places(folder), samples)
     print_json(_built_dict(built)) if as_json else print_facts(output(), _built_facts(built))
 
 
@@ -69,24 +71,17 @@ def deploy(
     as_json: JsonOption = False,
 ) -> None:
     """Build firmware of a model, run it on a board, and show predicted beside measured."""
-    from tinynas.device.platformio import choose_environment, find_project, upload
-    from tinynas.pipeline.deploy import connected, measure_board, save_deployment
+    from tinynas.pipeline.deploy import connected, flash_board, measure_board, places, save_deployment
 
     if virtual and port is not None:
         raise RequestError("--virtual and --port name two boards: use one of them")
-    subject, built = _built(model, board, folder, samples)
-    place = _folder(board, folder)
+    where = places(folder)
+    subject, built = _built(model, board, where, samples)
     if not virtual:
-        project = find_project()
-        upload(
-            choose_environment(built.board.id, project),
-            project,
-            libraries=place / "lib",
-            build_dir=place / "build",
-        )
+        flash_board(built, where)
     with connected(built, port, virtual) as (line, labelled):
         found = measure_board(subject, built, line, labelled, runs=runs, layers=layers, tell=_tell)
-    kept = save_deployment(found, model if model.is_dir() else place)
+    kept = save_deployment(found, model if model.is_dir() else built.firmware.elf.parent)
     if as_json:
         print_json(found.to_dict())
     else:
@@ -96,17 +91,13 @@ def deploy(
         raise typer.Exit(1)
 
 
-def _built(model: Path, board: str, folder: Path | None, samples: int) -> tuple[Subject, Built]:
+def _built(model: Path, board: str, where: Places, samples: int) -> tuple[Subject, Built]:
     from tinynas.pipeline.deploy import build_firmware
     from tinynas.pipeline.subject import find_subject
 
     target = load_board(board)
     subject = find_subject(model, samples)
-    return subject, build_firmware(subject, target, _folder(board, folder), _tell)
-
-
-def _folder(board: str, folder: Path | None) -> Path:
-    return folder if folder is not None else Path(".pio") / "tinynas" / Path(board).stem
+    return subject, build_firmware(subject, target, where, _tell)
 
 
 def _tell(text: str) -> None:

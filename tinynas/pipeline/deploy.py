@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,7 +20,7 @@ from tinynas.device.elf import FirmwareSize, firmware_size
 from tinynas.device.golden import MODEL_NAME, add_golden
 from tinynas.device.link import Link
 from tinynas.device.measurement import Hello, Measurement, MemoryUse, Profile
-from tinynas.device.platformio import Firmware, build, choose_environment, find_project
+from tinynas.device.platformio import Firmware, build, choose_environment, find_project, upload
 from tinynas.device.ports import SerialLine, choose_port, list_ports
 from tinynas.device.virtual.process import virtual_board
 from tinynas.engine.emit import emit
@@ -94,16 +95,36 @@ class Deployment:
         }
 
 
-def build_firmware(subject: Subject, board: Board, folder: Path, tell: Tell = lambda text: None) -> Built:
-    """Compile the model into `folder`/lib/model, prove it here against TFLite Micro, and build firmware.
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the compiled network goes (its folder `model` in `libraries`), and PlatformIO's build folder."""
+
+    libraries: Path
+    build: Path
+
+
+def places(folder: Path | None) -> Places:
+    """Inside `folder`; without one, where plain `pio run` looks too.
+
+    Raises:
+        ToolchainError: as `find_project`.
+    """
+    if folder is not None:
+        return Places(folder / "lib", folder / "build")
+    project = find_project()
+    return Places(project / "firmware" / "lib", project / ".pio" / "build")
+
+
+def build_firmware(subject: Subject, board: Board, where: Places, tell: Tell = lambda text: None) -> Built:
+    """Compile the model into a library, prove it here against TFLite Micro, and build firmware of it.
 
     Raises:
         VerificationError: the compiled C differs from TFLite Micro on a sample.
         ToolchainError: a compiler or PlatformIO is missing, or fails.
         RequestError: the network does not fit the board.
     """
-    library = folder / "lib" / MODEL_NAME
-    library.mkdir(parents=True, exist_ok=True)
+    library = where.libraries / MODEL_NAME
+    shutil.rmtree(library, ignore_errors=True)
     plan = subject.plan
     emit(plan, MODEL_NAME, library)
     tell("compiled; comparing with TensorFlow Lite Micro on this computer")
@@ -116,9 +137,20 @@ def build_firmware(subject: Subject, board: Board, folder: Path, tell: Tell = la
     project = find_project()
     tell("building with PlatformIO")
     environment = choose_environment(board.id, project)
-    firmware = build(environment, project, libraries=folder / "lib", build_dir=folder / "build")
+    firmware = build(environment, project, libraries=where.libraries, build_dir=where.build)
     flash = EngineRuntime().flash(subject.original, board)
     return Built(board, firmware, firmware_size(firmware.elf), plan.arena, flash.total)
+
+
+def flash_board(built: Built, where: Places) -> None:
+    """Write the firmware into the board that is connected.
+
+    Raises:
+        ToolchainError, DeviceError: as `upload`.
+    """
+    project = find_project()
+    environment = choose_environment(built.board.id, project)
+    upload(environment, project, libraries=where.libraries, build_dir=where.build)
 
 
 @contextmanager

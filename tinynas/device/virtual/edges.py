@@ -40,6 +40,8 @@ CLOCK, DEADLINE, PREVIOUS, EDGE, STOP, MISSING, MISSING_SIZE, LIMIT, STACK_POINT
 # last hit
 SETS, WAYS, LINE, SERVED, SERVED_END, COUPLED, COUPLED_END, CACHING, MISS_CYCLES = range(10, 19)
 LOOKUPS, MISSES, LAST_LINE = range(19, 22)
+# whether the block last entered moves the stack pointer
+STACK_MOVED = 22
 _HASH = 32
 _KEY = _HASH + _SLOTS
 _COUNT = _KEY + _EDGES
@@ -49,7 +51,8 @@ _PENALTY = _MISSED + _EDGES
 _SOURCE = _PENALTY + _EDGES
 _FOLLOWER = _SOURCE + _EDGES
 _INSTRUCTIONS = _FOLLOWER + _EDGES
-_PREDICTED = _INSTRUCTIONS + _EDGES
+_MOVES = _INSTRUCTIONS + _EDGES
+_PREDICTED = _MOVES + _EDGES
 _SURE = _PREDICTED + _BLOCKS
 _PROGRAM = _SURE + _BLOCKS
 _TAGS = _PROGRAM + _EDGES
@@ -105,6 +108,7 @@ def on_block(state: Any, address: int) -> int:
     state[_COUNT + edge] += 1
     state[CLOCK] += state[_COST + edge]
     state[EXECUTED] += state[_INSTRUCTIONS + edge]
+    state[STACK_MOVED] = state[_MOVES + edge]
     state[EDGE] = edge
     state[PREVIOUS] = address
     return 0
@@ -163,6 +167,19 @@ def look_up(state: Any, address: int, size: int, store: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """Cycles of an edge, cycles more when it was predicted wrong; of its target instructions and accesses,
+    and whether it moves the stack pointer.
+    """
+
+    cycles: int
+    penalty: int
+    instructions: int
+    program: Program
+    moves_stack: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Edge:
     """One step from block to block: addresses (source 0: an exception's entry or return), count, wrong
     predictions.
@@ -199,7 +216,7 @@ class Edges:
             uc.hook_add(_UC_HOOK_BLOCK, self._plain_hook)
 
     def _plain_hook(self, uc: Any, address: int, size: int, _: Any) -> None:
-        if self.state[LIMIT]:
+        if self.state[STACK_MOVED]:
             self.state[STACK_POINTER] = uc.reg_read(ARM_REG_SP)
         if on_block(self.state, address):
             self.state[MISSING_SIZE] = size
@@ -252,10 +269,10 @@ class Edges:
             state[LAST_LINE] = 0
         state[CACHING], state[MISS_CYCLES] = 1 if on else 2, miss_cycles
 
-    def add(self, target: int, cost: int, penalty: int, instructions: int, program: Program) -> None:
+    def add(self, target: int, price: Price) -> None:
         """Enters the edge from the last block to ``target``; the table starts anew when it is full."""
         state = self.state
-        code = _coded(program)
+        code = _coded(price.program)
         full = self._pool + len(code) > _POOL_SIZE
         if full or self._used >= _EDGES or len(self._blocks) >= _BLOCKS - 1:
             self._clear()
@@ -266,9 +283,10 @@ class Edges:
             slot = (slot + 1) & (_SLOTS - 1)
         state[_HASH + slot] = edge
         state[_KEY + edge] = (source << 32) | target
-        state[_COST + edge] = cost
-        state[_PENALTY + edge] = penalty
-        state[_INSTRUCTIONS + edge] = instructions
+        state[_COST + edge] = price.cycles
+        state[_PENALTY + edge] = price.penalty
+        state[_INSTRUCTIONS + edge] = price.instructions
+        state[_MOVES + edge] = price.moves_stack
         state[_PROGRAM + edge] = self._placed(target, code)
         state[_SOURCE + edge] = self._blocks.setdefault(source, len(self._blocks) + 1)
 

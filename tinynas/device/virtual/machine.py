@@ -188,7 +188,7 @@ class Machine:
                 "usage fault",
                 "a floating-point instruction in this block while SCB.CPACR keeps the unit off",
             )
-        self.edges.add(target, price.cycles, price.penalty, price.instructions, price.program)
+        self.edges.add(target, price)
         return None
 
     def _overflown(self) -> Ending | None:

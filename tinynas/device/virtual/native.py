@@ -31,7 +31,7 @@ def _cache_folder() -> str:
 
 
 numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
-_LENGTH, _LIMIT, _STACK_POINTER = edges.LENGTH, edges.LIMIT, edges.STACK_POINTER
+_LENGTH, _MOVED, _STACK_POINTER = edges.LENGTH, edges.STACK_MOVED, edges.STACK_POINTER
 _MISSING_SIZE, _VALUES, _TOUCH, _SP = edges.MISSING_SIZE, edges.VALUES, edges.TOUCH, edges.ARM_REG_SP
 _REGISTERS = np.array(edges.REGISTER_IDS, dtype=np.int32)
 
@@ -52,7 +52,7 @@ _hook_type: Any = types.void(types.voidptr, types.uint64, types.uint32, types.vo
 @cfunc(_hook_type, cache=True)
 def _hook(uc: Any, address: Any, size: Any, user: Any) -> None:
     state = carray(user, (_LENGTH,), np.int64)
-    if state[_LIMIT]:
+    if state[_MOVED]:
         _read(uc, _SP, state[_STACK_POINTER:].ctypes)
     if _count(state, np.int64(address)):
         state[_MISSING_SIZE] = size

@@ -66,9 +66,7 @@ def virtual_board(elf: Path, board: str) -> Iterator[VirtualBoard]:
 def _start(command: tuple[str, ...], output: IO[bytes]) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
     environment = os.environ | {"PYTHONPATH": path}
-    return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
-    )
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
 
 
 def _await_port(process: subprocess.Popen[bytes], port_file: Path, log: Path) -> str:

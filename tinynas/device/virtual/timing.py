@@ -7,11 +7,13 @@ could be compared with published times.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from capstone import arm  # type: ignore[import-untyped]
 
 from tinynas.device.virtual import cortex_m4, cortex_m7
-from tinynas.device.virtual.accesses import Program, program_of
+from tinynas.device.virtual.accesses import program_of
 from tinynas.device.virtual.decode import Decoder, Instruction
+from tinynas.device.virtual.edges import Price
 
 ReadCode = Callable[[int, int], bytes]
 
@@ -24,16 +26,6 @@ _ACCURACY = {
 def accuracy(core: str) -> str:
     """The words that stand beside every figure of this model."""
     return _ACCURACY[core]
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """Cycles of an edge, cycles more when it was predicted wrong; of its target instructions and accesses."""
-
-    cycles: int
-    penalty: int
-    instructions: int
-    program: Program
 
 
 class Timing:
@@ -65,4 +57,5 @@ class Timing:
         core = cortex_m7 if self._m7 else cortex_m4
         cycles = core.edge_cycles(left, taken, entered)
         penalty = cortex_m7.penalty(left) if self._m7 else 0
-        return Price(cycles, penalty, len(entered), program_of(entered))
+        moves_stack = any(arm.ARM_REG_SP in instruction.writes for instruction in entered)
+        return Price(cycles, penalty, len(entered), program_of(entered), moves_stack)
