@@ -2,7 +2,7 @@
 
     python benchmarks/virtual_speed.py [--seconds 5]
 
-Runs the multiply-accumulate loop of tests/device/virtual_firmware.c on each board. The target is
+Runs an int8 kernel's inner loop (tests/device/virtual_firmware.c, BUSY) on each board. The target is
 20 million instructions a second with numba. Recorded in benchmarks/results/virtual_speed.json with --record.
 """
 

@@ -28,7 +28,7 @@ def test_platformio_ini_has_an_environment_for_every_board(monkeypatch: pytest.M
     boards = {env: config.get(f"env:{env}", "board") for env in config.envs()}
     assert set(boards.values()) == BOARDS
     assert all(env.removesuffix("_local") == board for env, board in boards.items())
-    assert BOARDS <= boards.keys()  # one on the registry's platform for each, with or without an in-repo twin
+    assert boards.keys() >= BOARDS  # one on the registry's platform for each, with or without an in-repo twin
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,12 @@ def test_a_fault_ends_with_a_report_not_a_hang(letter: bytes) -> None:
         assert " in run" in report or " in deeper" in report or " in command" in report
 
 
+def test_tasks_are_switched_with_their_registers() -> None:
+    ended = run(build("stm32f746", source="virtual_tasks.c"), "stm32f746", b"", *PLAIN)
+    assert ended.stdout == b"++.\n"  # both had their turns, and no register was lost
+    assert "tick_handler" in ended.stderr.decode()
+
+
 def test_floating_point_before_it_is_switched_on_is_a_fault() -> None:
     ended = run(build("stm32f746", "-DNO_FPU"), "stm32f746", b"F", *PLAIN)
     assert ended.returncode == 1
@@ -165,7 +171,7 @@ def test_a_wrong_file_is_one_sentence(tmp_path: Path, name: str, words: str) -> 
 def test_a_board_without_a_chip_file_says_which_there_are() -> None:
     ended = run(build("stm32f746"), "esp32s3", b"")
     assert ended.returncode == 2
-    assert "stm32f412, stm32f746, stm32h743, stm32l4r5" in ended.stderr.decode()
+    assert "stm32f412, stm32f746, stm32h743, stm32h7a3, stm32l4r5" in ended.stderr.decode()
 
 
 def test_a_process_that_does_not_start_raises_its_own_sentence(tmp_path: Path) -> None:

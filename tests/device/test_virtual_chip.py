@@ -170,15 +170,15 @@ def line(board: str, rate: int) -> tuple[SerialLine, Clock, bytearray]:
 )
 def test_bytes_come_at_the_rate_that_the_firmware_set(board: str, rate: int) -> None:
     serial, clock, sent = line(board, rate)
-    assert serial.cycles_a_byte() == 1390
+    assert serial.cycles_a_byte() == 1390 // 4
     status, data = (0, 4) if board == "stm32f412" else (0x1C, 0x24)
     assert not serial.read(status) >> 5 & 1
     serial.arrived.extend(b"ab")
     assert serial.read(status) >> 5 & 1 and serial.interrupting() == serial.line.irq
     assert serial.read(data) == ord("a")
     assert not serial.read(status) >> 5 & 1 and serial.interrupting() is None
-    assert serial.next_event() == 1390
-    clock.now = 1390
+    assert serial.next_event() == 1390 // 4
+    clock.now = 1390 // 4
     assert serial.read(data) == ord("b")
     serial.write(4 if board == "stm32f412" else 0x28, 1, ord("z"))
     assert sent == b"z"

@@ -36,17 +36,18 @@ def require_virtual() -> None:
 
 
 @cache
-def build(board: str, *flags: str) -> Path:
-    """The ELF of virtual_firmware.c for a board."""
+def build(board: str, *flags: str, source: str = "virtual_firmware.c") -> Path:
+    """The ELF of a test firmware for a board."""
     require_virtual()
     core, fpu, chip, ram = BOARDS[board]
     elf = Path(mkdtemp(prefix="tinynas-test-")) / f"{board}.elf"
     subprocess.run(
         [
             GCC, f"-mcpu={core}", "-mthumb", "-mfloat-abi=hard", f"-mfpu={fpu}", f"-DCHIP={chip}", "-O2",
-            "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-tree-loop-distribute-patterns", "-nostdlib",
+            "-Wall", "-Wextra", "-Werror",
+            "-ffreestanding", "-fno-tree-loop-distribute-patterns", "-nostdlib",
             f"-Wl,--defsym=RAM_ORIGIN={ram},--defsym=RAM_SIZE=0x8000",
-            f"-T{HERE / 'virtual_firmware.ld'}", *flags, str(HERE / "virtual_firmware.c"), "-o", str(elf),
+            f"-T{HERE / 'virtual_firmware.ld'}", *flags, str(HERE / source), "-o", str(elf),
         ],
         check=True,
     )  # fmt: skip

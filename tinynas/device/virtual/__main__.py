@@ -85,7 +85,10 @@ def _run(options: argparse.Namespace) -> int:
         print(json.dumps(facts | {"ending": ending.to_dict()}, indent=2))
     if ending.fault:
         print(report(ending), file=sys.stderr)
-    print(_sentence(facts), file=sys.stderr, flush=True)
+    if machine.bus.unclocked:
+        names = ", ".join(sorted(machine.bus.unclocked))
+        print(f"remark: {names} used before its clock was on in RCC: reads gave zero", file=sys.stderr)
+    print(_sentence(facts, machine.board.clock_hz), file=sys.stderr, flush=True)
     return 1 if ending.fault else 0
 
 
@@ -123,15 +126,16 @@ def _facts(machine: Machine, seconds: float) -> dict[str, object]:
         "modelled_ms": machine.cycles / machine.board.clock_hz * 1000,
         "accuracy": accuracy(machine.board.core),
         "resets": machine.resets,
+        "used_without_clock": sorted(machine.bus.unclocked),
         "host_seconds": seconds,
         "native": machine.edges.native,
     }
 
 
-def _sentence(facts: dict[str, object]) -> str:
+def _sentence(facts: dict[str, object], clock_hz: int) -> str:
     return (
         f"virtual {facts['board']}: {facts['instructions']:,} instructions in {facts['modelled_ms']:,.3f} ms "
-        f"of board time ({facts['accuracy']}), {facts['host_seconds']:.1f} s here"
+        f"of board time at {clock_hz / 1e6:g} MHz ({facts['accuracy']}), {facts['host_seconds']:.1f} s here"
     )
 
 

@@ -1,7 +1,8 @@
 """Cycles of a Cortex-M4 by its manual's table (DDI 0439, 3.3.1): one instruction at a time, loads pipelined.
 
-Against published times of MLPerf Tiny on an STM32L4R5 this comes out 7-24 % too low; flash wait states that
-the accelerator does not hide are not modelled.
+With the flash interface's data cache (``edges.look_up``) this met four published times of MLPerf Tiny on an
+STM32L4R5 to +1, -7, -10 and -10 %; that cache missing, all are 7-24 % too low. Instruction fetches that the
+flash accelerator does not hide are not modelled.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Cycles of a Cortex-M7: an in-order scoreboard that issues up to two instructions a cycle.
 
 Units and latencies follow LLVM's ARMScheduleM7.td, except that one load a cycle is issued: that, with the
-data cache of ``cache.py``, met the published times of MLPerf Tiny on STM32F746 and H7A3 best (mean error 2.3
-%, worst 4.2 %, chosen among 16 variants on 8 points). Allow +-15 % elsewhere.
+data cache (``edges.look_up``), meets eight published times of MLPerf Tiny on STM32F746 and H7A3 with a mean
+error of 2.0 %, worst 3.7 % (benchmarks/virtual_mlperf.py). It was chosen among 16 variants on those same
+eight points: allow +-15 % elsewhere.
 """
 
 from __future__ import annotations

@@ -242,9 +242,10 @@ class Machine:
 
     def _ending(self, kind: str, sentence: str, fault: bool = True) -> Ending:
         registers = self.core.registers()
+        caller = registers["lr"]
         return Ending(
             fault, kind, sentence, self.image.place(registers["pc"]), registers,
-            self.image.place((registers["lr"] & ~1) - 2),
+            "an exception's entry" if caller >= _EXC_RETURN else self.image.place((caller & ~1) - 2),
         )  # fmt: skip
 
     # ---- attention

@@ -1,7 +1,7 @@
-"""USART, UART and LPUART of STM32: bytes at the pace of the baud rate in, as fast as they come out.
+"""USART, UART and LPUART of STM32.
 
-Sending is not paced: the transmit register is always empty, so a firmware that waits for it does not wait.
-Received bytes keep the time that the firmware's own baud rate gives them.
+Bytes come in four times as fast as the firmware's own baud rate says, since a firmware that polls has to be
+emulated meanwhile. Sending is not paced: the transmit register is always empty, so nothing waits for it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tinynas.device.virtual.chip import Bit, Line
 from tinynas.device.virtual.edges import NEVER
 
 _BITS_A_BYTE = 10
+_FASTER = 4
 #: IDLE, TC, TXE
 _IDLE, _SENT, _EMPTY = 1 << 4, 1 << 6, 1 << 7
 _RECEIVED = 1 << 5
@@ -97,7 +98,7 @@ class SerialLine:
         if self._values.get(self._layout.control, 0) & (1 << 15):  # oversampling by 8
             rate = (rate & 0xFFF0) // 2 + (rate & 7)
         bus, _ = prescalers(self._bus, self._ahb, self.line.bus)
-        return _BITS_A_BYTE * rate * bus // self._layout.rate_unit
+        return _BITS_A_BYTE * rate * bus // (self._layout.rate_unit * _FASTER)
 
     def _enabled(self, side: int) -> bool:
         control = self._values.get(self._layout.control, 0)
