@@ -76,6 +76,12 @@ def test_a_fault_ends_with_a_report_not_a_hang(letter: bytes) -> None:
         assert " in run" in report or " in deeper" in report or " in command" in report
 
 
+def test_a_long_loop_in_floating_point_is_not_an_endless_one() -> None:
+    ended = run(build("stm32f746"), "stm32f746", b"GN", *PLAIN)
+    assert int(ended.stdout.split(b"\n")[1], 16) == 3_000_000
+    assert "bus fault" in ended.stderr.decode()
+
+
 def test_tasks_are_switched_with_their_registers() -> None:
     ended = run(build("stm32f746", source="virtual_tasks.c"), "stm32f746", b"", *PLAIN)
     assert ended.stdout == b"++.\n"  # both had their turns, and no register was lost

@@ -169,6 +169,13 @@ static void command(uint8_t letter)
             __asm volatile("wfi");
         SYST(0) = 0;
         put_number(ticks - first);
+    } else if (letter == 'G') { /* a long loop whose only state is a floating-point register */
+        float far = 0, one = 1;
+        __asm volatile("1: vadd.f32 %0, %0, %1\n vcmp.f32 %0, %2\n vmrs APSR_nzcv, fpscr\n bmi 1b"
+                       : "+t"(far)
+                       : "t"(one), "t"(3000000.0f)
+                       : "cc");
+        put_number((uint32_t)far);
     } else if (letter == 'V') {
         __asm volatile("svc 0");
         put_number(calls);
@@ -211,7 +218,7 @@ __attribute__((used, noinline)) static void run(void)
         put((uint8_t)*text);
 #ifdef BUSY /* for benchmarks/virtual_speed.py */
     for (;;)
-        zeroed += products((const uint32_t *)0x08000000, (const uint32_t *)numbers, 16);
+        zeroed += 1 + products((const uint32_t *)0x08000000, (const uint32_t *)numbers, 16);
 #endif
     for (;;)
         command(get());

@@ -15,6 +15,13 @@ from tinynas.board import Board
 
 _R = [getattr(uc_arm, f"UC_ARM_REG_R{n}") for n in range(13)]
 _FLOATS = [getattr(uc_arm, f"UC_ARM_REG_S{n}") for n in range(16)]
+_MASKS = (uc_arm.UC_ARM_REG_PRIMASK, uc_arm.UC_ARM_REG_BASEPRI, uc_arm.UC_ARM_REG_FAULTMASK)
+_HIDDEN = (
+    *_MASKS,
+    uc_arm.UC_ARM_REG_CONTROL,
+    uc_arm.UC_ARM_REG_FPSCR,
+    *(getattr(uc_arm, f"UC_ARM_REG_D{n}") for n in range(16)),
+)
 SP, LR, PC = uc_arm.UC_ARM_REG_SP, uc_arm.UC_ARM_REG_LR, uc_arm.UC_ARM_REG_PC
 _XPSR, _CONTROL = uc_arm.UC_ARM_REG_XPSR, uc_arm.UC_ARM_REG_CONTROL
 _THUMB, _FPCA, _SPSEL = 1 << 24, 4, 2
@@ -45,7 +52,7 @@ class Core:
         stack, entry = struct.unpack("<II", self._uc.mem_read(vectors, 8))
         for register in (*_R, *_FLOATS, uc_arm.UC_ARM_REG_FPSCR, LR):
             self._uc.reg_write(register, 0)
-        for register in (uc_arm.UC_ARM_REG_PRIMASK, uc_arm.UC_ARM_REG_BASEPRI, uc_arm.UC_ARM_REG_FAULTMASK):
+        for register in _MASKS:
             self._uc.reg_write(register, 0)
         self._uc.reg_write(_XPSR, _THUMB)
         self._uc.reg_write(_CONTROL, 0)
@@ -79,6 +86,10 @@ class Core:
         return values | {
             "sp": self.read(SP), "lr": self.read(LR), "pc": self.read(PC), "xpsr": self.read(_XPSR)
         }  # fmt: skip
+
+    def hidden(self) -> tuple[int, ...]:
+        """The state that ``registers`` leaves out: masks, control, floating point."""
+        return tuple(self.read(register) for register in _HIDDEN)
 
     def enter(self, exception: int, vectors: int, resume: int, nested: bool) -> int:
         """Stacks the state, to go on at ``resume``; the handler's address. ``nested``: a handler is

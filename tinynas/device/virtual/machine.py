@@ -348,14 +348,17 @@ class Machine:
         changes, polls = self.bus.changes, self.devices.polls()
         reads = self.bus.reads
         first = self.core.registers() | {"pc": self._pc & ~1}
-        memories = snapshot(self.banks)
+        hidden, memories = self.core.hidden(), snapshot(self.banks)
         for _ in range(_LOOP_BLOCKS):
             state[counting.DEADLINE] = self.cycles + 1
             before = self.cycles
-            if self._burst() is not None or self.bus.changes != changes or self._reset_requested:
+            ended = self._burst() is not None
+            # a supervisor call is pending here; its handler must come before anything else
+            if ended or self.bus.changes != changes or self._reset_requested or self.control.pending:
                 return False
             now = self.core.registers() | {"pc": self._pc & ~1}
-            if self.cycles > before and now == first and snapshot(self.banks) == memories:
+            same = self.cycles > before and now == first and self.core.hidden() == hidden
+            if same and snapshot(self.banks) == memories:
                 self._polls_line = self.devices.polls() != polls
                 self._reads_bus = self.bus.reads != reads
                 return True

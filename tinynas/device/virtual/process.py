@@ -19,6 +19,7 @@ from tinynas.errors import ToolchainError
 _PACKAGES = Path(__file__).resolve().parents[3]
 _POLL = 0.02
 _PATIENCE = 60.0
+_FAREWELL = 10.0
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,22 @@ def virtual_board(elf: Path, board: str) -> Iterator[VirtualBoard]:
         try:
             yield VirtualBoard(_await_port(process, port_file, log), process, log)
         finally:
-            process.terminate()
-            process.wait()
+            _end(process)
 
 
 def _start(command: tuple[str, ...], output: IO[bytes]) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
     environment = os.environ | {"PYTHONPATH": path}
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_FAREWELL)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _await_port(process: subprocess.Popen[bytes], port_file: Path, log: Path) -> str:
