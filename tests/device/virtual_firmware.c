@@ -171,7 +171,7 @@ static void command(uint8_t letter)
         put_number(ticks - first);
     } else if (letter == 'G') { /* a long loop whose only state is a floating-point register */
         float far = 0, one = 1;
-        __asm volatile("1: vadd.f32 %0, %0, %1\n vcmp.f32 %0, %2\n vmrs APSR_nzcv, fpscr\n bmi 1b"
+        __asm volatile("cpsid i\n 1: vadd.f32 %0, %0, %1\n vcmp.f32 %0, %2\n vmrs APSR_nzcv, fpscr\n bmi 1b\n cpsie i"
                        : "+t"(far)
                        : "t"(one), "t"(3000000.0f)
                        : "cc");
