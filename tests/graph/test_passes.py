@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from int8_nets import Int8Net, same, valid
 from reference_net import random_inputs, run
 
-from tinynas.graph import Activation, DType, Graph, GraphBuilder, OpKind, Padding, Window
+from tinynas.graph import (
+    Activation,
+    DType,
+    Graph,
+    GraphBuilder,
+    Operator,
+    OpKind,
+    Padding,
+    Tensor,
+    Window,
+)
 from tinynas.graph.passes import (
     drop_borders,
     drop_reshapes,
@@ -412,3 +422,25 @@ def test_a_depthwise_of_several_channels_stays() -> None:
     net = Int8Net(1, 7, 5, 2)
     graph = net.graph(net.depthwise(net.input, same(3), multiplier=3))
     assert widen_single_channels(graph) is graph
+
+
+@pytest.mark.parametrize(
+    ("corners", "centres", "kept"), [(False, True, 0), (True, False, 0), (True, True, 1)]
+)
+def test_a_resize_to_its_own_size_goes_unless_it_shifts(corners: bool, centres: bool, kept: int) -> None:
+    net = Int8Net(1, 4, 4, 2)
+    size = len(net.tensors)
+    data = np.array([4, 4], np.int32)
+    net.tensors.append(Tensor("size", (2,), DType.INT32, constant=True, data=data))
+    resized = net.map((1, 4, 4, 2))
+    net.operators.append(
+        Operator(
+            OpKind.RESIZE_NEAREST_NEIGHBOR,
+            (net.input, size),
+            (resized,),
+            align_corners=corners,
+            half_pixel_centers=centres,
+        )
+    )
+    graph = net.graph(net.conv(resized, 3, same(1)))
+    assert _kinds(simplify(graph)).count(OpKind.RESIZE_NEAREST_NEIGHBOR) == kept

@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from tinynas import __version__
+from tinynas.cli.board_run import board_app
 from tinynas.cli.boards import boards
 from tinynas.cli.compile import compile_
 from tinynas.cli.cost import cost
@@ -45,6 +46,7 @@ app.command(epilog="Example: tinynas plan model.tflite --plot plan.png")(plan)
 app.command("compile", epilog="Example: tinynas compile model.tflite -o lib/model --name model --check")(
     compile_
 )
+app.add_typer(board_app, name="board")
 app.command(epilog="Example: tinynas build model.tflite --board stm32f746")(build)
 app.command(
     epilog="Example: tinynas deploy runs/stm32f746-320k-digits-s0-1f3a09 --board stm32f746 --virtual"

@@ -42,6 +42,9 @@ def _is_identity(graph: Graph, operator: Operator) -> bool:
         return order is not None and list(order) == sorted(order)
     if not same_quantization(source.quantization, target.quantization):
         return False
+    if operator.align_corners and operator.half_pixel_centers:
+        # the two together shift even a map of its own size by a pixel
+        return False
     # of one quantisation and one shape: no margin, no other size, and means of single values
     return operator.kind in (OpKind.QUANTIZE, OpKind.PAD, OpKind.RESIZE_NEAREST_NEIGHBOR, OpKind.MEAN)
 
