@@ -172,3 +172,12 @@ def test_an_operator_without_a_kernel_is_named() -> None:
     dilated = replace(op, window=replace(op.window, dilation=(2, 2)))
     with pytest.raises(ModelError, match=r"operator 0 \(CONV_2D with dilation 2 x 2\)"):
         plan_network(replace(graph, operators=(dilated,)))
+
+
+def test_an_unread_input_with_a_batch_is_refused() -> None:
+    net = GraphBuilder("batch", (4, 4, 2))
+    graph = net.build(net.conv(net.input, 2, 3))
+    spare = replace(graph.tensors[net.input], name="spare", shape=(8, 1, 1, 4))
+    ends = (net.input, len(graph.tensors))
+    with pytest.raises(ModelError, match=r"shape \[8, 1, 1, 4\], and the engine on batches of one"):
+        plan_network(replace(graph, tensors=(*graph.tensors, spare), inputs=ends))

@@ -55,7 +55,8 @@ def choose(graph: Graph, index: int) -> Kernel:
             f"{graph.name}: operator {index} ({operator.kind.value}) works on {strange} values, and the "
             "engine on int8: quantise the whole network (full integer quantisation) and export it again"
         )
-    _check_shapes(graph, operator, index)
+    for i in (*graph.activations_in(operator), *operator.outputs):
+        check_shape(graph, i, f"operator {index} ({operator.kind.value}) works on a tensor")
     for kernel in _KERNELS:
         if kernel.kind is operator.kind and kernel.accepts(graph, operator):
             return kernel
@@ -65,20 +66,25 @@ def choose(graph: Graph, index: int) -> Kernel:
     )
 
 
-def _check_shapes(graph: Graph, operator: Operator, index: int) -> None:
-    for i in (*graph.activations_in(operator), *operator.outputs):
-        shape = graph.tensors[i].shape
-        if len(shape) > 4 or (len(shape) > 1 and shape[0] != 1) or not graph.tensors[i].elements:
-            raise ModelError(
-                f"{graph.name}: operator {index} ({operator.kind.value}) works on a tensor of shape "
-                f"{list(shape)}, and the engine on batches of one with at most four axes: export it so"
-            )
-        made = map_shape(graph.tensors[i])
-        if made.rows > _MOST_ROWS or made.bytes > MOST_BYTES:
-            raise ModelError(
-                f"{graph.name}: operator {index} ({operator.kind.value}) works on a tensor of shape "
-                f"{list(shape)}, which is more than a microcontroller holds: use smaller inputs"
-            )
+def check_shape(graph: Graph, index: int, what: str) -> None:
+    """Nothing, if the engine holds tensors of this shape; `what` begins the sentence otherwise.
+
+    Raises:
+        ModelError: a batch, too many axes, nothing in it, or too much.
+    """
+    tensor = graph.tensors[index]
+    shape = tensor.shape
+    if len(shape) > 4 or (len(shape) > 1 and shape[0] != 1) or not tensor.elements:
+        raise ModelError(
+            f"{graph.name}: {what} of shape {list(shape)}, and the engine on batches of one with at most "
+            "four axes: export it so"
+        )
+    made = map_shape(tensor)
+    if made.rows > _MOST_ROWS or made.bytes > MOST_BYTES:
+        raise ModelError(
+            f"{graph.name}: {what} of shape {list(shape)}, which is more than a microcontroller holds: use "
+            "smaller inputs"
+        )
 
 
 def _why(graph: Graph, operator: Operator) -> str:

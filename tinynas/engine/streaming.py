@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tinynas.engine.kernels import Kernel, choose
+from tinynas.engine.kernels import Kernel, check_shape, choose
 from tinynas.engine.plan import ALIGNMENT
 from tinynas.engine.rows import MapShape, Reading, RowProgram, Rows, map_shape, row_program
 from tinynas.errors import ModelError
@@ -126,6 +126,9 @@ def row_graph(graph: Graph) -> RowGraph:
             f"{graph.name} has an input or output of {', '.join(sorted(strange))}, and the engine hands over "
             "int8 or float values: export it so"
         )
+    for end in (*graph.inputs, *graph.outputs):
+        # one that no operator reads has its place in the arena too
+        check_shape(graph, end, "the network works on an input or output")
     kernels = tuple(choose(graph, index) for index in range(len(graph.operators)))
     working = tuple(
         aligned(kernel.working(graph, operator))
