@@ -25,7 +25,7 @@ from tinynas.device.ports import SerialLine, choose_port, list_ports
 from tinynas.device.virtual.process import virtual_board
 from tinynas.engine.emit import emit
 from tinynas.engine.host import HostProgram
-from tinynas.errors import VerificationError
+from tinynas.errors import DeviceError, VerificationError
 from tinynas.export.micro import run_micro_all
 from tinynas.pipeline.compile_check import check_compiled, input_borders, output_borders
 from tinynas.pipeline.subject import Subject
@@ -163,7 +163,13 @@ def connected(built: Built, port: str | None, virtual: bool) -> Iterator[tuple[S
     """
     if virtual:
         with virtual_board(built.firmware.elf, built.board.id) as board, SerialLine(board.url) as line:
-            yield line, "modelled by the virtual board"
+            try:
+                yield line, "modelled by the virtual board"
+            except DeviceError as error:
+                # a firmware that crashed answers nothing, but the virtual board knows why
+                if report := board.report():
+                    raise DeviceError(f"the firmware ended on the virtual board: {report}") from error
+                raise
         return
     with SerialLine(choose_port(port, list_ports())) as line:
         yield line, f"measured on {built.board.id}"
