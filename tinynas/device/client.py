@@ -64,12 +64,12 @@ class Client:
         if board is not None and told.board != board:
             raise FirmwareError(
                 f"the firmware on {self.link.name} is for {told.board}, not for {board}: name the --port of "
-                f"the {board}, or build and flash for it (`tinynas flash --board {board}`)"
+                f"the {board}, or build and flash for it (`tinynas deploy MODEL --board {board}`)"
             )
         if model_sha256 is not None and told.model_sha256 != model_sha256:
             raise FirmwareError(
                 f"the board on {self.link.name} holds another model ({told.model}, SHA-256 "
-                f"{told.model_sha256[:12]}...): flash this one first (`tinynas flash`)"
+                f"{told.model_sha256[:12]}...): flash this one first (`tinynas deploy`)"
             )
 
     def infer(self, inputs: Sequence[bytes]) -> Inference:
@@ -187,7 +187,7 @@ class Client:
         except ValueError as error:
             raise FirmwareError(
                 f"the firmware on {self.link.name} answers in another form ({error}): build and flash "
-                "it again with this tinynas (`tinynas flash`)"
+                "it again with this tinynas (`tinynas deploy`)"
             ) from error
 
 
