@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from random_graphs import graphs
 
 from tinynas.engine.checker import PlanError, check_plan
-from tinynas.engine.grouping import GroupTable, best_groups
+from tinynas.engine.grouping import Group, GroupTable, best_groups
+from tinynas.engine.kernels import Kernel
+from tinynas.engine.overlap import Overlaps
 from tinynas.engine.plan import Placement, Plan, Step
 from tinynas.engine.planner import plan_network
-from tinynas.engine.streaming import row_graph
+from tinynas.engine.streaming import RowGraph, row_graph
 from tinynas.errors import ModelError
 from tinynas.graph import Graph, GraphBuilder
 from tinynas.graph.passes import simplify
@@ -29,35 +31,6 @@ ESTIMATED = {
     "mcunet-in3": 100_672,
     "mcunet-in4": 119_040,
 }
-
-
-@st.composite
-def graphs(draw: st.DrawFn) -> Graph:
-    """Small networks of every shape the planner meets: chains, residuals, gates, several outputs."""
-    rows, columns = draw(st.integers(1, 13)), draw(st.integers(1, 6))
-    net = GraphBuilder("random", (rows, columns, draw(st.integers(1, 4))))
-    made = [net.input]
-    for _ in range(draw(st.integers(1, 9))):
-        x = made[draw(st.integers(max(0, len(made) - 3), len(made) - 1))]
-        kernel, stride = draw(st.integers(1, 5)), draw(st.integers(1, 3))
-        match draw(st.sampled_from(["conv", "depthwise", "add", "gate", "pointwise"])):
-            case "conv":
-                made.append(net.conv(x, draw(st.integers(1, 6)), kernel, stride))
-            case "depthwise":
-                made.append(net.depthwise(x, kernel, stride))
-            case "pointwise":
-                made.append(net.conv(x, draw(st.integers(1, 8))))
-            case "add":
-                alike = [y for y in made if net.shape(y) == net.shape(x)]
-                made.append(net.add(x, alike[draw(st.integers(0, len(alike) - 1))]))
-            case "gate":
-                pooled = net.global_mean(x, keep_dims=True)
-                made.append(net.multiply(x, net.logistic(net.conv(pooled, net.shape(x)[3]))))
-    if draw(st.booleans()):
-        made.append(net.dense(net.global_mean(made[-1]), 3))
-    last = made[-1]
-    others = [y for y in made[1:-1] if draw(st.integers(0, 5)) == 0]
-    return net.build(last, *others)
 
 
 @settings(max_examples=150, deadline=None)
@@ -80,13 +53,40 @@ def test_published_networks_need_no_more_than_estimated(name: str) -> None:
 def test_no_other_grouping_needs_less(graph: Graph) -> None:
     rows = row_graph(simplify(graph))
     assume(len(rows) <= 8)
-    found = max(group.bytes for group in best_groups(rows))
-    table = GroupTable(rows)
-    assert found == min(
-        max(table.group(first, end, enough=0).bytes for first, end in pairwise((0, *cuts, len(rows))))
+    best, table = best_groups(rows), GroupTable(rows)
+    ways = [
+        (
+            max(table.group(first, end, enough=0).bytes for first, end in pairwise((0, *cuts, len(rows)))),
+            -size,
+        )
         for size in range(len(rows))
         for cuts in combinations(range(1, len(rows)), size)
-    )
+    ]
+    # of those that need least the most groups
+    assert (max(group.bytes for group in best), 1 - len(best)) == min(ways)
+
+
+@settings(max_examples=60, deadline=None)
+@given(graphs())
+def test_a_group_needs_its_maps_rings_and_working_memory(graph: Graph) -> None:
+    rows = row_graph(simplify(graph))
+    table, overlaps = GroupTable(rows), Overlaps(rows)
+    for first, end in combinations(range(len(rows) + 1), 2):
+        group = table.group(first, end, enough=0)
+        kept = [size for size, kernel in working(rows, group) if kernel.keeps]
+        shared = [size for size, kernel in working(rows, group) if not kernel.keeps]
+        apart = (
+            sum(rows.streams[tensor].bytes for tensor in group.whole)
+            + sum(rows.streams[tensor].ring_bytes for tensor in group.rings)
+            + sum(kept)
+            + max(shared, default=0)
+        )
+        assert group.bytes == apart - (overlaps.saved(group.overlap) if group.overlap else 0)
+
+
+def working(rows: RowGraph, group: Group) -> list[tuple[int, Kernel]]:
+    """Working memory of the group's operators, and their kernels."""
+    return [(rows.working[op], rows.kernels[op]) for op in range(group.first, group.end)]
 
 
 def test_no_row_is_made_twice_and_none_is_left_out() -> None:

@@ -10,15 +10,15 @@ from tinynas.cost.counts import Counts, Int, count
 from tinynas.cost.engine_flash import counts_flash, plan_flash
 from tinynas.cost.estimates import FlashEstimate, MemoryRule, SramEstimate
 from tinynas.cost.scratch import Kernels
-from tinynas.engine.plan import Plan
-from tinynas.engine.planner import plan_network
-from tinynas.engine.streaming import RowGraph, aligned, row_graph
+from tinynas.engine.grouping import Group
+from tinynas.engine.planner import Arrangement, arrange
+from tinynas.engine.streaming import RowGraph
 from tinynas.graph import Graph
 from tinynas.graph.passes import simplify
 
-#: SRAM and flash of a network are asked for one after the other: its plan is made once
+#: SRAM and flash of a network are asked for one after the other: it is arranged once
 _MOST_REMEMBERED = 4
-_remembered: list[tuple[Graph, Plan]] = []
+_remembered: list[tuple[Graph, Arrangement]] = []
 
 #: bytes from the first of a pair to before the second
 _Range = tuple[int, int]
@@ -37,16 +37,15 @@ class EngineRuntime:
 
     def runs(self, graph: Graph) -> Graph:
         """The network simplified: padding folded, borders and dead channels dropped."""
-        return _plan_of(graph).graph
+        return _arranged(graph).rows.graph
 
     def reach(self, graph: Graph, board: Board) -> list[int]:
         """The highest end in the arena of what is alive while each operator's group runs."""
-        plan = _plan_of(graph)
-        used = _ranges_by_group(plan, row_graph(plan.graph))
+        arranged = _arranged(graph)
         return [
-            max(end for _, end in ranges)
-            for (first, end), ranges in zip(plan.groups, used, strict=True)
-            for _ in range(first, end)
+            max(end for _, end in _ranges(arranged, group))
+            for group in arranged.groups
+            for _ in range(group.first, group.end)
         ]
 
     def kernels(self, board: Board) -> Kernels:
@@ -59,14 +58,12 @@ class EngineRuntime:
         Raises:
             ModelError: an operator that the engine does not run.
         """
-        plan = _plan_of(graph)
-        rows = row_graph(plan.graph)
-        used = _ranges_by_group(plan, rows)
-        full = [number for number, ranges in enumerate(used) if max(end for _, end in ranges) == plan.arena]
-        worst = max(full, key=lambda number: _covered(used[number]))
-        first, end = plan.groups[worst]
-        scratch = _working_bytes(rows, first, end)
-        return SramEstimate(plan.arena - scratch, scratch, tail=0, peak_operator=first)
+        arranged = _arranged(graph)
+        used = {group: _ranges(arranged, group) for group in arranged.groups}
+        full = [group for group, ranges in used.items() if max(end for _, end in ranges) == arranged.arena]
+        worst = max(full, key=lambda group: _covered(used[group]))
+        scratch = _working_bytes(arranged.rows, worst)
+        return SramEstimate(arranged.arena - scratch, scratch, tail=0, peak_operator=worst.first)
 
     def flash(self, graph: Graph, board: Board) -> FlashEstimate:
         """Packed weights, biases, tables, schedule, and the code of the kernels that are linked.
@@ -74,7 +71,7 @@ class EngineRuntime:
         Raises:
             ModelError: an operator that the engine does not run.
         """
-        plan = _plan_of(graph)
+        plan = _arranged(graph).plan()
         return plan_flash(plan, count(plan.graph))
 
     def tail_of(self, counts: Counts, board: Board) -> Int:
@@ -90,40 +87,35 @@ class EngineRuntime:
         return counts_flash(counts)
 
 
-def _plan_of(graph: Graph) -> Plan:
-    """The plan of `graph` simplified; equal graphs may have other weights, so only the same one is known."""
-    for known, plan in _remembered:
+def _arranged(graph: Graph) -> Arrangement:
+    """How `graph`, simplified, lies; equal graphs may have other weights, so only the same one is known."""
+    for known, arranged in _remembered:
         if known is graph:
-            return plan
-    plan = plan_network(simplify(graph))
-    _remembered[:] = [*_remembered[1 - _MOST_REMEMBERED :], (graph, plan)]
-    return plan
+            return arranged
+    arranged = arrange(simplify(graph))
+    _remembered[:] = [*_remembered[1 - _MOST_REMEMBERED :], (graph, arranged)]
+    return arranged
 
 
-def _working_bytes(rows: RowGraph, first: int, end: int) -> int:
-    """Working memory of the operators `first`..`end` - 1 together: what is not kept is shared."""
-    kept = sum(rows.working[op] for op in range(first, end) if rows.kernels[op].keeps)
-    return kept + max((rows.working[op] for op in range(first, end) if not rows.kernels[op].keeps), default=0)
+def _working_bytes(rows: RowGraph, group: Group) -> int:
+    """Working memory of the operators of `group` together: what is not kept is shared."""
+    working = [(rows.working[op], rows.kernels[op].keeps) for op in range(group.first, group.end)]
+    kept = sum(size for size, keeps in working if keeps)
+    return kept + max((size for size, keeps in working if not keeps), default=0)
 
 
-def _ranges_by_group(plan: Plan, rows: RowGraph) -> list[list[_Range]]:
-    """The bytes of the arena in use while each group runs."""
-    places = {
-        tensor: (place.offset, place.offset + aligned(place.slots * rows.shapes[tensor].row_bytes))
-        for tensor, place in plan.maps.items()
-    }
-    last = {tensor: operators[-1][0] for tensor, operators in rows.consumers.items() if operators}
-    last |= dict.fromkeys(plan.graph.outputs, len(rows))
-    found = []
-    for first, end in plan.groups:
-        maps = [
-            places[tensor]
-            for tensor in places
-            if rows.producers.get(tensor, -1) < end and last.get(tensor, -1) >= first
-        ]
-        working = [(plan.scratch[op], plan.scratch[op] + rows.working[op]) for op in range(first, end)]
-        found.append([*maps, *working])
-    return found
+def _ranges(arranged: Arrangement, group: Group) -> list[_Range]:
+    """The bytes of the arena in use while `group` runs."""
+    rows, layout = arranged.rows, arranged.layout
+    sizes = [(tensor, rows.streams[tensor].bytes) for tensor in group.whole]
+    sizes += [(tensor, rows.streams[tensor].ring_bytes) for tensor in group.rings]
+    places = [(layout.maps[tensor], size) for tensor, size in sizes]
+    places += [
+        (offset, rows.working[op])
+        for op in range(group.first, group.end)
+        if (offset := layout.working.get(op)) is not None
+    ]
+    return [(offset, offset + size) for offset, size in places]
 
 
 def _covered(ranges: Iterable[_Range]) -> int:

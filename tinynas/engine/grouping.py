@@ -5,17 +5,25 @@ A group's only output may lie over an input that it uses up: its rows may take t
 no later step reads, from the top row downwards or from the bottom row upwards. What a group needs follows
 from where it begins and ends, so the best cuts are a shortest path on which the worst group counts (a
 bottleneck path).
+
+Of nearly all groups a bound is enough: what they need without an overlap, or with one that costs nothing.
+So the limit is raised from the least that any way needs, bound by bound, until a way stays within it; only
+groups for which that decides are worked out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tinynas.engine.overlap import Overlap, Overlaps
+from tinynas.engine.runs import Ints, Pair
 from tinynas.engine.streaming import RowGraph, Stream
 
-_UNREACHED = 2**62
+_NEVER = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,143 +45,161 @@ class Group:
 def best_groups(rows: RowGraph) -> tuple[Group, ...]:
     """The groups whose worst needs least; of all such, the most groups, since layer by layer is fastest."""
     table = GroupTable(rows)
-    count = len(rows)
-    least = _least_bytes(table)
-    allowed = [least + 1] * (count + 1)
-    # the most groups that stay within that: a longest path over the groups allowed
-    longest = [0] + [-1] * count
-    begins = [0] * (count + 1)
-    for first in range(count):
-        if longest[first] < 0:
-            continue
-        for end, _ in table.starting_at(first, allowed, enough=least):
-            if longest[first] + 1 > longest[end]:
-                longest[end], begins[end] = longest[first] + 1, first
-    path: list[Group] = []
-    end = count
+    table.work_out((op, op + 1) for op in range(len(rows)))
+    limit = table.least_of_any_way()
+    while True:
+        longest, begins = _most_groups(table, limit)
+        if longest[-1] >= 0:
+            break
+        limit = table.least_between([cut for cut, groups in enumerate(longest) if groups >= 0])
+    path: list[tuple[int, int]] = []
+    end = len(rows)
     while end > 0:
-        path.append(table.group(begins[end], end, enough=least))
+        path.append((begins[end], end))
         end = begins[end]
-    return tuple(reversed(path))
+    table.work_out(path)
+    return tuple(table.group(first, end, enough=limit) for first, end in reversed(path))
 
 
-def _least_bytes(table: GroupTable) -> int:
-    """The smallest bytes within which some sequence of groups runs the whole network."""
+def _most_groups(table: GroupTable, limit: int) -> tuple[list[int], list[int]]:
+    """By cut, the most groups within `limit` that lead there, -1: none do; and where the last one begins."""
     count = len(table.rows)
-    single = [table.starting_at(op, [_UNREACHED] * (count + 1), enough=_UNREACHED - 1) for op in range(count)]
-    known = max(next(groups)[1] for groups in single)
-    # cuts where little crosses are the likely ones: they soon bound what any way needs
-    for cuts in (table.narrows(), range(1, count + 1)):
-        best = [0] + [known] * count
-        barred = sorted(set(range(1, count)) - set(cuts))
-        for end in barred:
-            best[end] = -1
-        for first in (0, *cuts):
-            if first == count or best[first] >= best[count]:
-                continue
-            for end, needed in table.starting_at(first, best, enough=best[first]):
-                best[end] = max(best[first], needed)
-        known = min(known, best[count])
-    return known
+    longest, begins = [0] + [-1] * count, [0] * (count + 1)
+    for first, end in table.useful_within(limit):
+        if 0 <= longest[first] >= longest[end]:
+            longest[end], begins[end] = longest[first] + 1, first
+    return longest, begins
 
 
 class GroupTable:
-    """The bytes that any group of a network needs."""
+    """The bytes that any group of a network needs; arrays are [first, end]."""
 
     def __init__(self, rows: RowGraph) -> None:
         self.rows = rows
-        self._streams = rows.streams
         self._made = [rows.streams[program.output] for program in rows.programs]
-        self._crossing = [self._alive_at(cut) for cut in range(len(rows) + 1)]
-        self._crossing_bytes = [sum(stream.bytes for stream in cut) for cut in self._crossing]
+        self._crossing = self._alive()
         self._overlaps = Overlaps(rows)
+        self._overlap: dict[tuple[int, int], Overlap | None] = {}
+        self._alone_since = [self._first_alone(end) for end in range(len(rows) + 1)]
+        #: what each group needs whose output lies over nothing
+        self._apart = self._without_overlaps()
+        most_saved = self._most_saved()
+        #: what each needs at least, and whether an overlap not worked out yet may make it smaller
+        self._least = self._apart - most_saved
+        self._open = most_saved > 0
 
-    def narrows(self) -> list[int]:
-        """Cuts that no fewer bytes cross on either side, and the end."""
-        size = self._crossing_bytes
-        inner = [cut for cut in range(1, len(size) - 1) if size[cut - 1] >= size[cut] <= size[cut + 1]]
-        return [*inner, len(size) - 1]
+    def least_of_any_way(self) -> int:
+        """Bytes that no sequence of groups runs the network within: each operator is in one of them."""
+        widest = np.minimum.accumulate(self._least, axis=0)
+        widest = np.minimum.accumulate(widest[:, ::-1], axis=1)[:, ::-1]
+        return int(widest.diagonal(1).max())
 
-    def starting_at(self, first: int, limits: Sequence[int], enough: int) -> Iterator[tuple[int, int]]:
-        """(end, bytes) of the groups from `first` on that need less than `limits[end]`, shortest first.
+    def least_between(self, reached: list[int]) -> int:
+        """Bytes that the groups which lead from any of the cuts `reached` to any other need at least."""
+        return int(np.delete(self._least[reached], reached, axis=1).min())
 
-        A group that needs no more than `enough` is not made smaller by an overlap. No limit is above the
-        last one.
+    def useful_within(self, limit: int) -> list[tuple[int, int]]:
+        """(first, end) of the groups within `limit`, in order, but for those whose every operator is too.
+
+        Operators that are within it one by one are more groups so.
         """
-        count, rows, crossing_bytes = len(self._made), self.rows, self._crossing_bytes
-        rings = kept = working = inner = 0
-        # made inside, by the operator from which on they are rings
-        waiting: dict[int, list[Stream]] = {}
-        # maps that were there before, by the operator that uses them up
-        passing = crossing_bytes[first]
-        leaving: dict[int, int] = {}
-        for stream in self._crossing[first]:
-            leaving[stream.last] = leaving.get(stream.last, 0) + stream.bytes
-        for operator in range(first, count):
-            made = self._made[operator]
-            if rows.working[operator]:
-                if rows.kernels[operator].keeps:
-                    kept += rows.working[operator]
-                else:
-                    working = max(working, rows.working[operator])
-            if made.last < count:
-                waiting.setdefault(made.meeting, []).append(made)
-            for stream in waiting.pop(operator, ()):
-                rings += stream.ring_bytes
-                if stream.last < operator:
-                    inner -= stream.bytes
-            for streams in waiting.values():
-                inner += sum(stream.bytes for stream in streams if stream.last == operator)
-            passing -= leaving.get(operator, 0)
-            workspace = rings + kept + working
-            if workspace >= limits[count]:
-                return
-            end = operator + 1
-            if enough >= limits[end]:
-                continue
-            born = crossing_bytes[end] - passing
-            total = crossing_bytes[first] + born + inner + workspace
-            alone = born == made.bytes and made.last > operator
-            if alone and total > enough:
-                total -= self._saved(first, end, total - limits[end])
-            if total < limits[end]:
-                yield end, total
+        hard = np.concatenate([[0], np.cumsum(self._least.diagonal(1) > limit)])
+        useful = hard[:, None] < hard
+        self.work_out(_groups(useful & self._open & (self._least <= limit) & (self._apart > limit)))
+        useful |= np.eye(len(hard), k=1, dtype=bool)
+        return _groups(useful & (self._least <= limit))
+
+    def work_out(self, groups: Iterable[tuple[int, int]]) -> None:
+        """What each of `groups` needs exactly."""
+        todo = {group: self._pairs(*group) for group in groups if group not in self._overlap}
+        found = iter(self._overlaps.find([pair for pairs in todo.values() for pair in pairs]))
+        for group, pairs in todo.items():
+            self._overlap[group] = best = max(
+                (next(found) for _ in pairs), key=self._overlaps.saved, default=None
+            )
+            saved = self._overlaps.saved(best) if best else 0
+            self._least[group], self._open[group] = self._apart[group] - saved, False
 
     def group(self, first: int, end: int, enough: int) -> Group:
-        """The group of operators `first`..`end` - 1, as `starting_at` counts it."""
-        only = [-1] * len(self._made) + [_UNREACHED]
-        only[end] = _UNREACHED
-        total = next(size for stop, size in self.starting_at(first, only, enough) if stop == end)
-        inside, before = self._made[first:end], self._crossing[first]
-        born = [stream for stream in inside if stream.last >= end]
-        gone = [stream for stream in inside if stream.last < end]
-        inner = [stream for stream in gone if stream.meeting >= end]
-        whole = tuple(stream.tensor for stream in (*before, *born, *inner))
-        rings = tuple(stream.tensor for stream in gone if stream.meeting < end)
-        # allowed where it is not needed too: freedom for the layout
-        alone = len(born) == 1 and born[0].producer == end - 1
-        overlaps = [
-            self._overlaps.find(source, born[0], first) for source in self._dying(first, end) if alone
+        """The group of operators `first`..`end` - 1.
+
+        One that needs no more than `enough` is not made smaller by an overlap.
+        """
+        if (first, end) not in self._overlap:
+            self.work_out([(first, end)])
+        whole = [stream.tensor for stream in self._crossing[first]]
+        inner: list[int] = []
+        rings: list[int] = []
+        for stream in self._made[first:end]:
+            kept = whole if stream.last >= end else inner if stream.meeting >= end else rings
+            kept.append(stream.tensor)
+        needed = self._apart[first, end]
+        if needed > enough:
+            needed = self._least[first, end]
+        # an overlap is allowed where it is not needed too: freedom for the layout
+        overlap = self._overlap[first, end]
+        return Group(first, end, (*whole, *inner), tuple(rings), overlap, int(needed))
+
+    def _alive(self) -> list[list[Stream]]:
+        """The feature maps that exist at each cut, cut j behind operator j - 1."""
+        count = len(self.rows)
+        crossing: list[list[Stream]] = [[] for _ in range(count + 1)]
+        for stream in self.rows.streams.values():
+            # an input that nobody reads is there in the beginning
+            last = max(stream.last, 0) if stream.producer < 0 else stream.last
+            for cut in range(stream.producer + 1, min(last, count) + 1):
+                crossing[cut].append(stream)
+        return crossing
+
+    def _without_overlaps(self) -> Ints:
+        """Bytes of each group: maps there before and all made inside, as rings where they can be."""
+        count = len(self.rows)
+        streamed = np.zeros((count + 1, count + 1), np.int64)
+        for stream in self._made:
+            if stream.meeting < count:
+                streamed[stream.producer, stream.meeting + 1] = stream.bytes - stream.ring_bytes
+        streamed = streamed[::-1].cumsum(axis=0)[::-1].cumsum(axis=1)
+        working = np.array(self.rows.working, np.int64)
+        keeps = np.array([kernel.keeps for kernel in self.rows.kernels])
+        lasting = [stream.bytes for stream in self._made] + working * keeps
+        lasting = np.concatenate([[0], np.cumsum(lasting)])
+        shared = np.zeros_like(streamed)
+        shared[:-1, 1:] = np.maximum.accumulate(np.triu(np.tile(working * ~keeps, (count, 1))), axis=1)
+        before = np.array([sum(stream.bytes for stream in alive) for alive in self._crossing])
+        apart: Ints = (before - lasting)[:, None] + lasting + shared - streamed
+        apart[np.tri(count + 1, dtype=bool)] = _NEVER
+        return apart
+
+    def _most_saved(self) -> Ints:
+        """Bytes that each group saves at most by an overlap: all of the smaller map."""
+        largest = np.array([max((each.bytes for each in alive), default=0) for alive in self._crossing])
+        made = np.array([0, *(stream.bytes for stream in self._made)])
+        alone = np.array(self._alone_since) <= np.arange(len(made))[:, None]
+        return np.triu(alone * np.minimum(largest[:, None], made), 1)
+
+    def _first_alone(self, end: int) -> int:
+        """The first cut from which on a group to `end` leaves nothing but the last operator's output."""
+        if not end or self._made[end - 1].last < end:
+            return end
+        others = [stream.producer for stream in self._crossing[end] if stream.producer < end - 1]
+        return max(others, default=-1) + 1
+
+    def _pairs(self, first: int, end: int) -> list[Pair]:
+        """The only output of a group over each map that the group uses up; none where it leaves others."""
+        if self._alone_since[end] > first:
+            return []
+        return [
+            Pair(self._reader(source, first), source, self._made[end - 1])
+            for source in self._crossing[first]
+            if first <= source.last < end
         ]
-        best = max(overlaps, key=self._overlaps.saved, default=None)
-        return Group(first, end, whole, rings, best, total)
 
-    def _saved(self, first: int, end: int, wanted: int) -> int:
-        """The most bytes that the group's only output saves over an input; 0 where not more than `wanted`."""
-        made, most = self._made[end - 1], max(0, wanted)
-        for source in self._dying(first, end):
-            if self._overlaps.at_most(source, made) > most:
-                most = max(most, self._overlaps.saved(self._overlaps.find(source, made, first)))
-        return most if most > max(0, wanted) else 0
+    def _reader(self, source: Stream, first: int) -> int:
+        """The first operator from `first` on that reads `source`."""
+        return next(op for op, _ in self.rows.consumers[source.tensor] if op >= first)
 
-    def _dying(self, first: int, end: int) -> list[Stream]:
-        """The maps that the group uses up."""
-        return [stream for stream in self._crossing[first] if first <= stream.last < end]
 
-    def _alive_at(self, cut: int) -> tuple[Stream, ...]:
-        """The feature maps that exist between operators `cut` - 1 and `cut`."""
-        return tuple(
-            stream
-            for stream in self._streams.values()
-            if stream.producer < cut <= stream.last or (cut == 0 and stream.producer < 0)
-        )
+def _groups(chosen: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """(first, end) of those that are true, in order."""
+    firsts, ends = np.nonzero(chosen)
+    return list(zip(firsts.tolist(), ends.tolist(), strict=True))

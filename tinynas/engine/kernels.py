@@ -6,10 +6,12 @@ function in C, and a packing (`tinynas.engine.packing`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
-from tinynas.engine.rows import averages_rows, map_shape
+from tinynas.engine.rows import averages_rows, map_shape, shape_of
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Graph, Operator, OpKind
 
@@ -47,18 +49,21 @@ def choose(graph: Graph, index: int) -> Kernel:
         ModelError: there is none; the operator is named with its index.
     """
     operator = graph.operators[index]
-    types = {graph.tensors[i].dtype for i in (*graph.activations_in(operator), *operator.outputs)}
-    wanted = _ELEMENTS.get(operator.kind, {DType.INT8})
-    if not types <= wanted:
-        strange = ", ".join(sorted(dtype.label for dtype in types - wanted))
+    maps = [*graph.activations_in(operator), *operator.outputs]
+    wanted = _ELEMENTS.get(operator.kind, _INT8)
+    if any(graph.tensors[i].dtype not in wanted for i in maps):
+        strange = ", ".join(sorted({graph.tensors[i].dtype.label for i in maps} - {d.label for d in wanted}))
         raise ModelError(
             f"{graph.name}: operator {index} ({operator.kind.value}) works on {strange} values, and the "
             "engine on int8: quantise the whole network (full integer quantisation) and export it again"
         )
-    for i in (*graph.activations_in(operator), *operator.outputs):
-        check_shape(graph, i, f"operator {index} ({operator.kind.value}) works on a tensor")
-    for kernel in _KERNELS:
-        if kernel.kind is operator.kind and kernel.accepts(graph, operator):
+    for i in maps:
+        if fault := _fault_of(graph.tensors[i].shape, graph.tensors[i].dtype):
+            raise ModelError(
+                f"{graph.name}: operator {index} ({operator.kind.value}) works on a tensor {fault}"
+            )
+    for kernel in _KERNELS_OF.get(operator.kind, ()):
+        if kernel.accepts(graph, operator):
             return kernel
     raise ModelError(
         f"{graph.name}: operator {index} ({operator.kind.value}{_why(graph, operator)}) is not one the "
@@ -66,25 +71,27 @@ def choose(graph: Graph, index: int) -> Kernel:
     )
 
 
-def check_shape(graph: Graph, index: int, what: str) -> None:
-    """Nothing, if the engine holds tensors of this shape; `what` begins the sentence otherwise.
+def check_end(graph: Graph, index: int) -> None:
+    """Nothing, if the engine holds an input or output like tensor `index`.
 
     Raises:
         ModelError: a batch, too many axes, nothing in it, or too much.
     """
-    tensor = graph.tensors[index]
-    shape = tensor.shape
-    if len(shape) > 4 or (len(shape) > 1 and shape[0] != 1) or not tensor.elements:
-        raise ModelError(
-            f"{graph.name}: {what} of shape {list(shape)}, and the engine on batches of one with at most "
-            "four axes: export it so"
+    if fault := _fault_of(graph.tensors[index].shape, graph.tensors[index].dtype):
+        raise ModelError(f"{graph.name}: the network works on an input or output {fault}")
+
+
+@lru_cache(maxsize=4096)
+def _fault_of(shape: tuple[int, ...], dtype: DType) -> str | None:
+    """Why the engine does not hold a tensor, as the end of a sentence that names it."""
+    if len(shape) > 4 or (len(shape) > 1 and shape[0] != 1) or not math.prod(shape):
+        return (
+            f"of shape {list(shape)}, and the engine on batches of one with at most four axes: export it so"
         )
-    made = map_shape(tensor)
+    made = shape_of(shape, dtype)
     if made.rows > _MOST_ROWS or made.bytes > MOST_BYTES:
-        raise ModelError(
-            f"{graph.name}: {what} of shape {list(shape)}, which is more than a microcontroller holds: use "
-            "smaller inputs"
-        )
+        return f"of shape {list(shape)}, which is more than a microcontroller holds: use smaller inputs"
+    return None
 
 
 def _why(graph: Graph, operator: Operator) -> str:
@@ -109,8 +116,8 @@ def groups_of(graph: Graph, operator: Operator) -> int:
 def _pointwise(graph: Graph, operator: Operator) -> bool:
     if not _undilated(graph, operator) or groups_of(graph, operator) > 1:
         return False
-    window, source = operator.window, graph.tensors[operator.inputs[0]].shape
-    return window is not None and window.kernel == (1, 1) and not any(window.margins(source[1], source[2]))
+    window = operator.window
+    return window is not None and window.kernel == (1, 1) and not any(window.pads or ())
 
 
 def _one_group(graph: Graph, operator: Operator) -> bool:
@@ -159,6 +166,7 @@ def _broadcasts(graph: Graph, operator: Operator) -> bool:
     )
 
 
+_INT8 = {DType.INT8}
 _FLOATS = {DType.FLOAT32, DType.INT8}
 #: element types other than int8 alone
 _ELEMENTS: dict[OpKind, set[DType]] = {
@@ -200,3 +208,4 @@ _KERNELS: tuple[Kernel, ...] = (
     Kernel("tn_permute", OpKind.TRANSPOSE),
     Kernel("tn_permute", OpKind.RESHAPE),
 )
+_KERNELS_OF = {kind: [kernel for kernel in _KERNELS if kernel.kind is kind] for kind in OpKind}

@@ -6,12 +6,15 @@ its row y ends before the first input row that is still needed. Upwards everythi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
 from tinynas.engine.rows import Rows
-from tinynas.engine.streaming import RowGraph, Stream, aligned
+from tinynas.engine.runs import Pair, Runs
+from tinynas.engine.streaming import RowGraph, aligned
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,49 +42,61 @@ class Overlaps:
 
     def __init__(self, rows: RowGraph) -> None:
         self._rows = rows
-        self._found: dict[tuple[int, int, int], Overlap] = {}
+        self._runs = Runs(rows)
+        #: operators before each that write at their end
+        self._ending = [0, *accumulate(program.at_end for program in rows.programs)]
+        self._found: dict[Pair, Overlap] = {}
         self._down: _Done = {}
         self._up: _Done = {}
 
-    def find(self, source: Stream, made: Stream, first: int) -> Overlap:
-        """`made`, a group's only output, over `source`, which the group from operator `first` on uses up."""
-        reader = next(index for index, _ in self._rows.consumers[source.tensor] if index >= first)
-        key = (reader, source.tensor, made.tensor)
-        if key not in self._found:
-            self._found[key] = self._work_out(source, made, reader)
-        return self._found[key]
+    def find(self, pairs: Sequence[Pair]) -> list[Overlap]:
+        """The overlaps of `pairs`: those inside a run in closed form, all at once, others row by row."""
+        found = self._found
+        wanted = [pair for pair in dict.fromkeys(pairs) if pair not in found]
+        even = [pair for pair in wanted if self._runs.hold(pair)]
+        if even:
+            for pair, down, up in zip(even, *self._runs.ahead(even), strict=True):
+                found[pair] = self._overlap(pair, down, up)
+        found.update((pair, self.row_by_row(pair)) for pair in wanted if pair not in found)
+        return [found[pair] for pair in pairs]
+
+    def row_by_row(self, pair: Pair) -> Overlap:
+        """The overlap of `pair` by looking at every row: what an overlap is."""
+        down = _ahead(self._rows, pair, self._down)
+        up = None if self._ends(pair) else _ahead(self._rows.mirrored, pair, self._up)
+        return self._overlap(pair, down, up)
 
     def saved(self, overlap: Overlap) -> int:
         """Bytes that `overlap` saves against the two maps side by side."""
-        source, made = (self._rows.streams[tensor].bytes for tensor in (overlap.consumed, overlap.made))
+        streams = self._rows.streams
+        source, made = streams[overlap.consumed].bytes, streams[overlap.made].bytes
         return source + made - max(overlap.least + source, made)
 
-    def at_most(self, source: Stream, made: Stream) -> int:
-        """What no overlap of the two saves more than."""
-        return min(source.bytes, made.bytes)
+    def _ends(self, pair: Pair) -> bool:
+        """Whether an operator sums up its input: it writes in its last step, whichever row that takes."""
+        return self._ending[pair.reader] != self._ending[pair.made.producer + 1]
 
-    def _work_out(self, source: Stream, made: Stream, reader: int) -> Overlap:
-        rows = self._rows
-        down = min(aligned(_ahead(rows, source, made, reader, self._down)), made.bytes)
-        # an operator that sums up its input writes in its last step, whichever row that takes
-        if any(rows.programs[op].at_end for op in range(reader, made.producer + 1)):
+    def _overlap(self, pair: Pair, down: int, up: int | None) -> Overlap:
+        _, source, made = pair
+        down = min(aligned(down), made.bytes)
+        if up is None or self._ends(pair):
             return Overlap(source.tensor, made.tensor, down, None)
         # upwards the ends count, and maps end before what they are rounded up to
         slack = (made.bytes - made.shape.bytes) - (source.bytes - source.shape.bytes)
-        up = min(aligned(_ahead(rows.mirrored, source, made, reader, self._up) + slack), made.bytes)
-        return Overlap(source.tensor, made.tensor, down, up)
+        return Overlap(source.tensor, made.tensor, down, min(aligned(up + slack), made.bytes))
 
 
 #: steps of one operator that are done once each row of another's output is made; None: independent
 _Done = dict[tuple[int, int], Rows | None]
 
 
-def _ahead(rows: RowGraph, source: Stream, made: Stream, first: int, known: _Done) -> int:
-    """Bytes by which `made` must stick out so that no row of it takes one of `source` still needed."""
+def _ahead(rows: RowGraph, pair: Pair, known: _Done) -> int:
+    """Bytes by which the output must stick out so that no row of it takes one of the source still needed."""
+    source, made = pair.source, pair.made
     height = source.shape.rows
     lowest = np.full(made.shape.rows, height)
     for index, reading in rows.consumers[source.tensor]:
-        if index < first:
+        if index < pair.reader:
             continue
         if index == made.producer:
             # it reads while it writes

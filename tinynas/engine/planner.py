@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
-from tinynas.engine.grouping import best_groups
+from dataclasses import dataclass
+
+from tinynas.engine.grouping import Group, best_groups
 from tinynas.engine.kernels import MOST_BYTES
-from tinynas.engine.layout import lay_out
+from tinynas.engine.layout import Layout, lay_out
 from tinynas.engine.plan import Placement, Plan
 from tinynas.engine.schedule import schedule
-from tinynas.engine.streaming import row_graph
+from tinynas.engine.streaming import RowGraph, row_graph
 from tinynas.errors import ModelError
 from tinynas.graph import Graph
 
 
-def plan_network(graph: Graph) -> Plan:
-    """The plan with the smallest arena found for `graph`, which must be simplified.
+@dataclass(frozen=True)
+class Arrangement:
+    """A plan but for the order of its rows: `groups`, and where everything lies while they run.
+
+    That is all that says how much memory a network takes.
+    """
+
+    rows: RowGraph
+    groups: tuple[Group, ...]
+    layout: Layout
+
+    @property
+    def arena(self) -> int:
+        """Bytes of the arena."""
+        return self.layout.arena
+
+    def plan(self) -> Plan:
+        """The plan: the schedule as well."""
+        rows, layout = self.rows, self.layout
+        rings = {tensor for group in self.groups for tensor in group.rings}
+        streams = rows.streams
+        return Plan(
+            graph=rows.graph,
+            arena=layout.arena,
+            bound=layout.bound,
+            groups=tuple((group.first, group.end) for group in self.groups),
+            group_bytes=tuple(group.bytes for group in self.groups),
+            maps={
+                tensor: Placement(
+                    offset, streams[tensor].slots if tensor in rings else streams[tensor].shape.rows
+                )
+                for tensor, offset in layout.maps.items()
+            },
+            scratch=tuple(layout.working.get(op, 0) for op in range(len(rows))),
+            kernels=tuple(kernel.function for kernel in rows.kernels),
+            steps=schedule(rows, self.groups, layout.upwards),
+        )
+
+
+def arrange(graph: Graph) -> Arrangement:
+    """The groups and places with the smallest arena found for `graph`, which must be simplified.
 
     Raises:
         ModelError: an operator that no kernel runs, nothing to run, or more memory than there is anywhere.
@@ -26,20 +67,13 @@ def plan_network(graph: Graph) -> Plan:
             f"{graph.name} needs {layout.arena:,} bytes at a time, more than a microcontroller holds: use "
             "smaller inputs"
         )
-    streamed = {tensor for group in groups for tensor in group.rings}
-    maps = {
-        tensor: Placement(offset, rows.streams[tensor].slots if tensor in streamed else shape.rows)
-        for tensor, offset in layout.maps.items()
-        for shape in (rows.shapes[tensor],)
-    }
-    return Plan(
-        graph=graph,
-        arena=layout.arena,
-        bound=layout.bound,
-        groups=tuple((group.first, group.end) for group in groups),
-        group_bytes=tuple(group.bytes for group in groups),
-        maps=maps,
-        scratch=tuple(layout.working.get(op, 0) for op in range(len(rows))),
-        kernels=tuple(kernel.function for kernel in rows.kernels),
-        steps=schedule(rows, groups, layout.upwards),
-    )
+    return Arrangement(rows, groups, layout)
+
+
+def plan_network(graph: Graph) -> Plan:
+    """The plan with the smallest arena found for `graph`, which must be simplified.
+
+    Raises:
+        ModelError: see `arrange`.
+    """
+    return arrange(graph).plan()

@@ -7,12 +7,12 @@ writes in its last one; what turns a whole map around (dense layers, transposes)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynas.graph import Graph, Operator, OpKind, Tensor
+from tinynas.graph import DType, Graph, Operator, OpKind, Tensor, Window
 from tinynas.graph.passes.rewrite import feature_map
 
 Rows = NDArray[np.int64]
@@ -42,23 +42,81 @@ class MapShape:
 
 def map_shape(tensor: Tensor) -> MapShape:
     """NHWC tensors by their rows; those of fewer axes are one row."""
-    return MapShape(*feature_map(tensor.shape), tensor.dtype.size)
+    return shape_of(tensor.shape, tensor.dtype)
+
+
+@lru_cache(maxsize=4096)
+def shape_of(shape: tuple[int, ...], dtype: DType) -> MapShape:
+    """The same for the shape and the elements of a tensor."""
+    return MapShape(*feature_map(shape), dtype.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Slide:
+    """A window of `reach` rows that moves down a map by `stride` rows a step, from `above` rows above it on.
+
+    In its last step it reaches `below` rows below the map.
+    """
+
+    reach: int
+    stride: int
+    above: int
+    below: int
+
+    @property
+    def meets(self) -> bool:
+        """Whether every step reads a row of the map."""
+        return self.above < self.reach and self.below < self.reach
+
+    @property
+    def covers(self) -> bool:
+        """Whether every step reads a row of the map, the first its first and the last its last."""
+        return 0 <= self.above < self.reach and 0 <= self.below < self.reach
+
+
+@dataclass(frozen=True, eq=False)
+class Span:
+    """Rows of a map of `rows` that each step reads: `lows[step]`..`highs[step]`, both included.
+
+    Both rise with the step (or stay); where high < low a step reads nothing. int64 arrays [steps]. `slide`
+    says the same in closed form where the rows of a window are read. Operators alike share one object.
+    """
+
+    lows: Rows
+    highs: Rows
+    rows: int
+    slide: Slide | None = None
+
+    @cached_property
+    def most(self) -> int:
+        """The most rows that one step reads."""
+        return int((self.highs - self.lows).max()) + 1
+
+    @cached_property
+    def mirrored(self) -> Span:
+        """The same with the steps in reverse, and rows counted from the bottom."""
+        lows, highs = self.rows - 1 - self.highs[::-1], self.rows - 1 - self.lows[::-1]
+        if np.array_equal(lows, self.lows) and np.array_equal(highs, self.highs):
+            return self
+        return Span(lows, highs, self.rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """Which rows of one input each step of an operator reads: `lows[step]`..`highs[step]`, both included.
-
-    Both rise with the step (or stay); where high < low a step reads nothing. int64 arrays [steps].
-    """
+    """Which rows of the input `tensor` each step of an operator reads."""
 
     tensor: int
-    lows: Rows
-    highs: Rows
+    span: Span
 
-    def mirrored(self, rows: int) -> Reading:
-        """The same with the steps in reverse, and the input's `rows` counted from the bottom."""
-        return Reading(self.tensor, rows - 1 - self.highs[::-1], rows - 1 - self.lows[::-1])
+    @property
+    def lows(self) -> Rows:
+        """The first row of each step: [steps]."""
+        return self.span.lows
+
+    @property
+    def highs(self) -> Rows:
+        """The last row of each step: [steps]."""
+        return self.span.highs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,19 +139,18 @@ class RowProgram:
 def row_program(graph: Graph, operator: Operator) -> RowProgram:
     """The steps of one operator of a simplified graph."""
     output = operator.outputs[0]
-    made = map_shape(graph.tensors[output])
+    steps = map_shape(graph.tensors[output]).rows
     if averages_rows(graph, operator):
         source = operator.inputs[0]
         rows = map_shape(graph.tensors[source]).rows
-        return RowProgram((_reading(source, 1, 1, 0, rows, rows),), output, rows, at_end=True)
-    sources = [i for i in operator.inputs if i >= 0 and not graph.tensors[i].constant]
+        return RowProgram((Reading(source, sliding(1, 1, 0, rows, rows)),), output, rows, at_end=True)
     above = 0
     readings = []
-    for source in sources:
+    for source in graph.activations_in(operator):
         rows = map_shape(graph.tensors[source]).rows
-        readings.append(_read(graph, operator, source, rows, made.rows, above))
+        readings.append(Reading(source, _span(graph, operator, source, rows, steps, above)))
         above += rows
-    return RowProgram(tuple(readings), output, made.rows)
+    return RowProgram(tuple(readings), output, steps)
 
 
 def averages_rows(graph: Graph, operator: Operator) -> bool:
@@ -105,26 +162,38 @@ def averages_rows(graph: Graph, operator: Operator) -> bool:
     return axes is None or 1 in {int(axis) % 4 for axis in np.ravel(axes)}
 
 
-def _read(graph: Graph, operator: Operator, source: int, rows: int, steps: int, above: int) -> Reading:
+def _span(graph: Graph, operator: Operator, source: int, rows: int, steps: int, above: int) -> Span:
     """How `operator` reads `source`; `above` is the number of rows of the inputs before it."""
-    if operator.kind in _WHOLE_INPUT:
-        return _reading(source, rows, 0, 0, steps, rows)
     if operator.window is not None:
-        columns = graph.tensors[source].shape[2]
-        top = operator.window.margins(rows, columns)[0]
-        reach = (operator.window.kernel[0] - 1) * operator.window.dilation[0] + 1
-        return _reading(source, reach, operator.window.stride[0], top, steps, rows)
+        return _window_span(operator.window, rows, graph.tensors[source].shape[2], steps)
+    if operator.kind in _WHOLE_INPUT:
+        return sliding(rows, 0, 0, steps, rows)
     if operator.kind is OpKind.PAD:
         paddings = graph.tensors[operator.inputs[1]].data
         top = 0 if paddings is None else int(paddings[1][0])
-        return _reading(source, 1, 1, top, steps, rows)
+        return sliding(1, 1, top, steps, rows)
     if operator.kind is OpKind.CONCATENATION and operator.axis == 1 and len(graph.tensors[source].shape) == 4:
-        return _reading(source, 1, 1, above, steps, rows)
+        return sliding(1, 1, above, steps, rows)
     if operator.kind is OpKind.RESIZE_NEAREST_NEIGHBOR:
         picked = nearest_indices(rows, steps, operator)
-        return Reading(source, picked, picked)
+        return Span(picked, picked, rows)
     # elementwise, along the row or channels alone; a single row is repeated
-    return _reading(source, 1, min(rows - 1, 1), 0, steps, rows)
+    return sliding(1, min(rows - 1, 1), 0, steps, rows)
+
+
+@lru_cache(maxsize=4096)
+def _window_span(window: Window, rows: int, columns: int, steps: int) -> Span:
+    """How a window reads a map of `rows` x `columns` in so many `steps`."""
+    return sliding(window.reach[0], window.stride[0], window.margins(rows, columns)[0], steps, rows)
+
+
+@lru_cache(maxsize=4096)
+def sliding(reach: int, stride: int, above: int, steps: int, rows: int) -> Span:
+    """A window of `reach` rows, at row step * stride - above, of `rows` there are."""
+    first = np.arange(steps, dtype=np.int64) * stride - above
+    lows, highs = np.clip(first, 0, rows), np.clip(first + reach - 1, -1, rows - 1)
+    lows.flags.writeable = highs.flags.writeable = False
+    return Span(lows, highs, rows, Slide(reach, stride, above, (steps - 1) * stride - above + reach - rows))
 
 
 def nearest_indices(size: int, wanted: int, operator: Operator) -> Rows:
@@ -137,16 +206,3 @@ def nearest_indices(size: int, wanted: int, operator: Operator) -> Rows:
     picked = np.floor(places + np.float32(0.5)) if operator.align_corners else np.floor(places)
     indices: Rows = np.minimum(picked.astype(np.int64), size - 1)
     return indices
-
-
-def _reading(source: int, reach: int, stride: int, before: int, steps: int, rows: int) -> Reading:
-    return Reading(source, *_spans(reach, stride, before, steps, rows))
-
-
-@lru_cache(maxsize=4096)
-def _spans(reach: int, stride: int, before: int, steps: int, rows: int) -> tuple[Rows, Rows]:
-    """Rows first..last of a window of `reach` rows, at row step * stride - before, of `rows` there are."""
-    first = np.arange(steps, dtype=np.int64) * stride - before
-    lows, highs = np.clip(first, 0, rows), np.clip(first + reach - 1, -1, rows - 1)
-    lows.flags.writeable = highs.flags.writeable = False
-    return lows, highs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from tinynas.engine.grouping import Group
 from tinynas.engine.plan import Step
@@ -14,58 +15,56 @@ _MOST_STEPS = 127
 
 def schedule(rows: RowGraph, groups: Sequence[Group], upwards: Sequence[bool]) -> tuple[Step, ...]:
     """Every step of the network, in order; consecutive ones of an operator as one entry."""
-    order: list[tuple[int, int]] = []
+    entries: list[Step] = []
     for group, up in zip(groups, upwards, strict=True):
-        pulled = _pull_group(rows.mirrored if up else rows, group)
-        order += [(op, rows.programs[op].steps - 1 - step) for op, step in pulled] if up else pulled
-    return _joined(order)
+        done = dict.fromkeys(range(group.first, group.end), 0)
+        for op, turns in groupby(_Pull(rows, group, up).order):
+            first, count = done[op], len(list(turns))
+            done[op] += count
+            for start in range(first, first + count, _MOST_STEPS):
+                length = min(_MOST_STEPS, first + count - start)
+                if up:
+                    # rows are counted from the top all the same
+                    top = rows.programs[op].steps - 1 - start
+                    entries.append(Step(op, top, -length if length > 1 else 1))
+                else:
+                    entries.append(Step(op, start, length))
+    return tuple(entries)
 
 
-def _pull_group(rows: RowGraph, group: Group) -> list[tuple[int, int]]:
-    """(operator, step) in the order that makes the group's outputs, all in proportion, whole."""
-    order: list[tuple[int, int]] = []
-    done = dict.fromkeys(range(group.first, group.end), 0)
-    made = {op: rows.shapes[rows.programs[op].output].rows for op in done}
-    outputs = [op for op in done if rows.streams[rows.programs[op].output].last >= group.end]
-    tallest = max((made[op] for op in outputs), default=0)
-    for turn in range(1, tallest + 1):
-        for op in outputs:
-            _pull(rows, op, -(-turn * made[op] // tallest) - 1, done, order)
-    return order
+class _Pull:
+    """The `order` of a group, an operator for each step, that makes its outputs whole, all in proportion."""
 
+    def __init__(self, rows: RowGraph, group: Group, up: bool) -> None:
+        self.order: list[int] = []
+        inside = range(group.first, group.end)
+        self._programs = {op: rows.programs[op] for op in inside}
+        self._done = dict.fromkeys(inside, 0)
+        #: of each operator, those inside that it reads, and the last row of theirs that each step needs
+        self._sources = {
+            op: [
+                (rows.producers[reading.tensor], (span.mirrored if up else span).highs.tolist())
+                for reading in program.readings
+                for span in (reading.span,)
+                if rows.producers.get(reading.tensor, -1) >= group.first
+            ]
+            for op, program in self._programs.items()
+        }
+        outputs = [op for op in inside if rows.streams[rows.programs[op].output].last >= group.end]
+        made = {op: rows.shapes[rows.programs[op].output].rows for op in outputs}
+        tallest = max(made.values(), default=0)
+        for turn in range(1, tallest + 1) if len(outputs) > 1 else (tallest,):
+            for op in outputs:
+                self._until(op, -(-turn * made[op] // tallest) - 1)
 
-def _pull(
-    rows: RowGraph, operator: int, row: int, done: dict[int, int], order: list[tuple[int, int]]
-) -> None:
-    """Run `operator` until `row` of its output is there, and whatever that takes before."""
-    program = rows.programs[operator]
-    until = program.steps_until(row)
-    while done[operator] < until:
-        step = done[operator]
-        for reading in program.readings:
-            producer = rows.producers.get(reading.tensor, -1)
-            if producer in done:
-                _pull(rows, producer, int(reading.highs[step]), done, order)
-        order.append((operator, step))
-        done[operator] += 1
-
-
-def _joined(order: Sequence[tuple[int, int]]) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    for operator, number in order:
-        if steps and (longer := _continued(steps[-1], operator, number)) is not None:
-            steps[-1] = longer
-        else:
-            steps.append(Step(operator, number, 1))
-    return tuple(steps)
-
-
-def _continued(step: Step, operator: int, number: int) -> Step | None:
-    """`step` with one more at its end, if that is `number` of `operator`."""
-    if operator != step.operator or abs(step.count) == _MOST_STEPS:
-        return None
-    if step.count > 0 and number == step.first + step.count:
-        return Step(operator, step.first, step.count + 1)
-    if step.count in range(-_MOST_STEPS, 2) and number == step.first - abs(step.count):
-        return Step(operator, step.first, -abs(step.count) - 1)
-    return None
+    def _until(self, operator: int, row: int) -> None:
+        """Run `operator` until `row` of its output is there, and whatever that takes before."""
+        until, sources = self._programs[operator].steps_until(row), self._sources[operator]
+        if not sources:
+            self.order += [operator] * (until - self._done[operator])
+            self._done[operator] = max(until, self._done[operator])
+        while self._done[operator] < until:
+            for producer, needed in sources:
+                self._until(producer, needed[self._done[operator]])
+            self.order.append(operator)
+            self._done[operator] += 1

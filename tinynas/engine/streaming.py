@@ -8,14 +8,15 @@ out at the operator where the branches join, since every demand comes through it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from tinynas.engine.kernels import Kernel, check_shape, choose
+from tinynas.engine.kernels import Kernel, check_end, choose
 from tinynas.engine.plan import ALIGNMENT
-from tinynas.engine.rows import MapShape, Reading, RowProgram, Rows, map_shape, row_program
+from tinynas.engine.rows import MapShape, Reading, RowProgram, Rows, Span, map_shape, row_program
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Graph
 
@@ -28,13 +29,14 @@ _ENDS = {DType.INT8.label, DType.FLOAT32.label}
 NOWHERE = 2**31
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Stream:
     """A feature map between operators, by index: made by `producer` (-1: an input of the network).
 
     Inside a group of operators that holds `producer` to `join`, `slots` rows at a time are enough. `join`
     is the operator where all its consumers' branches meet: the only consumer itself, or NOWHERE. `last` is
-    the last operator that reads it, NOWHERE for an output of the network.
+    the last operator that reads it, NOWHERE for an output of the network. `bytes` are those of the whole
+    map, `ring_bytes` those of the rows that exist at a time.
     """
 
     tensor: int
@@ -43,21 +45,13 @@ class Stream:
     last: int
     join: int
     slots: int
+    bytes: int
+    ring_bytes: int
 
     @property
     def meeting(self) -> int:
         """The operator from which on it can be a ring; where branches never meet, one of all rows."""
         return self.join if self.join != NOWHERE else self.last
-
-    @cached_property
-    def ring_bytes(self) -> int:
-        """Bytes of the rows that exist at a time."""
-        return aligned(self.slots * self.shape.row_bytes)
-
-    @cached_property
-    def bytes(self) -> int:
-        """Bytes of the whole map."""
-        return aligned(self.shape.bytes)
 
 
 @dataclass(frozen=True)
@@ -102,7 +96,7 @@ class RowGraph:
     def mirrored(self) -> RowGraph:
         """The same network run from the bottom row upwards: rows and steps counted from there."""
         programs = tuple(
-            replace(program, readings=tuple(r.mirrored(self.shapes[r.tensor].rows) for r in program.readings))
+            replace(program, readings=tuple(Reading(r.tensor, r.span.mirrored) for r in program.readings))
             for program in self.programs
         )
         return replace(self, programs=programs)
@@ -128,7 +122,7 @@ def row_graph(graph: Graph) -> RowGraph:
         )
     for end in (*graph.inputs, *graph.outputs):
         # one that no operator reads has its place in the arena too
-        check_shape(graph, end, "the network works on an input or output")
+        check_end(graph, end)
     kernels = tuple(choose(graph, index) for index in range(len(graph.operators)))
     working = tuple(
         aligned(kernel.working(graph, operator))
@@ -176,47 +170,88 @@ def _meet(operators: list[int], joins: list[int]) -> int:
 def _stream(rows: RowGraph, tensor: int, joins: list[int]) -> Stream:
     shape, consumers = rows.shapes[tensor], rows.consumers[tensor]
     producer = rows.producers.get(tensor, -1)
-    last = consumers[-1][0] if consumers else producer
+    last, join, slots = (consumers[-1][0] if consumers else producer), NOWHERE, shape.rows
     if tensor in rows.graph.outputs:
-        return Stream(tensor, shape, producer, NOWHERE, NOWHERE, shape.rows)
-    join = _meet([index for index, _ in consumers], joins) if consumers else NOWHERE
-    if join == NOWHERE:
-        return Stream(tensor, shape, producer, last, NOWHERE, shape.rows)
-    if len(consumers) == 1:
-        reading = consumers[0][1]
-        slots = int((reading.highs - reading.lows).max()) + 1
-    else:
-        # a group may run either way, and windows need not be symmetric
-        slots = max(_rows_until_join(way, tensor, join) for way in (rows, rows.mirrored))
-    return Stream(tensor, shape, producer, last, join, min(max(slots, 1), shape.rows))
+        last = NOWHERE
+    elif consumers:
+        join = _meet([index for index, _ in consumers], joins)
+    if join != NOWHERE:
+        if len(consumers) == 1:
+            slots = consumers[0][1].span.most
+        else:
+            slots = _rows_until_join(_branches(rows, tensor, join), shape.rows)
+        slots = min(max(slots, 1), shape.rows)
+    ring_bytes = aligned(slots * shape.row_bytes)
+    return Stream(tensor, shape, producer, last, join, slots, aligned(shape.bytes), ring_bytes)
 
 
-def _rows_until_join(rows: RowGraph, tensor: int, join: int) -> int:
-    """Rows of `tensor` that exist at most while `join` pulls what one step of it needs."""
-    height = rows.shapes[tensor].rows
-    # the steps each operator has done once `join` has all that its step z reads: [steps of join]
-    done: dict[int, Rows] = {join: np.arange(1, rows.programs[join].steps + 1)}
-    for index in range(join - 1, rows.producers.get(tensor, -1), -1):
-        program = rows.programs[index]
-        demanded = _highest_demand(rows, program.output, done)
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """One of the operators between a map and its join, and what of that it reads.
+
+    `sources` are (operator, span), operators counted from the one that makes the map.
+    """
+
+    steps: int
+    at_end: bool
+    sources: tuple[tuple[int, Span], ...]
+
+
+def _branches(rows: RowGraph, tensor: int, join: int) -> tuple[_Branch, ...]:
+    """All operators from behind the one that makes `tensor` up to `join`."""
+    start = rows.producers.get(tensor, -1)
+    number = {rows.programs[op].output: op - start for op in range(start + 1, join)} | {tensor: 0}
+    return tuple(
+        _Branch(
+            program.steps,
+            program.at_end,
+            tuple((number[r.tensor], r.span) for r in program.readings if r.tensor in number),
+        )
+        for program in rows.programs[start + 1 : join + 1]
+    )
+
+
+@lru_cache(maxsize=4096)
+def _rows_until_join(branches: tuple[_Branch, ...], height: int) -> int:
+    """Rows of a map of `height` that exist at most while the last of `branches` pulls what a step needs."""
+    # a group may run either way, and windows need not be symmetric
+    down: list[list[tuple[int, Span]]] = [[] for _ in branches]
+    up: list[list[tuple[int, Span]]] = [[] for _ in branches]
+    for index, branch in enumerate(branches, start=1):
+        for source, span in branch.sources:
+            down[source].append((index, span))
+            up[source].append((index, span.mirrored))
+    return max(_rows_at_once(branches, readers, height) for readers in (down, up))
+
+
+def _rows_at_once(
+    branches: Sequence[_Branch], readers: Sequence[Sequence[tuple[int, Span]]], height: int
+) -> int:
+    """The same one way; `readers` are (operator, span) of what each operator makes, the map first."""
+    join = len(branches)
+    # the steps each operator has done once the last has all that its step z reads: [steps of the last]
+    done: dict[int, Rows] = {join: np.arange(1, branches[-1].steps + 1)}
+    for index in range(join - 1, 0, -1):
+        branch = branches[index - 1]
+        demanded = _highest_demand(readers[index], done)
         if demanded is not None:
-            done[index] = np.where(demanded < 0, 0, program.steps if program.at_end else demanded + 1)
-    newest = _highest_demand(rows, tensor, done)
+            done[index] = np.where(demanded < 0, 0, branch.steps if branch.at_end else demanded + 1)
+    newest = _highest_demand(readers[0], done)
     if newest is None:
         return height
     oldest = np.full_like(newest, height)
-    for index, reading in rows.consumers[tensor]:
+    for index, span in readers[0]:
         if index in done:
             before = np.concatenate([[0], done[index][:-1]])
-            oldest = np.minimum(oldest, np.append(reading.lows, height)[before])
+            oldest = np.minimum(oldest, np.append(span.lows, height)[before])
     return int((newest - oldest).max()) + 1
 
 
-def _highest_demand(rows: RowGraph, tensor: int, done: dict[int, Rows]) -> Rows | None:
-    """The highest row of `tensor` that the consumers in `done` have read, -1 before the first."""
+def _highest_demand(readers: Sequence[tuple[int, Span]], done: dict[int, Rows]) -> Rows | None:
+    """The highest row of a map that those of its `readers` in `done` have read, -1 before the first."""
     highest: Rows | None = None
-    for index, reading in rows.consumers[tensor]:
+    for index, span in readers:
         if index in done:
-            highs = np.concatenate([[-1], reading.highs])[done[index]]
+            highs = np.concatenate([[-1], span.highs])[done[index]]
             highest = highs if highest is None else np.maximum(highest, highs)
     return highest

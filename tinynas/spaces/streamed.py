@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
+from tinynas.engine.ahead import Advance
 from tinynas.spaces.batch import BlockBatch, Ints
 from tinynas.spaces.chains import (
     ADD,
@@ -191,7 +192,7 @@ class _Cutting:
     def _over(self, cut: int, reader: Ints, ends: Ints, nets: Ints) -> Int32s:
         """Bytes saved by an output over the map at `cut`, which operator `reader` uses up: [k].
 
-        See `tinynas.engine.overlap`: rows run from the top down or from the bottom up.
+        See `tinynas.engine.ahead`: rows run from the top down or from the bottom up.
         """
         of, made = self._of, ends - 1
         source, output = self._sizes[cut, nets], self._sizes[ends, nets]
@@ -208,8 +209,8 @@ class _Cutting:
         ):
             # an operator that is alone reads while it writes; others have read what the rows so far took
             read = np.where(made == reader, 0, (lead[made, nets] - lead[reader, nets]) // until + 1)
-            window = _Window(pace, read, steps, stride, above[reader, nets])
-            ahead = window.ahead(rows, made_bytes, height, row_bytes)
+            advance = Advance(pace, read, steps, stride, above[reader, nets])
+            ahead = advance.ahead(rows, made_bytes, height, row_bytes)
             ways.append(np.minimum(aligned(ahead + more), output))
         least = np.maximum(np.minimum(*ways), 0)
         saved = source + output - np.maximum(least + source, output)
@@ -228,31 +229,3 @@ class _Groups:
     bytes: Int32s
     free: Int32s
     best: Int32s
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """The rows of a map that its reader still needs once row y of a group's output is made: [k] each.
-
-    The reader has then done `pace` * y + `read` of its `steps`, and the next needs rows from `stride` times
-    that, less `above`, on.
-    """
-
-    pace: Int32s
-    read: Int32s
-    steps: Int32s
-    stride: Int32s
-    above: Int32s
-
-    def ahead(self, rows: Int32s, made_bytes: Int32s, height: Int32s, row_bytes: Int32s) -> Int32s:
-        """Bytes by which the output must stick out so that none of its `rows` takes a row still needed."""
-        # the last row after which something is still needed, and the last before which all is
-        last = np.minimum(rows - 1, (self.steps - 1 - self.read) // self.pace)
-        untouched = (self.above // self.stride - self.read) // self.pace
-        most = np.full_like(last, -_NEVER)
-        # in between both grow evenly, so that the worst row is one of these
-        for row in (untouched, untouched + 1, last):
-            y = np.minimum(np.maximum(row, 0), last)
-            needed = np.maximum(self.stride * (self.pace * y + self.read) - self.above, 0)
-            most = np.maximum(most, (y + 1) * made_bytes - needed * row_bytes)
-        return np.where(last < 0, -height * row_bytes, most)
