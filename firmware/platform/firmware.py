@@ -8,6 +8,8 @@ import hashlib
 import sys
 from pathlib import Path
 
+from SCons.Script import COMMAND_LINE_TARGETS
+
 Import("env")  # noqa: F821  SCons puts it there
 
 #: where `tinynas build` lays the compiled network; main.c includes model.h and golden.h of it
@@ -93,12 +95,19 @@ def bare_metal(env, project):
     return files
 
 
-project = Path(env.subst("$PROJECT_DIR"))  # noqa: F821
-model = check_model(env)  # noqa: F821
-arduino = "arduino" in env.get("PIOFRAMEWORK", [])  # noqa: F821
-files = ["hal_arduino.cpp"] if arduino else bare_metal(env, project)  # noqa: F821
-name_program(env, project, model)  # noqa: F821
-hal, link = project / "firmware" / "hal", project / "firmware" / "link"
-env.Append(CPPPATH=[str(hal), str(link)], CCFLAGS=["-Wextra"])  # noqa: F821
-env.BuildSources("$BUILD_DIR/hal", str(hal), " ".join(f"+<{file}>" for file in files))  # noqa: F821
-env.BuildSources("$BUILD_DIR/link", str(link), "+<*.c>")  # noqa: F821
+def add_firmware(env):
+    """Everything of ours, into the environment's build."""
+    project = Path(env.subst("$PROJECT_DIR"))
+    model = check_model(env)
+    arduino = "arduino" in env.get("PIOFRAMEWORK", [])
+    files = ["hal_arduino.cpp"] if arduino else bare_metal(env, project)
+    name_program(env, project, model)
+    hal, link = project / "firmware" / "hal", project / "firmware" / "link"
+    env.Append(CPPPATH=[str(hal), str(link)], CCFLAGS=["-Wextra"])
+    env.BuildSources("$BUILD_DIR/hal", str(hal), " ".join(f"+<{file}>" for file in files))
+    env.BuildSources("$BUILD_DIR/link", str(link), "+<*.c>")
+
+
+# what is built already is uploaded as it is, with or without a network at hand
+if "nobuild" not in COMMAND_LINE_TARGETS:
+    add_firmware(env)  # noqa: F821

@@ -9,7 +9,8 @@
  *     INFER    vector 2, runs 1                      cycles of each run, 4 each
  *     OUTPUT   output 1, offset 4, count 1           bytes
  *     PROFILE  vector 2, first operator 2, count 1   cycles of each of these operators, 4 each
- *     MEMORY   nothing                               arena, stack, stack never used, .data, .bss, heap: 4 each
+ *     MEMORY   nothing                               arena, stack, stack never used, .data, .bss, heap, .text,
+ *                                                    .rodata: 4 each
  *     CHECK    vector 2                              output bytes that differ 4, cycles 4
  *     RESET    nothing                               nothing, and starts again
  *
@@ -64,9 +65,11 @@ static const uint8_t *output(unsigned index)
     return (const uint8_t *)model_output(index);
 }
 
-/* The linker's ends of .data and .bss under the names most scripts give them; 0 where a script does not. */
+/* The linker's ends of .data and .bss under the names most scripts give them; 0 where a script does not. Those of
+ * flash, in which .data's first values follow .rodata, are in tinynas's own scripts. */
 #define WEAK __attribute__((weak))
 extern const char _sdata[] WEAK, _edata[] WEAK, _sbss[] WEAK, _ebss[] WEAK, _end[] WEAK;
+extern const char _stext[] WEAK, _srodata[] WEAK, _sidata[] WEAK;
 extern void *_sbrk(int bytes) WEAK;
 
 static uint32_t between(const char *first, const char *end)
@@ -299,6 +302,8 @@ static tn_status memory(tn_writer *answer)
     tn_put32(answer, between(_sdata, _edata));
     tn_put32(answer, between(_sbss, _ebss));
     tn_put32(answer, heap_used());
+    tn_put32(answer, between(_stext, _srodata));
+    tn_put32(answer, _stext ? between(_srodata, _sidata) : 0);
     return TN_OK;
 }
 

@@ -22,7 +22,8 @@ from tinynas.cli.main import app, main
 from tinynas.pipeline.effort import EFFORTS, Effort
 from tinynas.search import Candidate, Footprint, Origin, open_run
 
-COMMANDS = ["boards", "space", "search", "show", "cost", "plan", "compile"]
+DEVICE = ["build", "flash", "measure", "deploy"]
+COMMANDS = ["boards", "space", "search", "show", "cost", "plan", "compile", *DEVICE]
 SMALL = ["--native", "8", "--channels", "1", "--classes", "10", "--samples", "20"]
 
 

@@ -116,8 +116,9 @@ def test_the_profile_is_of_each_operator(client: Client, built: Built) -> None:
 def test_memory_is_what_the_firmware_tells(client: Client) -> None:
     used = client.memory()
     assert used.arena == client.hello.arena_bytes and used.heap == 0 and used.stack is None
-    told = MemoryUse.parse(struct.pack("<6I", 5000, 2048, 1000, 12, 6000, 0))
-    assert (told.stack_used, told.static) == (1048, 6012)
+    assert (used.sram, used.flash) == (None, None)
+    told = MemoryUse.parse(struct.pack("<8I", 5000, 2048, 1000, 12, 6000, 0, 700, 80))
+    assert (told.stack_used, told.static, told.sram, told.flash) == (1048, 6012, 8060, 792)
 
 
 def test_the_self_check_finds_a_single_wrong_byte(built: Built, client: Client, tmp_path: Path) -> None:

@@ -1,15 +1,30 @@
-"""A model on a virtual board: built by PlatformIO, booted, checked, and equal to what was predicted."""
+"""Models on virtual boards: built by PlatformIO, booted, checked, equal to what was predicted, shown."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tinynas.board import load_board
 from tinynas.cli.main import main
+from tinynas.device.elf import firmware_size
+from tinynas.device.flash import flash_image
+from tinynas.device.virtual.process import virtual_board
+from tinynas.errors import RequestError
+from tinynas.graph import GraphBuilder
+from tinynas.search import open_run
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "engine"))
+
+from random_network import random_tflite
 
 needs_board = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None
@@ -17,50 +32,184 @@ needs_board = pytest.mark.skipif(
     reason="needs gcc-arm-none-eabi and the extras firmware and virtual",
 )
 
+Capture = pytest.CaptureFixture[str]
+
+
+def answered(capsys: Capture, *words: str | Path) -> Any:
+    """The object that a command prints with ``--json``."""
+    assert main([*map(str, words), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def refused(capsys: Capture, *words: str | Path, status: int = 1) -> str:
+    """The sentence by which a command fails."""
+    assert main([*map(str, words)]) == status
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run on the digits, whose network was not trained."""
+    net = GraphBuilder("digits", (8, 8, 1))
+    x = net.depthwise(net.conv(net.input, 8, kernel=3), kernel=3)
+    model = random_tflite(net.build(net.dense(net.global_mean(x), 10)), seed=4)
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    with open_run(folder, {"board": "stm32f746", "data": "digits", "seed": 0}) as run:
+        run.write_bytes("model.tflite", model)
+        run.write_json("result.json", RESULT)
+    return folder
+
+
+RESULT = {
+    "genotype": "r8x1 conv_k3_s1_c8 fc_c10", "space": "w0.3-r8", "macs": 5_000, "params": 1_234,
+    "sram_bytes": 3_072, "sram_budget_bytes": 61_440, "flash_bytes": 26_214, "flash_budget_bytes": 104_857,
+    "accuracy_float": 0.1, "accuracy_int8": 0.1, "model": "model.tflite", "seconds": {},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where firmware is built."""
+    return tmp_path_factory.mktemp("built")
+
 
 @needs_board
 @pytest.mark.slow
-@pytest.mark.parametrize("board", ["stm32f746", "stm32f412", "stm32h743", "stm32l4r5"])
-def test_a_model_runs_on_a_virtual_board(
-    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], board: str
-) -> None:
+@pytest.mark.parametrize("board", ["stm32f412", "stm32h743", "stm32l4r5"])
+def test_a_model_runs_on_a_virtual_board(shared: Path, tmp_path: Path, capsys: Capture, board: str) -> None:
     model = shared / "models" / "mlperftiny__ad01_int8.tflite"
-    words = [
-        "deploy",
-        str(model),
-        "--board",
-        board,
-        "--virtual",
-        "--samples",
-        "4",
-        "-o",
-        str(tmp_path),
-        "--json",
-    ]
-    assert main(words) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["wrong_samples"] == 0
+    words = ["--board", board, "--virtual", "--samples", "4", "-o", tmp_path]
+    found = answered(capsys, "deploy", model, *words)
+    assert found["wrong_samples"] == 0 and found["accuracy_on_board"] is None
     assert found["times"] == "modelled by the virtual board"
-    arena = found["arena_bytes"]
-    assert arena["predicted"] == arena["elf"] == arena["board"] == 768
+    assert found["arena_bytes"] == {"predicted": 768, "elf": 768, "board": 768}
+    assert found["flash_bytes"]["elf"] == found["flash_bytes"]["board"]
+    assert found["sram_bytes"]["elf"] == found["sram_bytes"]["board"]
     assert found["memory"]["heap"] == 0
     assert found["memory"]["stack_used"] < 2048
-    assert 0 < found["latency_ms"] < 50
+    assert 0 < found["latency_min_ms"] <= found["latency_ms"] <= found["latency_max_ms"] < 50
     assert json.loads(next(tmp_path.rglob("deployment.json")).read_text()) == found
+
+
+@needs_board
+@pytest.mark.slow
+def test_a_run_is_deployed_on_its_pictures_and_shown(digits_run: Path, place: Path, capsys: Capture) -> None:
+    words = ["--board", "stm32f746", "--virtual", "--samples", "20", "--runs", "3", "-o", place]
+    found = answered(capsys, "deploy", digits_run, *words)
+    assert (found["samples"], found["wrong_samples"], found["runs"]) == (20, 0, 3)
+    assert found["accuracy_on_board"] in [count / 20 for count in range(21)]
+    assert len(found["cycles_by_operator"]) == len(found["operators"])
+    spent = sum(found["cycles_by_operator"])
+    assert 0.5 * found["cycles"]["min"] < spent < 1.2 * found["cycles"]["max"]
+    sections = found["firmware"]["sections"]
+    told = {f".{name}": found["memory"][name] for name in ("text", "rodata", "bss", "stack")}
+    assert told == {name: sections[name] for name in told}
+    assert answered(capsys, "show", digits_run)["deployments"] == {"stm32f746-virtual": found}
+    assert main(["show", str(digits_run)]) == 0
+    shown = capsys.readouterr().out
+    assert "predicted" in shown and "on the board" in shown and "20 of 20 samples" in shown
+
+
+@pytest.fixture
+def elf(digits_run: Path, place: Path, capsys: Capture) -> Path:
+    """The run's firmware for an F746."""
+    file = place / "build" / "stm32f746_local" / "firmware.elf"
+    if not file.is_file():
+        answered(capsys, "build", digits_run, "--board", "stm32f746", "--samples", "2", "-o", place)
+    return file
+
+
+@pytest.fixture
+def port(elf: Path) -> Iterator[str]:
+    """A board with that firmware, at a port."""
+    with virtual_board(elf, "stm32f746") as running:
+        yield running.url
+
+
+@needs_board
+@pytest.mark.slow
+def test_a_board_is_measured_without_its_model(elf: Path, place: Path, capsys: Capture) -> None:
+    words = ["measure", "--board", "stm32f746", "--virtual", "--runs", "2"]
+    found = answered(capsys, *words, "-o", place)
+    assert found["board"] == "stm32f746" and found["runs"] == 2 and "samples" not in found
+    again = answered(capsys, words[0], elf, *words[1:])
+    assert again | {"port": ""} == found | {"port": ""}
+
+
+@needs_board
+@pytest.mark.slow
+def test_a_port_is_measured_and_must_hold_what_is_asked(
+    elf: Path, port: str, digits_run: Path, shared: Path, capsys: Capture
+) -> None:
+    asked = ["--board", "stm32f746", "--port", port]
+    found = answered(capsys, "measure", digits_run, *asked, "--samples", "3", "--layers", "--runs", "1")
+    assert (found["samples"], found["wrong_samples"], found["times"]) == (3, 0, "measured")
+    assert len(found["cycles_by_operator"]) == len(found["operators"])
+    other = shared / "models" / "mlperftiny__ad01_int8.tflite"
+    assert "holds another model" in refused(capsys, "measure", other, *asked)
+    assert "is for stm32f746, not for stm32f412" in refused(
+        capsys, "measure", "--board", "stm32f412", "--port", port
+    )
+    assert "a real board runs what is on it" in refused(capsys, "measure", elf, *asked, status=2)
+
+
+@needs_board
+@pytest.mark.slow
+def test_flash_writes_exactly_the_firmware(
+    elf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Through the real PlatformIO, up to the last program: an OpenOCD that keeps what it is given."""
+    assert flash_image(elf, load_board("stm32f746")) == elf.with_suffix(".bin").read_bytes()
+    assert len(flash_image(elf, load_board("stm32f746"))) == firmware_size(elf).flash_bytes
+    openocd = tmp_path / "openocd"
+    openocd.write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/said\n'
+        f'file=$(sed -n "s/^program {{\\(.*\\)}} verify reset exit/\\1/p" {tmp_path}/said)\n'
+        f'cp "$file" {tmp_path}/flashed\n'
+    )
+    openocd.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert answered(capsys, "flash", elf, "--board", "stm32f746")["flashed"] is True
+    assert (tmp_path / "flashed").read_bytes() == elf.read_bytes()
+    assert "target/stm32f7x.cfg" in (tmp_path / "said").read_text()
+    openocd.write_text("#!/bin/sh\necho 'Error: open failed'\nexit 1\n")
+    sentence = refused(capsys, "flash", elf, "--board", "stm32f746")
+    assert "could not be written to stm32f746 (open failed): check the cable" in sentence
+
+
+@needs_board
+@pytest.mark.slow
+def test_firmware_of_another_board_is_not_flashed(elf: Path) -> None:
+    nordic = load_board("nrf52840")
+    with pytest.raises(RequestError, match="built for another board, so build one for nrf52840"):
+        flash_image(elf, nordic)
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["x.onnx", "--board", "stm32f746", "--virtual"], "neither the folder of a run nor a .tflite"),
-        (["nothing.tflite", "--board", "stm32f746", "--virtual"], "cannot be read"),
-        (["a.tflite", "--board", "stm32f746", "--virtual", "--port", "/dev/x"], "use one of them"),
+        (
+            ["deploy", "x.onnx", "--board", "stm32f746", "--virtual"],
+            "neither the folder of a run nor a .tflite",
+        ),
+        (["deploy", "nothing.tflite", "--board", "stm32f746", "--virtual"], "cannot be read"),
+        (["deploy", "a.tflite", "--board", "stm32f746", "--virtual", "--port", "/dev/x"], "use one of them"),
+        (["measure", "--board", "stm32f746", "--virtual", "--port", "/dev/x"], "use one of them"),
+        (["measure", "--board", "stm32f746", "--port", "/dev/nowhere"], "there is no port /dev/nowhere"),
+        (["measure", "--board", "stm32f999"], "there is no board"),
+        (["flash", "nothing.tflite", "--board", "stm32f746"], "cannot be read"),
     ],
 )
-def test_bad_requests_get_one_sentence(
-    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["deploy", *words]) == 2
+def test_bad_requests_get_one_sentence(words: list[str], sentence: str, capsys: Capture) -> None:
+    assert main(words) == 2
     error = capsys.readouterr().err
     assert sentence in error
     assert error.count("\n") == 1
+
+
+@needs_board
+def test_a_virtual_board_needs_firmware(tmp_path: Path, capsys: Capture) -> None:
+    words = ["measure", "--board", "stm32f746", "--virtual", "-o", tmp_path]
+    assert "build some with `tinynas build MODEL --board stm32f746`" in refused(capsys, *words)
+    words = ["measure", tmp_path / "none.elf", "--board", "stm32f746", "--virtual"]
+    assert "there is no firmware" in refused(capsys, *words)

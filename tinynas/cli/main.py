@@ -21,7 +21,7 @@ from tinynas.cli.board_run import board_app
 from tinynas.cli.boards import boards
 from tinynas.cli.compile import compile_
 from tinynas.cli.cost import cost
-from tinynas.cli.deploy import build, deploy
+from tinynas.cli.device import build, deploy, flash, measure
 from tinynas.cli.plan import plan
 from tinynas.cli.search import search
 from tinynas.cli.show import show
@@ -48,6 +48,10 @@ app.command("compile", epilog="Example: tinynas compile model.tflite -o lib/mode
 )
 app.add_typer(board_app, name="board")
 app.command(epilog="Example: tinynas build model.tflite --board stm32f746")(build)
+app.command(epilog="Example: tinynas flash model.tflite --board stm32f746")(flash)
+app.command(epilog="Example: tinynas measure model.tflite --board stm32f746 --port /dev/ttyACM0 --layers")(
+    measure
+)
 app.command(
     epilog="Example: tinynas deploy runs/stm32f746-320k-digits-s0-1f3a09 --board stm32f746 --virtual"
 )(deploy)

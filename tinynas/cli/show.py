@@ -59,6 +59,7 @@ def _plain(summary: RunSummary, report: SpaceReport | None) -> dict[str, Any]:
         "best": _plain_candidate(summary.best) if summary.best is not None else None,
         "front": [_plain_candidate(candidate) for candidate in summary.front],
         "result": summary.result,
+        "deployments": summary.deployments,
         "seconds": summary.times,
     }  # fmt: skip
 
@@ -92,6 +93,11 @@ def _print(console: Console, summary: RunSummary, report: SpaceReport | None) ->
     elif summary.times:
         parts = ", ".join(f"{stage} {seconds_text(seconds)}" for stage, seconds in summary.times.items())
         print_facts(console, [("time so far", f"{seconds_text(sum(summary.times.values()))} ({parts})")])
+    for found in summary.deployments.values():
+        from tinynas.cli.findings import print_findings
+
+        say(console)
+        print_findings(console, found)
 
 
 def _asked(request: dict[str, Any]) -> list[tuple[str, str]]:

@@ -64,12 +64,12 @@ class Client:
         if board is not None and told.board != board:
             raise FirmwareError(
                 f"the firmware on {self.link.name} is for {told.board}, not for {board}: name the --port of "
-                f"the {board}, or build and flash for it (`tinynas deploy MODEL --board {board}`)"
+                f"the {board}, or flash it (`tinynas flash MODEL --board {board}`)"
             )
         if model_sha256 is not None and told.model_sha256 != model_sha256:
             raise FirmwareError(
                 f"the board on {self.link.name} holds another model ({told.model}, SHA-256 "
-                f"{told.model_sha256[:12]}...): flash this one first (`tinynas deploy`)"
+                f"{told.model_sha256[:12]}...): flash this one first (`tinynas flash`)"
             )
 
     def infer(self, inputs: Sequence[bytes]) -> Inference:
@@ -98,8 +98,10 @@ class Client:
 
         return self._despite_restarts(once)
 
-    def measure(self, runs: int = 10, vector: int = 0) -> Measurement:
-        """Cycles of `runs` inferences of the golden vector `vector`.
+    def measure(
+        self, runs: int = 10, vector: int = 0, progress: Callable[[Sequence[int]], None] = lambda cycles: None
+    ) -> Measurement:
+        """Cycles of `runs` inferences of the golden vector `vector`; `progress` is told those so far.
 
         Raises:
             LinkError, FirmwareError: as `Link.request`.
@@ -108,8 +110,10 @@ class Client:
         cycles = self._infer(vector, 1)
         # in time as it passes here: an emulated board takes longer than the processor it counts the cycles of
         batch = _batch(self.link.now() - began)
+        progress(cycles)
         while len(cycles) < runs:
             cycles += self._infer(vector, min(batch, runs - len(cycles)))
+            progress(cycles)
         return Measurement(tuple(cycles), self.hello.clock_hz)
 
     def profile(self, vector: int = 0) -> Profile:
@@ -187,7 +191,7 @@ class Client:
         except ValueError as error:
             raise FirmwareError(
                 f"the firmware on {self.link.name} answers in another form ({error}): build and flash "
-                "it again with this tinynas (`tinynas deploy`)"
+                "it again with this tinynas (`tinynas flash`)"
             ) from error
 
 

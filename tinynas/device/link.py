@@ -155,7 +155,7 @@ class Link:
         if reply.version != VERSION or status == Status.OTHER_VERSION:
             raise FirmwareError(
                 f"the board on {self.name} speaks version {reply.version} of the protocol and this tinynas "
-                f"version {VERSION}: build and flash its firmware again with this one (`tinynas deploy`)"
+                f"version {VERSION}: build and flash its firmware again with this one (`tinynas flash`)"
             )
         if status == Status.OK:
             return reply.payload[1:]
@@ -164,7 +164,7 @@ class Link:
         kind = Command(reply.type & ~REPLY).name.lower()
         raise FirmwareError(
             f"the firmware on {self.name} refuses the command {kind} (status {status}): it was built by "
-            "another tinynas or for another model; flash it again (`tinynas deploy`)"
+            "another tinynas or for another model; flash it again (`tinynas flash`)"
         )
 
     def _silence(self, heard: int, patience: float) -> str:
@@ -178,9 +178,9 @@ class Link:
         if heard:
             return (
                 f"what runs on {self.name} is not tinynas's firmware, or another line speed: {heard} bytes "
-                "came and none of them made sense; flash it (`tinynas deploy`), or name another --port"
+                "came and none of them made sense; flash it (`tinynas flash`), or name another --port"
             )
         return (
             f"nothing answers on {self.name}: check that the board is powered, that the port is the board's, "
-            "and that tinynas's firmware is on it (`tinynas deploy`)"
+            "and that tinynas's firmware is on it (`tinynas flash`)"
         )

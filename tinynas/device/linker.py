@@ -44,8 +44,8 @@ MEMORY
 
 SECTIONS
 {{
-    .text : {{ KEEP(*(.vectors)) *(.text .text.*) . = ALIGN(16); }} > FLASH
-    .rodata : {{ *(.rodata .rodata.*) . = ALIGN(16); }} > FLASH
+    .text : {{ _stext = .; KEEP(*(.vectors)) *(.text .text.*) . = ALIGN(16); }} > FLASH
+    .rodata : {{ _srodata = .; *(.rodata .rodata.*) . = ALIGN(16); }} > FLASH
 
     .stack (NOLOAD) : {{ _sstack = .; . += {stack_bytes}; _estack = .; }} > RAM
     .data : ALIGN(4) {{ _sdata = .; *(.data .data.*) . = ALIGN(4); _edata = .; }} > RAM AT > FLASH

@@ -13,7 +13,7 @@ from typing import Literal
 
 _FACTS = struct.Struct("<IBBIHH32s")
 _TENSOR = struct.Struct("<IIIBfi")
-_MEMORY = struct.Struct("<6I")
+_MEMORY = struct.Struct("<8I")
 _TEXTS = 4
 
 
@@ -148,7 +148,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """RAM of the running firmware, in bytes; None is what its start-up or linker script does not tell."""
+    """RAM and flash of the running firmware, in bytes; None is what its linker script does not tell."""
 
     arena: int
     stack: int | None
@@ -156,6 +156,8 @@ class MemoryUse:
     data: int | None
     bss: int | None
     heap: int
+    text: int | None
+    rodata: int | None
 
     @classmethod
     def parse(cls, data: bytes) -> MemoryUse:
@@ -166,7 +168,7 @@ class MemoryUse:
         """
         if len(data) != _MEMORY.size:
             raise ValueError(f"{len(data)} bytes about memory instead of {_MEMORY.size}")
-        arena, stack, unused, initialised, zeroed, heap = _MEMORY.unpack(data)
+        arena, stack, unused, initialised, zeroed, heap, text, constants = _MEMORY.unpack(data)
         # the buffers of the link are in .bss: a linker script that tells it empty tells nothing
         return cls(
             arena=arena,
@@ -175,7 +177,23 @@ class MemoryUse:
             data=initialised if zeroed else None,
             bss=zeroed or None,
             heap=heap,
+            text=text or None,
+            rodata=constants or None,
         )
+
+    @property
+    def sram(self) -> int | None:
+        """All of RAM that is spoken for: the stack, .data, .bss with the arena, the heap."""
+        if self.static is None or self.stack is None:
+            return None
+        return self.static + self.stack + self.heap
+
+    @property
+    def flash(self) -> int | None:
+        """All that lies in flash: code, constants, and what .data starts as."""
+        if self.text is None or self.rodata is None or self.data is None:
+            return None
+        return self.text + self.rodata + self.data
 
     @property
     def static(self) -> int | None:

@@ -26,8 +26,8 @@ from tinynas.errors import BoardError, DeviceError, RequestError, ToolchainError
 BUILD_SECONDS = 600.0
 UPLOAD_SECONDS = 180.0
 _ASK_SECONDS = 60.0
-#: an environment of this ending builds with the compiler that is installed
-LOCAL = "_local"
+#: what PlatformIO calls the program, before its endings
+PROGRAM = "firmware"
 
 _INI = "platformio.ini"
 _COMPILER = "arm-none-eabi-gcc"
@@ -53,6 +53,14 @@ class Firmware:
     elf: Path
     binary: Path
     log: Path
+
+    @classmethod
+    def of(cls, environment: Environment, build_dir: Path) -> Firmware:
+        """Where `build` puts it."""
+        folder = build_dir / environment.name
+        return cls(
+            environment.name, folder / f"{PROGRAM}.elf", folder / f"{PROGRAM}.bin", folder / "build.log"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +163,7 @@ def build(
         places["PLATFORMIO_LIB_DIR"] = str(libraries.resolve())
     command = ["run", "-e", environment.name, "--project-dir", str(project)]
     done = _pio(command, project, seconds, places)
-    made = Firmware(
-        environment.name,
-        elf=folder / environment.name / "firmware.elf",
-        binary=folder / environment.name / "firmware.bin",
-        log=folder / environment.name / "build.log",
-    )
+    made = Firmware.of(environment, folder)
     made.log.parent.mkdir(parents=True, exist_ok=True)
     made.log.write_text(done.stdout, encoding="utf-8")
     _check_built(done, environment, made)
@@ -172,13 +175,13 @@ def upload(
     project: Path,
     *,
     port: str | None = None,
-    libraries: Path | None = None,
     build_dir: Path | None = None,
     seconds: float = UPLOAD_SECONDS,
 ) -> None:
-    """Write the firmware that `build` makes of the same arguments into the real board that is connected.
+    """Write the firmware that lies in the build folder, as `build` made it there, into the connected board.
 
-    `port` is for boards that are written over their serial line, where there is more than one.
+    Nothing is built again. `port` is for boards that are written over their serial line, where there is more
+    than one.
 
     Raises:
         ToolchainError: as `build`, or the in-repo twin finds no OpenOCD.
@@ -194,9 +197,8 @@ def upload(
     places = {"TINYNAS_UPLOAD": "probe"}  # else the twin takes its virtual board
     if build_dir is not None:
         places["PLATFORMIO_BUILD_DIR"] = str(build_dir.resolve())
-    if libraries is not None:
-        places["PLATFORMIO_LIB_DIR"] = str(libraries.resolve())
-    command = ["run", "-e", environment.name, "--project-dir", str(project), "--target", "upload"]
+    command = ["run", "-e", environment.name, "--project-dir", str(project), "--disable-auto-clean"]
+    command += ["--target", "nobuild", "--target", "upload"]
     if port is not None:
         command += ["--upload-port", port]
     done = _pio(command, project, seconds, places)

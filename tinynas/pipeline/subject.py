@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from tinynas.errors import RequestError
 from tinynas.graph import Graph
 from tinynas.graph.passes import simplify
 from tinynas.graph.tflite import graph_from_bytes, read_tflite
-from tinynas.pipeline.compile_check import random_samples
+from tinynas.pipeline.compile_check import input_borders, output_borders, random_samples
 from tinynas.search import read_run
 from tinynas.search.run_folder import MODEL, is_run
 
@@ -38,6 +39,26 @@ class Subject:
     def count(self) -> int:
         """Samples there are."""
         return len(self.samples[0])
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, in hexadecimal: what its firmware tells of itself."""
+        return hashlib.sha256(self.file).hexdigest()
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Kinds of the compiled network's operators, in order."""
+        return tuple(operator.kind.value for operator in self.plan.graph.operators)
+
+    def network_inputs(self) -> list[NDArray[Any]]:
+        """The samples as the compiled network takes them: [n, ...] for each of its inputs."""
+        borders = input_borders(self.original, self.plan.graph)
+        return [border.convert(values) for border, values in zip(borders, self.samples, strict=True)]
+
+    def file_outputs(self, raw: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        """The compiled network's outputs [n, ...] as those of the file."""
+        borders = output_borders(self.original, self.plan.graph)
+        return [border.convert(values) for border, values in zip(borders, raw, strict=True)]
 
 
 def find_subject(asked: Path, samples: int, seed: int = 0) -> Subject:

@@ -32,6 +32,8 @@ CHOSEN = "winner.json"
 MODEL = "model.tflite"
 RESULT = "result.json"
 TIMES = "times.json"
+#: folder of what boards said of the model, a file each
+DEPLOYMENTS = "deployments"
 _LOCK = ".lock"
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from tinynas.errors import RequestError
 from tinynas.search.candidate import Candidate, Genes
-from tinynas.search.disk import disk_errors
+from tinynas.search.disk import PARTIAL, disk_errors
 from tinynas.search.journal import read_candidates
 from tinynas.search.objective import pareto_front, ranked
 from tinynas.search.run_folder import (
     CANDIDATES,
     CHOSEN,
+    DEPLOYMENTS,
     REQUEST,
     RESULT,
     SPACE,
@@ -48,6 +49,8 @@ class RunSummary:
 
     #: seconds by stage
     times: dict[str, float]
+    #: what boards said of the model, by name of board and way
+    deployments: dict[str, dict[str, Any]]
 
     @property
     def is_done(self) -> bool:
@@ -89,6 +92,11 @@ def read_run(path: Path | str) -> RunSummary:
         candidates=tuple(read_candidates(folder / CANDIDATES)),
         result=_optional(folder / RESULT),
         times=_optional(folder / TIMES) or {},
+        deployments={
+            file.stem: read_json(file)
+            for file in sorted((folder / DEPLOYMENTS).glob("*.json"))
+            if not file.name.startswith(PARTIAL)
+        },
     )
 
 

@@ -1,0 +1,133 @@
+"""Firmware of a model for one board: compiled, proven on this computer, built by PlatformIO."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinynas.board import Board
+from tinynas.cost import EngineRuntime
+from tinynas.device.elf import FirmwareSize, firmware_size
+from tinynas.device.golden import MODEL_NAME, add_golden
+from tinynas.device.platformio import Firmware, build, choose_environment, find_project
+from tinynas.engine.emit import emit
+from tinynas.engine.host import HostProgram
+from tinynas.errors import ToolchainError
+from tinynas.pipeline.compile_check import check_compiled
+from tinynas.pipeline.observer import Observer
+from tinynas.pipeline.subject import Subject
+
+#: samples whose outputs are kept in flash for the self-check
+GOLDEN_VECTORS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the compiled network goes (its folder `model` in `libraries`), and PlatformIO's build folder."""
+
+    libraries: Path
+    build: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model is expected to take on a board before anything is built, in bytes.
+
+    `flash_bytes` are of the model with the engine; the rest of the firmware comes on top.
+    """
+
+    arena_bytes: int
+    flash_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Firmware for one board: what PlatformIO made, what it takes, and what was predicted."""
+
+    model: str
+    board: Board
+    firmware: Firmware
+    size: FirmwareSize
+    predicted: Prediction
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for ``--json`` and a run's folder; sizes in bytes."""
+        return {
+            "model": self.model,
+            "board": self.board.id,
+            "environment": self.firmware.environment,
+            "elf": str(self.firmware.elf),
+            "arena_bytes": {"predicted": self.predicted.arena_bytes, "elf": self.size.arena_bytes},
+            "sram_bytes": {"elf": self.size.ram_bytes},
+            "flash_bytes": {"predicted": self.predicted.flash_bytes, "elf": self.size.flash_bytes},
+            "firmware": self.size.to_dict(),
+        }
+
+
+def places(folder: Path | None) -> Places:
+    """Inside `folder`; without one, where plain `pio run` looks too.
+
+    Raises:
+        ToolchainError: as `find_project`.
+    """
+    if folder is not None:
+        return Places(folder / "lib", folder / "build")
+    project = find_project()
+    return Places(project / "firmware" / "lib", project / ".pio" / "build")
+
+
+def is_firmware(path: Path) -> bool:
+    """Whether `path` is called like a finished firmware, not like a model."""
+    return path.suffix.lower() == ".elf"
+
+
+def predict(subject: Subject, board: Board) -> Prediction:
+    """What the firmware of `subject` will take on `board`."""
+    return Prediction(subject.plan.arena, EngineRuntime().flash(subject.original, board).total)
+
+
+def build_firmware(subject: Subject, board: Board, where: Places, watch: Observer) -> Built:
+    """Compile the model into a library, prove it here against TFLite Micro, and build firmware of it.
+
+    Raises:
+        VerificationError: the compiled C differs from TFLite Micro on a sample.
+        ToolchainError: a compiler or PlatformIO is missing, or fails.
+        RequestError: the network does not fit the board.
+    """
+    project = find_project()
+    environment = choose_environment(board.id, project)
+    _compile(subject, where.libraries / MODEL_NAME, watch)
+    watch.note(f"building {environment.name} with PlatformIO")
+    firmware = build(environment, project, libraries=where.libraries, build_dir=where.build)
+    size, predicted = firmware_size(firmware.elf), predict(subject, board)
+    return Built(subject.name, board, firmware, size, predicted)
+
+
+def built_before(board: Board, where: Places) -> Path:
+    """The ELF file that the last `build_firmware` for `board` made in these places, whatever its model.
+
+    Raises:
+        ToolchainError: there is none, or PlatformIO is missing.
+    """
+    firmware = Firmware.of(choose_environment(board.id, find_project()), where.build)
+    if not firmware.elf.is_file():
+        raise ToolchainError(
+            f"no firmware for {board.id} is in {firmware.elf.parent}: build some with `tinynas build MODEL "
+            f"--board {board.id}`, or name an .elf file"
+        )
+    return firmware.elf
+
+
+def _compile(subject: Subject, library: Path, watch: Observer) -> None:
+    """The model as a C library with its golden vectors, proven."""
+    shutil.rmtree(library, ignore_errors=True)
+    plan = subject.plan
+    emit(plan, MODEL_NAME, library)
+    watch.note("compiled; comparing with TensorFlow Lite Micro on this computer")
+    check_compiled(library, MODEL_NAME, subject.file, subject.original, plan.graph, subject.samples)
+    golden = [values[:GOLDEN_VECTORS] for values in subject.network_inputs()]
+    with HostProgram([library], {MODEL_NAME: plan.graph}) as program:
+        outputs = program.run(MODEL_NAME, golden)
+    add_golden(library, plan, subject.file, golden, outputs)

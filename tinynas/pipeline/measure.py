@@ -1,0 +1,170 @@
+"""What a board with our firmware tells of itself, and whether its outputs are those of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinynas.board import Board
+from tinynas.device.client import Client
+from tinynas.device.link import Link, Transport
+from tinynas.device.measurement import Hello, Measurement, MemoryUse, Profile
+from tinynas.errors import VerificationError
+from tinynas.export.micro import run_micro_all
+from tinynas.pipeline.observer import Observer
+from tinynas.pipeline.subject import Subject
+
+Values = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Outputs of a board beside TFLite Micro's; the accuracy where the samples have labels.
+
+    `operators` are those of the compiled network, by kind.
+    """
+
+    model: str
+    operators: tuple[str, ...]
+    samples: int
+    wrong_samples: int
+    accuracy: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for ``--json``."""
+        return {
+            "model": self.model,
+            "operators": list(self.operators),
+            "samples": self.samples,
+            "wrong_samples": self.wrong_samples,
+            "accuracy_on_board": self.accuracy,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a board said. `times` is how they were found; `comparison` is None where no model was at hand."""
+
+    port: str
+    times: str
+    hello: Hello
+    latency: Measurement
+    memory: MemoryUse
+    profile: Profile | None
+    comparison: Comparison | None
+
+    @property
+    def wrong_samples(self) -> int:
+        """Samples whose outputs are not TFLite Micro's."""
+        return 0 if self.comparison is None else self.comparison.wrong_samples
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for ``--json``; sizes in bytes, times in milliseconds."""
+        hello, latency, memory = self.hello, self.latency, self.memory
+        return {
+            "board": hello.board,
+            "port": self.port,
+            "times": self.times,
+            "model": hello.model,
+            "model_sha256": hello.model_sha256,
+            "firmware_build": hello.build,
+            "compiler": hello.compiler,
+            "kernels": hello.kernels,
+            "clock_hz": hello.clock_hz,
+            "caches": {"instructions": hello.icache, "data": hello.dcache, "prefetch": hello.prefetch},
+            "runs": len(latency.cycles),
+            "latency_ms": latency.latency_ms,
+            "latency_min_ms": latency.milliseconds(latency.minimum),
+            "latency_max_ms": latency.milliseconds(latency.maximum),
+            "cycles": {"min": latency.minimum, "median": latency.median, "max": latency.maximum},
+            "cycles_by_operator": list(self.profile.cycles) if self.profile else None,
+            "arena_bytes": {"board": memory.arena},
+            "sram_bytes": {"board": memory.sram},
+            "flash_bytes": {"board": memory.flash},
+            "memory": asdict(memory),
+            "self_check_vectors": hello.golden_vectors,
+        } | (self.comparison.to_dict() if self.comparison else {})
+
+
+def measure(
+    line: Transport,
+    board: Board,
+    times: str,
+    watch: Observer,
+    *,
+    subject: Subject | None = None,
+    runs: int = 10,
+    layers: bool = False,
+) -> Measured:
+    """Ask the board everything: self-check, latency, memory and, given the `subject`, its outputs on samples.
+
+    `layers` asks for the cycles of every operator, too.
+
+    Raises:
+        FirmwareError: the firmware is another's, for another board, or of another model.
+        VerificationError: the board's golden vectors or arena are not what they must be.
+        DeviceError: as `Client`.
+    """
+    client = Client(Link(line))
+    client.require(board.id, subject.sha256 if subject else None)
+    watch.note(
+        f"{client.hello.board} answers: {client.hello.clock_hz / 1e6:g} MHz, {client.hello.kernels} kernels"
+    )
+    _require_sound(client)
+    watch.begin("timing", runs)
+    latency = client.measure(
+        runs, progress=lambda cycles: watch.advance(len(cycles), f"{cycles[-1]:,} cycles")
+    )
+    watch.end()
+    profile = client.profile() if layers else None
+    comparison = _compare(subject, client, watch) if subject else None
+    memory = client.memory()
+    if subject and memory.arena != subject.plan.arena:
+        raise VerificationError(
+            f"the board's arena takes {memory.arena:,} B and {subject.plan.arena:,} B were predicted: "
+            "this is a defect of tinynas, please report it"
+        )
+    return Measured(client.link.name, times, client.hello, latency, memory, profile, comparison)
+
+
+def _require_sound(client: Client) -> None:
+    if not (check := client.check()).passed:
+        raise VerificationError(
+            f"the board's self-check failed (wrong bytes by vector: {list(check.wrong_bytes)}): its compiler "
+            "or memory is at fault; build again with another compiler, or try another board"
+        )
+
+
+def _compare(subject: Subject, client: Client, watch: Observer) -> Comparison:
+    """Samples on which the board differs from TFLite Micro; its accuracy where labels are known."""
+    expected = run_micro_all(subject.file, subject.samples, len(subject.original.outputs))
+    inputs = subject.network_inputs()
+    wrong, classes = 0, []
+    watch.begin("comparing outputs", subject.count)
+    for sample in range(subject.count):
+        made = _outputs(subject, client, [values[sample] for values in inputs])
+        equal = (
+            mine.tobytes() == theirs[sample].tobytes() for mine, theirs in zip(made, expected, strict=True)
+        )
+        wrong += not all(equal)
+        classes.append(int(made[0].argmax()))
+        watch.advance(sample + 1, f"{wrong} of them differ" if wrong else "all equal")
+    watch.end()
+    accuracy = None if subject.labels is None else float((np.array(classes) == subject.labels).mean())
+    return Comparison(subject.name, subject.operators, subject.count, wrong, accuracy)
+
+
+def _outputs(subject: Subject, client: Client, sample: Sequence[Values]) -> list[Values]:
+    """The board's outputs on one sample, as the file gives them."""
+    graph = subject.plan.graph
+    raw = client.infer([np.ascontiguousarray(values).tobytes() for values in sample]).outputs
+    tensors = [graph.tensors[index] for index in graph.outputs]
+    made = [
+        np.frombuffer(content, np.dtype(tensor.dtype.label)).reshape(1, *tensor.shape)
+        for tensor, content in zip(tensors, raw, strict=True)
+    ]
+    return subject.file_outputs(made)
