@@ -61,6 +61,12 @@ class ToolchainError(TinynasError):
     culprit = "toolchain"
 
 
+class DeploymentError(TinynasError):
+    """A search is done and its result could not be put on a board; the result itself is safe."""
+
+    culprit = "deployment"
+
+
 class DeviceError(TinynasError):
     """The board, or the line to it, does not do what it should."""
 

@@ -174,8 +174,8 @@ def searched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     pytest.importorskip("tinynas.pipeline.run")
     calls: list[Any] = []
 
-    def run_search(request: Any, path: Path, observer: Any) -> dict[str, Any]:
-        calls.append((request, path))
+    def run_search(request: Any, path: Path, observer: Any, onto: Any) -> dict[str, Any]:
+        calls.append((request, path, onto))
         observer.note("space w0.3-r8")
         observer.begin("supernet", 20)
         for step in range(1, 21):
@@ -193,7 +193,8 @@ def test_search_takes_every_option(searched: list[Any], capsys: pytest.CaptureFi
     words = "--board stm32f746 --sram 60k --flash 1m --effort standard --seed 7 --strategy random --elastic 0"
     numbers = "--population 11 --mutation-probability 0.2 --largest-epochs 1.5 --held-out 0.3"
     assert main(["search", *words.split(), *numbers.split()]) == 0
-    ((request, path),) = searched
+    ((request, path, onto),) = searched
+    assert onto is None
     assert (request.budget.sram_bytes, request.budget.flash_bytes) == (61_440, 1_048_576)
     assert (request.seed, request.strategy, request.elastic) == (7, "random", 0)
     effort = request.effort
@@ -213,6 +214,16 @@ def test_search_takes_every_option(searched: list[Any], capsys: pytest.CaptureFi
 def test_search_in_json(searched: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert as_json(capsys, "search", "--board", "rp2040", "--run", "here") == RESULT | {"run": "here"}
     assert searched[0][1] == Path("here")
+
+
+def test_search_deploys_where_asked(searched: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["search", "--board", "rp2040", "--run", "here"]
+    for asked in (["--port", "/dev/x"], ["--virtual", "--deploy-samples", "7"], []):
+        answered(capsys, *words, *asked)
+    requests, ontos = zip(*((request, onto) for request, _, onto in searched), strict=True)
+    assert requests[0] == requests[1] == requests[2]
+    assert (ontos[0].target.port, ontos[0].samples) == ("/dev/x", 100)
+    assert (ontos[1].target.suffix, ontos[1].samples, ontos[2]) == ("-virtual", 7, None)
 
 
 @pytest.fixture

@@ -45,6 +45,8 @@ def test_a_wrong_board_suggests_the_nearest(command: list[str], capsys: pytest.C
         (["--effort", "quack"], "choose quick, standard, paper"),
         (["--strategy", "luck"], "choose evolution or random"),
         (["--population", "-3"], "--population is -3"),
+        (["--virtual", "--port", "/dev/x"], "--virtual and --port name two boards"),
+        (["--deploy-samples", "5"], "add --port or --virtual"),
         (["--backend", "mxnet"], "--backend 'mxnet' cannot train: choose tensorflow, jax, torch"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,11 @@ from tinynas.cli.console import (
     say,
 )
 from tinynas.cli.effort_options import with_effort_options
+from tinynas.errors import RequestError
+
+if TYPE_CHECKING:
+    from tinynas.pipeline.deploy_stage import Onto
+    from tinynas.pipeline.request import SearchRequest
 
 
 @with_effort_options
@@ -65,19 +70,30 @@ def search(
             "--backend", help=f"Who trains: {', '.join(BACKENDS)}. Default: KERAS_BACKEND or tensorflow."
         ),
     ] = None,
+    port: Annotated[
+        str | None, typer.Option("--port", help="Deploy the result on the board at this port and measure it.")
+    ] = None,
+    virtual: Annotated[
+        bool, typer.Option("--virtual", help="Deploy the result on the virtual board: times are modelled.")
+    ] = False,
+    deploy_samples: Annotated[
+        int | None,
+        typer.Option("--deploy-samples", min=1, help="Test pictures compared there. Default: 100."),
+    ] = None,
     as_json: JsonOption = False,
     **numbers: float | None,
 ) -> None:
     """Find the most accurate network within the budget, and make it an int8 .tflite that is proven to fit.
 
-    Interrupted or killed, the same command goes on from where it was.
+    Interrupted or killed, the same command goes on from where it was. With --port or --virtual the result is
+    built, flashed and measured at the end, and shown beside what was predicted.
     """
     from tinynas.cost.runtime import find_runtime
     from tinynas.pipeline.effort import make_effort
     from tinynas.pipeline.request import SearchRequest
     from tinynas.search import default_run_path
 
-    target = load_board(board)
+    target, onto = load_board(board), _onto(port, virtual, deploy_samples)
     request = SearchRequest(
         board=target,
         budget=make_budget(target, sram, flash),
@@ -98,25 +114,45 @@ def search(
     say(console, board_line(target))
     say(console, f"budget: {budget_line(request.budget)}, runtime {request.runtime}")
     say(console, f"run: {path} (effort {effort}, seed {seed}, {request.backend})")
-    result = _run(request, path)
+    result = _run(request, path, onto)
     if as_json:
         print_json(result | {"run": str(path)})
     else:
         say(output())
         _print(result, path)
+    if result.get("deployment", {}).get("wrong_samples"):
+        raise typer.Exit(1)
 
 
-def _run(request: Any, path: Path) -> dict[str, Any]:
+def _onto(port: str | None, virtual: bool, samples: int | None) -> Onto | None:
+    """Where the result is deployed, if anywhere."""
+    from tinynas.pipeline.deploy_stage import Onto
+    from tinynas.pipeline.target import find_target
+
+    if port is None and not virtual:
+        if samples is not None:
+            raise RequestError("--deploy-samples are compared on a board: add --port or --virtual")
+        return None
+    target = find_target(port, virtual)
+    return Onto(target) if samples is None else Onto(target, samples)
+
+
+def _run(request: SearchRequest, path: Path, onto: Onto | None) -> dict[str, Any]:
     from tinynas.cli.progress import watching
     from tinynas.pipeline.run import run_search
 
     with watching() as observer:
-        return run_search(request, path, observer)
+        return run_search(request, path, observer, onto)
 
 
 def _print(result: dict[str, Any], path: Path) -> None:
+    from tinynas.cli.findings import print_findings
     from tinynas.cli.result import print_result
 
     console = output()
     print_result(console, result, path)
+    if "deployment" in result:
+        say(console)
+        print_findings(console, result["deployment"])
+        say(console)
     say(console, f"`tinynas show {path}` shows the run again, with the other networks found")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinynas.data import describe, fingerprint, load_dataset
+from tinynas.pipeline.deploy_stage import Onto, announce_obstacle, deploy_result
 from tinynas.pipeline.export_stage import export_winner
 from tinynas.pipeline.observer import Observer, Silent
 from tinynas.pipeline.request import SearchRequest
@@ -18,13 +19,19 @@ from tinynas.pipeline.space_stage import choose_space, space_report
 from tinynas.pipeline.training_stage import train_supernet
 from tinynas.search import open_run
 from tinynas.search.run_folder import MODEL, RESULT
+from tinynas.spaces import SpaceReport
 
 
-def run_search(request: SearchRequest, path: Path, observer: Observer | None = None) -> dict[str, Any]:
+def run_search(
+    request: SearchRequest, path: Path, observer: Observer | None = None, onto: Onto | None = None
+) -> dict[str, Any]:
     """Search as `request` says in the run folder `path`, from wherever it stands; the result as plain data.
 
+    The result is deployed `onto` a board where that is asked for, also one that was there before.
+
     Raises:
-        TinynasError: the request cannot be met, data or folder are unfit, or the result failed its check.
+        TinynasError: the request cannot be met, data or folder are unfit, the result failed its check, or
+            could not be deployed.
     """
     watch = observer or Silent()
     make_strategy(request)  # refuses impossible settings now rather than after the training
@@ -33,12 +40,19 @@ def run_search(request: SearchRequest, path: Path, observer: Observer | None = N
     # a budget nothing fits is refused here, before a folder is made
     report = space_report(request, data, path)
     with open_run(path, request.to_dict() | {"data_fingerprint": fingerprint(data)}) as run:
+        session = Session(request, run, data, watch)
         if run.has(RESULT) and run.has(MODEL):
             watch.note(f"{path} is done already: another --seed or --run starts a new search")
-            finished: dict[str, Any] = run.read_json(RESULT)
-            return finished
-        session = Session(request, run, data, watch)
-        space = choose_space(session, report)
-        model = train_supernet(session, space)
-        winner = evolve(session, space, model)
-        return export_winner(session, space, model, winner)
+            result: dict[str, Any] = run.read_json(RESULT)
+        else:
+            if onto is not None:
+                announce_obstacle(onto, request, watch)
+            result = _search(session, report)
+        return result if onto is None else deploy_result(session, onto, result)
+
+
+def _search(session: Session, report: SpaceReport) -> dict[str, Any]:
+    space = choose_space(session, report)
+    model = train_supernet(session, space)
+    winner = evolve(session, space, model)
+    return export_winner(session, space, model, winner)

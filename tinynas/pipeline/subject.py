@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynas.data import load_dataset, resize
+from tinynas.data import Dataset, load_dataset, resize
 from tinynas.data.pixels import to_int8_input
 from tinynas.engine.plan import Plan
 from tinynas.engine.planner import plan_network
@@ -70,7 +70,7 @@ def find_subject(asked: Path, samples: int, seed: int = 0) -> Subject:
         DataError: the run's pictures are not there any more.
     """
     if asked.is_dir() and is_run(asked):
-        return _of_run(asked, samples)
+        return subject_of_run(asked, samples)
     if asked.is_dir() or asked.suffix.lower() != ".tflite":
         raise RequestError(f"'{asked}' is neither the folder of a run nor a .tflite file: give one of them")
     original = read_tflite(asked)
@@ -79,16 +79,22 @@ def find_subject(asked: Path, samples: int, seed: int = 0) -> Subject:
     return Subject(str(asked), asked.read_bytes(), original, plan_network(compiled), values, None)
 
 
-def _of_run(folder: Path, samples: int) -> Subject:
+def subject_of_run(folder: Path, samples: int, data: Dataset | None = None) -> Subject:
+    """The model of the finished run in `folder`, with the first `samples` test pictures of its `data`.
+
+    Without `data` the run's own are loaded again.
+
+    Raises:
+        RequestError: the run has no result yet.
+        DataError: its pictures are not there any more.
+    """
     run = read_run(folder)
     if run.result is None:
         raise RequestError(f"the run in '{folder}' has no result yet ({run.state}): finish it first")
     file = (folder / MODEL).read_bytes()
     original = graph_from_bytes(file, str(folder / MODEL))
-    data_dir = run.request.get("data_dir")
-    seed = int(run.request["seed"])
-    data = load_dataset(run.request["data"], Path(data_dir) if data_dir else None, seed=seed)
-    chosen = data.test.take(np.arange(min(samples, len(data.test))))
+    found = data or load_dataset(run.request["data"], seed=int(run.request["seed"]))
+    chosen = found.test.take(np.arange(min(samples, len(found.test))))
     shape = original.tensors[original.inputs[0]].shape
     pictures = to_int8_input(resize(chosen.images, shape[1]))
     values = [pictures.reshape(len(pictures), *shape)]

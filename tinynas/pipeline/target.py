@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
 from tinynas.board import Board
 from tinynas.device.flash import flash
+from tinynas.device.platformio import choose_environment, find_project
 from tinynas.device.ports import SerialLine, choose_port, list_ports
+from tinynas.device.virtual.chip import load_chip
 from tinynas.device.virtual.process import virtual_board
-from tinynas.errors import DeviceError, RequestError
+from tinynas.errors import DeviceError, RequestError, ToolchainError
 from tinynas.pipeline.build import built_before, places
 
 
@@ -26,6 +29,13 @@ class Target(Protocol):
     @property
     def suffix(self) -> str:
         """Ends the name of a record of the board: empty for a real one."""
+
+    def require(self, board: Board) -> None:
+        """Nothing, if firmware for `board` can be built and run here as things are.
+
+        Raises:
+            TinynasError: what is missing, or the board is not there.
+        """
 
     def firmware(self, given: Path | None, board: Board, folder: Path | None) -> Path | None:
         """The ELF file that runs when nothing is flashed: `given`, or the last one built in `folder`.
@@ -60,6 +70,12 @@ class PortTarget:
     times: str = "measured"
     suffix: str = ""
 
+    def require(self, board: Board) -> None:
+        """As `Target.require`: tools, and a port with something on it."""
+        choose_environment(board.id, find_project())
+        with self.connect(None, board):
+            pass
+
     def firmware(self, given: Path | None, board: Board, folder: Path | None) -> Path | None:
         """As `Target.firmware`: what is on the board."""
         if given is not None:
@@ -86,6 +102,13 @@ class VirtualTarget:
 
     times: str = "modelled by the virtual board"
     suffix: str = "-virtual"
+
+    def require(self, board: Board) -> None:
+        """As `Target.require`: tools, the extra, and data of the chip."""
+        choose_environment(board.id, find_project())
+        load_chip(board)
+        if find_spec("unicorn") is None:
+            raise ToolchainError("the virtual board needs unicorn: pip install 'tinynas[virtual]'")
 
     def firmware(self, given: Path | None, board: Board, folder: Path | None) -> Path | None:
         """As `Target.firmware`."""
