@@ -15,7 +15,7 @@ from exact.tflite_edits import cut_behind, with_dead_channels
 from tinynas.cost.compute import macs, weights_and_biases
 from tinynas.graph import DType, Graph, Tensor
 from tinynas.graph.tflite import graph_from_bytes
-from tinynas.networks import Block, Genotype, build_graph, find_network
+from tinynas.networks import Block, Genotype, MBConv, build_graph, find_network
 from tinynas.networks.presets import PRESETS
 from tinynas.spaces.mobile import make_space, resolution_grid, width_grid
 
@@ -104,7 +104,7 @@ def _drawn(rng: Rng) -> Genotype:
 def _varied(block: Block, rng: Rng) -> Block:
     """`block` with what the block language has beyond the spaces, by chance."""
     squeezed, without = rng.random() < _SQUEEZED, rng.random() < _WITHOUT_RESIDUAL
-    if block.is_conv:
+    if not isinstance(block, MBConv):
         return block
     return replace(block, se=0.25 if squeezed else 0.0, skip=block.skip and not without)
 

@@ -33,6 +33,9 @@ WRITTEN = [
     "r4x1 conv_k3_s2_c8 ir_k7_s2_e3_c16 ir_k3_s2_e3_c16 fc_c3",  # kernels larger than 1 x 1 maps
     "r5x1 ds_k3_s2_c8 fc_c2",  # depthwise on a one-channel picture
     "r8x3 fc_c2",  # no block at all
+    "r12x3 conv_k3_s2_c8_relu x_k3_s2_c16_b1_g8 x_k3_s1_c16_b1_g8 fc_c4",  # RegNetX: groups, projection
+    # RegNetY: groups of every width, bottleneck
+    "r9x1 conv_k3_s2_c8_relu x_k3_s2_c16_b2_g4_se0.25 x_k3_s1_c16_b1_g1_se0.25 x_k3_s1_c16_b1_g16 fc_c4",
 ]
 
 

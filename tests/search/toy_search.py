@@ -12,7 +12,7 @@ import numpy as np
 
 from tinynas.board import Board, Budget
 from tinynas.graph import Graph
-from tinynas.networks import Block, Genotype
+from tinynas.networks import Conv, Genotype
 from tinynas.search import Limits
 
 
@@ -50,7 +50,7 @@ class ToySpace:
         return ToyChoice(tuple(m if taken else f for m, f, taken in pairs), father.dormant)
 
     def genotype(self, choice: ToyChoice) -> Genotype:
-        return Genotype(4, 1, tuple(Block(1, 1, channels) for channels in choice.channels), 2)
+        return Genotype(4, 1, tuple(Conv(1, 1, channels) for channels in choice.channels), 2)
 
 
 class ToyRuntime:

@@ -10,7 +10,7 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 import keras  # noqa: E402
 
-from tinynas.networks import Block  # noqa: E402
+from tinynas.networks import MBConv  # noqa: E402
 from tinynas.supernet.layers import EPSILON, Masks, Slices, _normalise_by_batch  # noqa: E402
 from tinynas.supernet.model import InvertedBottleneck  # noqa: E402
 
@@ -18,10 +18,10 @@ pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="compares TensorFlow's two ways"
 )
 
-BLOCKS = [Block(7, stride, 8, expand) for stride, expand in itertools.product((1, 2), (1, 6))]
+BLOCKS = [MBConv(7, stride, 8, expand) for stride, expand in itertools.product((1, 2), (1, 6))]
 
 
-def _block(block: Block, cutter: Slices | Masks) -> InvertedBottleneck:
+def _block(block: MBConv, cutter: Slices | Masks) -> InvertedBottleneck:
     layer = InvertedBottleneck(block, 8, max_kernel=7, cutter=cutter, rng=np.random.default_rng(1))
     for part in layer.parts:  # betas that are not zero show what dormant channels leak
         part.beta.assign(np.random.default_rng(2).normal(size=part.channels))
@@ -34,7 +34,7 @@ def _outputs(layer: InvertedBottleneck, x: object, kernel: object, expand: objec
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 @pytest.mark.parametrize("kernel", [3, 5, 7])
-def test_three_ways_of_cutting_agree_in_outputs_and_gradients(block: Block, kernel: int) -> None:
+def test_three_ways_of_cutting_agree_in_outputs_and_gradients(block: MBConv, kernel: int) -> None:
     x = tf.constant(np.random.default_rng(3).normal(size=(4, 9, 9, 8)).astype(np.float32))
     expand = 3 if block.expand > 1 else 1
     static = _outputs(_block(block, Slices()), x, kernel, expand)
@@ -65,7 +65,7 @@ def _traced(layer: InvertedBottleneck, x: object, kernel: object, expand: object
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
-def test_given_statistics_reproduce_the_batch(block: Block) -> None:
+def test_given_statistics_reproduce_the_batch(block: MBConv) -> None:
     """Normalising by a batch's own statistics, handed in, changes nothing: recalibration is exact."""
     layer = _block(block, Slices())
     x = tf.constant(np.random.default_rng(3).normal(size=(4, 9, 9, 8)).astype(np.float32))

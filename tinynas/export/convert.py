@@ -97,7 +97,7 @@ def _execute(
         return _activate(tf.nn.bias_add(_linear(operator, inputs[0], layer.kernel), layer.bias), operator)
     match operator.kind:
         case OpKind.ADD:
-            return inputs[0] + inputs[1]
+            return _activate(inputs[0] + inputs[1], operator)
         case OpKind.MUL:
             return inputs[0] * inputs[1]
         case OpKind.LOGISTIC:

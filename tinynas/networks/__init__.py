@@ -1,14 +1,18 @@
 """Genotypes in a printable block language, and the published networks by name."""
 
-from tinynas.networks.blocks import Block, Genotype, parse_genotype
+from tinynas.networks.blocks import Block, Conv, MBConv, XBlock
 from tinynas.networks.build import build_graph, trainable_params
+from tinynas.networks.genotype import Genotype, parse_genotype
 from tinynas.networks.mobile import make_divisible
 from tinynas.networks.presets import PRESETS, find_network
 
 __all__ = [
     "PRESETS",
     "Block",
+    "Conv",
     "Genotype",
+    "MBConv",
+    "XBlock",
     "build_graph",
     "find_network",
     "make_divisible",

@@ -1,122 +1,162 @@
-"""The block language: a whole network as one printable, diffable, hashable line.
+"""The kinds of blocks that networks consist of: how each prints, and what it adds to a Graph.
 
-Grammar (fields in any order when read, in this order when printed; blocks separated by spaces)::
-
-    network := input block* head
-    input   := "r" RES "x" CHANNELS                 rows = columns, channels of the picture: r144x3
-    block   := conv | ir
-    conv    := "conv_k" K "_s" S "_c" C             k x k convolution, BN, ReLU6
-    ir      := "ir_k" K "_s" S "_e" E "_c" C [opts] inverted bottleneck (MobileNetV2, fig. 4): 1x1 expand by E
-                                                    (left out for E = 1), k x k depthwise, 1x1 project;
-                                                    residual where stride is 1 and widths are equal
-    opts    := ["_se" R] ["_noskip"]                squeeze-and-excitation of R x the block's input width;
-                                                    no residual
-    head    := "fc_c" CLASSES                       global average pooling and classifier
-
-When read, ``_rN`` repeats a block N times (the stride belongs to the first), and ``ds`` is ``ir`` with E = 1.
-A genotype's text is its identity: cache key, log line and test id.
+A kind is a frozen dataclass; `tinynas.networks.genotype` has the grammar that reads them.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from tinynas.errors import RequestError
-
-_FIELD = re.compile(r"(se|k|s|e|c|r)(\d+(?:\.\d+)?)")
-_INPUT = re.compile(r"r(\d+)x(\d+)")
-_HEAD = re.compile(r"fc_c(\d+)")
+from tinynas.graph import Activation, GraphBuilder
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """One block. `expand` is 0 for a plain convolution; `se` is the squeeze ratio, 0 for none."""
+class Conv:
+    """A `kernel` x `kernel` convolution, batch normalisation, ReLU6; ReLU where not `bounded`."""
 
     kernel: int
     stride: int
     channels: int
-    expand: int = 0
-    se: float = 0.0
-    skip: bool = True
-
-    @property
-    def is_conv(self) -> bool:
-        """Whether this is a plain convolution rather than an inverted bottleneck."""
-        return self.expand == 0
+    bounded: bool = True
 
     def has_residual(self, in_channels: int) -> bool:
-        """Whether the block's input is added to its output."""
-        return not self.is_conv and self.skip and self.stride == 1 and in_channels == self.channels
+        """Never: the input is not added to the output."""
+        return False
+
+    def normalised_channels(self, in_channels: int) -> int:
+        """Channels of all its convolutions that have a batch normalisation."""
+        return self.channels
+
+    def add_to(self, builder: GraphBuilder, x: int) -> int:
+        """The output's tensor, once the block's operators stand behind tensor `x`."""
+        activation = Activation.RELU6 if self.bounded else Activation.RELU
+        return builder.conv(x, self.channels, self.kernel, self.stride, activation)
 
     def __str__(self) -> str:
-        if self.is_conv:
-            return f"conv_k{self.kernel}_s{self.stride}_c{self.channels}"
-        text = f"ir_k{self.kernel}_s{self.stride}_e{self.expand}_c{self.channels}"
-        return text + (f"_se{self.se:g}" if self.se else "") + ("" if self.skip else "_noskip")
+        return f"conv_k{self.kernel}_s{self.stride}_c{self.channels}" + ("" if self.bounded else "_relu")
 
 
 @dataclass(frozen=True, slots=True)
-class Genotype:
-    """A network: square input of `resolution` pixels and `in_channels`, blocks, `classes` logits."""
+class MBConv:
+    """An inverted bottleneck (MobileNetV2, fig. 4); `se` is the squeeze ratio, 0 for none.
 
-    resolution: int
-    in_channels: int
-    blocks: tuple[Block, ...]
-    classes: int
+    1x1 expand by `expand` (left out for 1), depthwise, 1x1 project, ReLU6 behind the first two; a residual
+    where stride is 1 and widths are equal, unless `skip` is off.
+    """
+
+    kernel: int
+    stride: int
+    channels: int
+    expand: int
+    se: float = 0.0
+    skip: bool = True
+
+    def has_residual(self, in_channels: int) -> bool:
+        """Whether the block's input is added to its output."""
+        return self.skip and self.stride == 1 and in_channels == self.channels
+
+    def normalised_channels(self, in_channels: int) -> int:
+        """Channels of all its convolutions that have a batch normalisation."""
+        return in_channels * self.expand * (2 if self.expand > 1 else 1) + self.channels
+
+    def add_to(self, builder: GraphBuilder, x: int) -> int:
+        """The output's tensor, once the block's operators stand behind tensor `x`."""
+        channels = builder.shape(x)[3]
+        y = builder.conv(x, channels * self.expand, activation=Activation.RELU6) if self.expand > 1 else x
+        y = builder.depthwise(y, self.kernel, self.stride, Activation.RELU6)
+        if self.se:
+            y = _gate(builder, y, se_channels(self.se, channels))
+        y = builder.conv(y, self.channels)
+        return builder.add(x, y) if self.has_residual(channels) else y
 
     def __str__(self) -> str:
-        parts = [f"r{self.resolution}x{self.in_channels}", *map(str, self.blocks), f"fc_c{self.classes}"]
-        return " ".join(parts)
+        text = f"ir_k{self.kernel}_s{self.stride}_e{self.expand}_c{self.channels}"
+        return text + _se_text(self.se) + ("" if self.skip else "_noskip")
 
 
-def parse_genotype(text: str) -> Genotype:
-    """The genotype that `text` prints; inverse of ``str``.
+@dataclass(frozen=True, slots=True)
+class XBlock:
+    """The block of RegNet (arXiv 2003.13678, fig. 4); with `se`, the squeeze ratio, RegNetY's.
+
+    1x1 to `channels` / `bottleneck`, grouped convolution with groups of `group_width` channels, 1x1 back to
+    `channels`; the input is always added, through a strided 1x1 projection where stride or width change.
+    ReLU behind the first two convolutions and the addition.
 
     Raises:
-        RequestError: the text is not in the block language; the message names the word.
+        RequestError: bottleneck and group width do not divide the channels.
     """
-    words = text.split()
-    if len(words) < 2:
-        raise RequestError(
-            f"'{text}' is not a network: write input, blocks and head, such as 'r48x3 conv_k3_s2_c16 fc_c10'"
-        )
-    first, last = _INPUT.fullmatch(words[0]), _HEAD.fullmatch(words[-1])
-    if first is None:
-        raise RequestError(f"'{words[0]}' must be the input of the network, such as r144x3")
-    if last is None:
-        raise RequestError(f"'{words[-1]}' must be the head of the network, such as fc_c10")
-    blocks = tuple(block for word in words[1:-1] for block in _parse_blocks(word))
-    resolution, channels = map(int, first.groups())
-    if min(resolution, channels, int(last[1])) < 1:
-        raise RequestError(f"'{text}' has a size of zero")
-    return Genotype(resolution, channels, blocks, int(last[1]))
 
+    kernel: int
+    stride: int
+    channels: int
+    bottleneck: int
+    group_width: int
+    se: float = 0.0
 
-def _parse_blocks(word: str) -> tuple[Block, ...]:
-    kind, *fields = word.split("_")
-    values: dict[str, float] = {"s": 1, "r": 1}
-    seen: set[str] = set()
-    for item in fields:
-        match = _FIELD.fullmatch(item)
-        key = "noskip" if item == "noskip" else match[1] if match else ""
-        if not key or key in seen:
+    def __post_init__(self) -> None:
+        """Refuse a block that cannot be built."""
+        if self.channels % (self.bottleneck * self.group_width):
             raise RequestError(
-                f"'{item}' in '{word}' is not understood: see the block language, ir_k5_s2_e4_c24"
+                f"'{self}': {self.channels} channels over the bottleneck of {self.bottleneck} are no whole "
+                f"groups of {self.group_width}: make c a multiple of b x g"
             )
-        seen.add(key)
-        if match:
-            values[key] = float(match[2])
-    required = {"conv": {"k", "c"}, "ds": {"k", "c"}, "ir": {"k", "e", "c"}}.get(kind)
-    if required is None:
-        raise RequestError(f"'{kind}' in '{word}' is not a block: use conv, ir or ds")
-    if missing := required - seen:
-        raise RequestError(f"'{word}' lacks {', '.join(sorted(missing))}: write {kind}_k3_s1_e4_c24")
-    if (kind != "ir" and seen & {"e"}) or (kind == "conv" and seen & {"se", "noskip"}):
-        raise RequestError(f"'{word}': {kind} takes no such field; use ir")
-    whole = {key: int(value) for key, value in values.items() if key != "se"}
-    if any(value < 1 or value != values[key] for key, value in whole.items()):
-        raise RequestError(f"'{word}' must have whole numbers of at least 1 in every field but se")
-    expand = {"conv": 0, "ds": 1}.get(kind, whole.get("e", 1))
-    block = Block(whole["k"], whole["s"], whole["c"], expand, values.get("se", 0.0), "noskip" not in seen)
-    return (block, *(replace(block, stride=1),) * (whole["r"] - 1))
+
+    @property
+    def inner_channels(self) -> int:
+        """Width between the two 1x1 convolutions."""
+        return self.channels // self.bottleneck
+
+    @property
+    def groups(self) -> int:
+        """Groups of the k x k convolution."""
+        return self.inner_channels // self.group_width
+
+    def has_residual(self, in_channels: int) -> bool:
+        """Whether the block's input itself, not its projection, is added to its output."""
+        return self.stride == 1 and in_channels == self.channels
+
+    def normalised_channels(self, in_channels: int) -> int:
+        """Channels of all its convolutions that have a batch normalisation."""
+        shortcut = 0 if self.has_residual(in_channels) else self.channels
+        return 2 * self.inner_channels + self.channels + shortcut
+
+    def add_to(self, builder: GraphBuilder, x: int) -> int:
+        """The output's tensor, once the block's operators stand behind tensor `x`.
+
+        Groups of one channel are a depthwise convolution, which converters make of them too.
+        """
+        channels, inner = builder.shape(x)[3], self.inner_channels
+        shortcut = x if self.has_residual(channels) else builder.conv(x, self.channels, stride=self.stride)
+        y = builder.conv(x, inner, activation=Activation.RELU)
+        if self.group_width == 1:
+            y = builder.depthwise(y, self.kernel, self.stride, Activation.RELU)
+        else:
+            y = builder.conv(y, inner, self.kernel, self.stride, Activation.RELU, self.groups)
+        if self.se:
+            y = _gate(builder, y, se_channels(self.se, channels))
+        return builder.add(shortcut, builder.conv(y, self.channels), Activation.RELU)
+
+    def __str__(self) -> str:
+        text = f"x_k{self.kernel}_s{self.stride}_c{self.channels}_b{self.bottleneck}_g{self.group_width}"
+        return text + _se_text(self.se)
+
+
+Block: TypeAlias = Conv | MBConv | XBlock
+
+
+def se_channels(ratio: float, in_channels: int) -> int:
+    """Width of the squeezed vector: the ratio counts from the block's input width, not the inner one."""
+    return max(1, round(in_channels * ratio))
+
+
+def _gate(builder: GraphBuilder, x: int, squeezed: int) -> int:
+    """Squeeze-and-excitation of `x`: its convolutions have biases and no batch normalisation."""
+    mean = builder.global_mean(x, keep_dims=True)
+    hidden = builder.conv(mean, squeezed, activation=Activation.RELU)
+    return builder.multiply(x, builder.logistic(builder.conv(hidden, builder.shape(x)[3])))
+
+
+def _se_text(ratio: float) -> str:
+    return f"_se{ratio:g}" if ratio else ""

@@ -1,7 +1,7 @@
 """Published networks by name, as genotypes with 1000 classes.
 
 MCUNet's five are from the released ImageNet models (arXiv 2007.10319), MnasNet's two from arXiv
-1807.11626 at resolution 224, MobileNetV2 at width 0.35 from arXiv 1801.04381.
+1807.11626 at resolution 224, MobileNetV2 at width 0.35 from arXiv 1801.04381, RegNets from pycls's model zoo.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import re
 from types import MappingProxyType
 
 from tinynas.errors import RequestError
-from tinynas.networks.blocks import Block, Genotype, parse_genotype
+from tinynas.networks.blocks import Block, Conv, MBConv
+from tinynas.networks.genotype import Genotype, parse_genotype
+from tinynas.networks.regnet import SE_RATIO, RegNetParameters, published_regnet
 
 _MNASNET_B1 = (
     "conv_k3_s2_c32 ds_k3_s1_c16 ir_r3_k3_s2_e3_c24 ir_r3_k5_s2_e3_c40 ir_r3_k5_s2_e6_c80 "
@@ -29,10 +31,10 @@ _MOBILENETV2_035 = (
 
 def _mcunet(resolution: int, stem: int, rows: str) -> Genotype:
     """MCUNet's released tables: (expand, out, stride, kernel) a block; the first block has no residual."""
-    blocks = [Block(3, 2, stem)]
+    blocks: list[Block] = [Conv(3, 2, stem)]
     for number, row in enumerate(re.findall(r"\((\d+),(\d+),(\d+),(\d+)\)", rows)):
         expand, out, stride, kernel = map(int, row)
-        blocks.append(Block(kernel, stride, out, expand, skip=number > 0))
+        blocks.append(MBConv(kernel, stride, out, expand, skip=number > 0))
     return Genotype(resolution, 3, tuple(blocks), 1000)
 
 
@@ -76,6 +78,11 @@ PRESETS = MappingProxyType(
         "mnasnet-a1": _preset(_MNASNET_A1),
         "mnasnet-b1": _preset(_MNASNET_B1),
         "mobilenetv2-0.35": _preset(_MOBILENETV2_035),
+        "regnetx-200mf": published_regnet(RegNetParameters(13, 24, 36.44, 2.49, 1, 8)),
+        "regnetx-400mf": published_regnet(RegNetParameters(22, 24, 24.48, 2.54, 1, 16)),
+        "regnetx-600mf": published_regnet(RegNetParameters(16, 48, 36.97, 2.24, 1, 24)),
+        "regnety-200mf": published_regnet(RegNetParameters(13, 24, 36.44, 2.49, 1, 8), SE_RATIO),
+        "regnety-400mf": published_regnet(RegNetParameters(16, 48, 27.89, 2.09, 1, 8), SE_RATIO),
     }
 )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynas.networks import Block, Genotype, make_divisible
+from tinynas.networks import Conv, Genotype, MBConv, make_divisible
 
 #: width at multiplier 1 of the stem, the first block and the six stages
 BASE_WIDTHS = (32, 16, 24, 40, 80, 96, 192, 320)
@@ -116,15 +116,20 @@ class MobileSpace:
 
     def genotype(self, choice: Choice) -> Genotype:
         """`choice` in the block language: what is built, costed, exported and cached by."""
+        stem, blocks = self.blocks(choice)
+        return Genotype(choice.resolution, self.in_channels, (stem, *blocks), self.classes)
+
+    def blocks(self, choice: Choice) -> tuple[Conv, list[MBConv]]:
+        """The stem of `choice`, and its inverted bottlenecks: the plain one first."""
         stem, first, *stages = zip(self.channels, self.strides, strict=True)
-        blocks = [Block(3, stem[1], stem[0]), Block(3, first[1], first[0], expand=1, skip=False)]
+        blocks = [MBConv(3, first[1], first[0], expand=1, skip=False)]
         active = iter(zip(self.active_slots(choice), choice.kernels, choice.expands, strict=True))
         for (width, stride), most in zip(stages, MAX_DEPTHS, strict=True):
             for j in range(most):
                 used, kernel, expand = next(active)
                 if used:
-                    blocks.append(Block(kernel, stride if j == 0 else 1, width, expand))
-        return Genotype(choice.resolution, self.in_channels, tuple(blocks), self.classes)
+                    blocks.append(MBConv(kernel, stride if j == 0 else 1, width, expand))
+        return Conv(3, stem[1], stem[0]), blocks
 
     def _uniform(self, pick: Callable[[Sequence[int]], int]) -> Choice:
         """The network in which `pick` chose every gene."""

@@ -15,7 +15,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from tinynas.data.pixels import PIXEL_OFFSET, PIXEL_SCALE
-from tinynas.networks import Block
+from tinynas.networks import MBConv
 from tinynas.spaces.mobile import MAX_DEPTHS, Choice, MobileSpace
 from tinynas.supernet.layers import ConvNorm, Cut, Cutter, Size, Slices, Tensor
 
@@ -54,7 +54,7 @@ class InvertedBottleneck(keras.layers.Layer):  # type: ignore[misc]
 
     def __init__(
         self,
-        block: Block,
+        block: MBConv,
         in_channels: int,
         *,
         max_kernel: int,
@@ -111,7 +111,7 @@ class Supernet(keras.Model):  # type: ignore[misc]
         self.space = space
         cutter = cutter or Slices()
         rng = np.random.default_rng((seed, 0x5EED))
-        stem, first, *slots = space.genotype(space.largest()).blocks
+        stem, (first, *slots) = space.blocks(space.largest())
         self.stem = ConvNorm(3, space.in_channels, stem.channels, stride=stem.stride, cutter=cutter, rng=rng)
         self.first = InvertedBottleneck(first, stem.channels, max_kernel=3, cutter=cutter, rng=rng)
         self.slots: list[InvertedBottleneck] = []
