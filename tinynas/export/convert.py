@@ -7,7 +7,7 @@ Post-training quantisation is per channel for weights, per tensor for activation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from tinynas.data.pixels import to_float_input
 from tinynas.export.quiet import quiet_stderr
-from tinynas.export.weights import WEIGHTED, Floats, LayerWeights, NetworkWeights
-from tinynas.graph import Activation, Graph, Operator, OpKind
+from tinynas.export.weights import Floats, LayerWeights, NetworkWeights
+from tinynas.graph import Activation, Operator, OpKind
+from tinynas.graph.execute import execute
 from tinynas.networks import build_graph
 
 #: TensorFlow has no usable types: a tensor of any shape
@@ -75,37 +76,40 @@ def _reach_both_ends(calibration: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _float_network(weights: NetworkWeights) -> Callable[[TfTensor], TfTensor]:
     """A function of a float batch [n, r, r, c]: the planned Graph with `weights` as constants."""
     graph = build_graph(weights.genotype)
-
-    def network(images: TfTensor) -> TfTensor:
-        layers = iter(weights.layers)
-        values = {graph.inputs[0]: images}
-        for operator in graph.operators:
-            layer = next(layers) if operator.kind in WEIGHTED else None
-            inputs = [values[i] for i in graph.activations_in(operator)]
-            values[operator.outputs[0]] = _execute(graph, operator, inputs, layer)
-        return values[graph.outputs[0]]
-
-    return network
+    return lambda images: execute(graph, images, _Constants(weights.layers))
 
 
-def _execute(
-    graph: Graph, operator: Operator, inputs: list[TfTensor], layer: LayerWeights | None
-) -> TfTensor:
-    import tensorflow as tf
+class _Constants:
+    """TensorFlow's own operators, weights as constants."""
 
-    if layer is not None:
-        return _activate(tf.nn.bias_add(_linear(operator, inputs[0], layer.kernel), layer.bias), operator)
-    match operator.kind:
-        case OpKind.ADD:
-            return _activate(inputs[0] + inputs[1], operator)
-        case OpKind.MUL:
-            return inputs[0] * inputs[1]
-        case OpKind.LOGISTIC:
-            return tf.sigmoid(inputs[0])
-        case OpKind.MEAN:
-            keep_dims = len(graph.tensors[operator.outputs[0]].shape) == 4
-            return tf.reduce_mean(inputs[0], [1, 2], keepdims=keep_dims)
-    raise ValueError(f"no genotype makes {operator.kind.value}")
+    def __init__(self, layers: Sequence[LayerWeights]) -> None:
+        self._layers = layers
+
+    def weighted(self, layer: int, operator: Operator, x: TfTensor) -> TfTensor:
+        import tensorflow as tf
+
+        return tf.nn.bias_add(_linear(operator, x, self._layers[layer].kernel), self._layers[layer].bias)
+
+    def add(self, x: TfTensor, y: TfTensor) -> TfTensor:
+        return x + y
+
+    def multiply(self, x: TfTensor, y: TfTensor) -> TfTensor:
+        return x * y
+
+    def sigmoid(self, x: TfTensor) -> TfTensor:
+        import tensorflow as tf
+
+        return tf.sigmoid(x)
+
+    def mean(self, x: TfTensor, keep_dims: bool) -> TfTensor:
+        import tensorflow as tf
+
+        return tf.reduce_mean(x, [1, 2], keepdims=keep_dims)
+
+    def activate(self, x: TfTensor, activation: Activation) -> TfTensor:
+        import tensorflow as tf
+
+        return tf.nn.relu(x) if activation is Activation.RELU else tf.nn.relu6(x)
 
 
 def _linear(operator: Operator, x: TfTensor, kernel: Floats) -> TfTensor:
@@ -118,15 +122,3 @@ def _linear(operator: Operator, x: TfTensor, kernel: Floats) -> TfTensor:
     if operator.kind is OpKind.DEPTHWISE_CONV_2D:
         return tf.nn.depthwise_conv2d(x, kernel, strides, padding)
     return tf.nn.conv2d(x, kernel, strides, padding)
-
-
-def _activate(x: TfTensor, operator: Operator) -> TfTensor:
-    import tensorflow as tf
-
-    match operator.activation:
-        case Activation.RELU:
-            return tf.nn.relu(x)
-        case Activation.RELU6:
-            return tf.nn.relu6(x)
-        case _:
-            return x

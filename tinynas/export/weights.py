@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from tinynas.errors import VerificationError
 from tinynas.graph import Graph, Operator, OpKind
+from tinynas.graph.execute import WEIGHTED
 from tinynas.networks import Genotype, build_graph
 
 Floats: TypeAlias = NDArray[np.float32]
-
-#: operators that have a kernel and a bias
-WEIGHTED = frozenset({OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ class LinearFit:
 
 def linear_widths(initial: float, slope: float, multiplier: float, depth: int) -> Floats:
     """Widths [depth] of the rule."""
-    return _rule(np.array([initial]), np.array([slope]), np.array([multiplier]), depth)[0]
+    widths: Floats = _rule(np.array([initial]), np.array([slope]), np.array([multiplier]), depth)[0]
+    return widths
 
 
 def fit_linear(widths: Sequence[int]) -> LinearFit:
@@ -66,4 +67,5 @@ def _rule(initial: Floats, slope: Floats, multiplier: Floats, depth: int) -> Flo
     """Widths [rules, depth] of many rules at once."""
     linear = initial[:, None] + slope[:, None] * np.arange(depth)
     steps = np.rint(np.log(linear / initial[:, None]) / np.log(multiplier)[:, None])
-    return np.maximum(8.0, np.rint(initial[:, None] * multiplier[:, None] ** steps / 8) * 8)
+    widths: Floats = np.maximum(8.0, np.rint(initial[:, None] * multiplier[:, None] ** steps / 8) * 8)
+    return widths
