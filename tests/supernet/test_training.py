@@ -19,7 +19,7 @@ from tinynas.supernet.model import Supernet  # noqa: E402
 from tinynas.supernet.phase import FixedSampler, Phase, RandomSampler  # noqa: E402
 from tinynas.supernet.scoring import Calibration, Calibrator, Scorer  # noqa: E402
 from tinynas.supernet.sorting import sort_channels  # noqa: E402
-from tinynas.supernet.training import Progress, finished, load_weights, train  # noqa: E402
+from tinynas.supernet.training import Progress, Training, finished, load_weights  # noqa: E402
 
 SPACE = make_space(0.2, 8, 8, 1, 4, elastic=[6])
 
@@ -43,15 +43,15 @@ def _train(folder: Path, stop_at: int | None = None) -> list[np.ndarray]:
         if progress.step == stop_at:
             raise Killed
 
-    train(
+    training = Training(
         model,
         Phase("test", 0, 6, 0.05, FixedSampler(SPACE.smallest())),
         BatchStream(_pictures(), batch_size=16, seed=0),
         seed=3,
         checkpoint=folder / "test.npz",
         save=lambda content: (folder / "test.npz").write_bytes(content) and None,
-        on_step=on_step,
     )
+    training.advance(on_step=on_step)
     return [np.asarray(keras.ops.convert_to_numpy(v)) for v in model.trainable_variables]
 
 

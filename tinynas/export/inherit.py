@@ -1,4 +1,4 @@
-"""A sub-network's own weights, cut out of the supernet: what export folds and quantises."""
+"""A network's own weights, cut out of a supernet or trained alone: what export folds and quantises."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tinynas.export.weights import LayerWeights, NetworkWeights, RawConvolution
 from tinynas.spaces.mobile import Choice
 from tinynas.supernet.layers import EPSILON, ConvNorm, Cut, Slices
 from tinynas.supernet.model import Supernet
+from tinynas.supernet.network import Biased, Network
 
 Floats = NDArray[np.float32]
 
@@ -25,6 +26,18 @@ def inherited_weights(model: Supernet, choice: Choice, statistics: Floats) -> Ne
     ]
     dense = LayerWeights(_numpy(model.classifier), _numpy(model.bias))
     return NetworkWeights(model.space.genotype(choice), (*layers, dense))
+
+
+def trained_weights(network: Network, statistics: Floats) -> NetworkWeights:
+    """Weights of a `network` trained alone, batch normalisation folded by its `statistics`."""
+    layers, start = [], 0
+    for part in network.parts:
+        if isinstance(part, Biased):
+            layers.append(LayerWeights(_numpy(part.kernel), _numpy(part.bias)))
+            continue
+        layers.append(_raw(part, Cut(), statistics[start : start + part.statistics_size]).fold())
+        start += part.statistics_size
+    return NetworkWeights(network.genotype, tuple(layers))
 
 
 def _raw(part: ConvNorm, cut: Cut, statistics: Floats) -> RawConvolution:

@@ -57,9 +57,9 @@ def fine_tune(session: Session, model: Supernet, winner: Choice) -> None:
     _train(session, model, phase, pictures, WINNER)
 
 
-def _train(session: Session, model: Supernet, phase: Phase, pictures: Split, name: str) -> None:
+def _train(session: Session, model: Supernet, phase: Phase[Choice], pictures: Split, name: str) -> None:
     """One phase of training with its bar, from its checkpoint."""
-    from tinynas.supernet.training import finished, load_weights, train
+    from tinynas.supernet.training import Training, finished, load_weights
 
     checkpoint, watch = session.run.path / name, session.observer
     if finished(checkpoint, phase):
@@ -79,15 +79,8 @@ def _train(session: Session, model: Supernet, phase: Phase, pictures: Split, nam
         seed=session.request.seed,
     )
     watch.begin(phase.name, phase.steps)
-    train(
-        model,
-        phase,
-        stream,
-        seed=session.request.seed,
-        checkpoint=checkpoint,
-        save=save,
-        on_step=lambda p: watch.advance(p.step, f"loss {p.loss:.2f}"),
-    )
+    training = Training(model, phase, stream, seed=session.request.seed, checkpoint=checkpoint, save=save)
+    training.advance(on_step=lambda p: watch.advance(p.step, f"loss {p.loss:.2f}"))
     watch.end()
 
 

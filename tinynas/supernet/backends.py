@@ -1,42 +1,72 @@
 """One training step on each Keras backend: gradients accumulated over sub-networks, then applied.
 
-The supernet itself is written with `keras.ops`; what differs between TensorFlow, JAX and PyTorch is only
-how a step is traced and differentiated. A `Learner` hides that. A sub-network reaches it as a Choice:
-TensorFlow and JAX take its genes as an input of one trace, PyTorch runs eagerly on them.
+Models are written with `keras.ops`; what differs between TensorFlow, JAX and PyTorch is only how a step is
+traced and differentiated. A `Learner` hides that. A sub-network reaches it as a choice: TensorFlow and JAX
+take its genes as an input of one trace, PyTorch runs eagerly on them.
 
 A learner built with `fixed=choice` serves that sub-network alone, traced with static shapes (faster).
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from tinynas.spaces.mobile import Choice, MobileSpace
+from tinynas.spaces.mobile import MobileSpace
+from tinynas.supernet.grouped import Tensor
 from tinynas.supernet.layers import Cutter, Masks, Slices
-from tinynas.supernet.model import GENE_COUNT, Genes, Supernet, pack
+from tinynas.supernet.model import Supernet
+from tinynas.supernet.phase import Subnet
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
+_Subnet = TypeVar("_Subnet", bound=Subnet)
+_Choice = TypeVar("_Choice", bound=Subnet, contravariant=True)
 
-class Learner(Protocol):
+
+class Trainable(Protocol[_Choice]):
+    """What a learner needs of a model: `Supernet`, whose choices are many, or `Network`, which has one."""
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """Kernels, and vectors of scales and shifts."""
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the pictures."""
+
+    @property
+    def statistics_size(self) -> int:
+        """Length of the batch-norm statistics."""
+
+    def pack(self, choice: _Choice) -> NDArray[np.int32]:
+        """The genes of `choice` as one vector, for traces that take them as an input."""
+
+    def genes(self, choice: _Choice | None, vector: Tensor) -> Any:
+        """What `forward` is told: the genes of a fixed `choice`, or else those of a packed `vector`."""
+
+    def forward(self, images: Tensor, genes: Any, statistics: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Logits [n, classes] and statistics [`statistics_size`]."""
+
+
+class Learner(Protocol[_Choice]):
     """What training and scoring need of a backend."""
 
-    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Choice, weight: float) -> float:
+    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: _Choice, weight: float) -> float:
         """Add `weight` x the loss's gradient for one sub-network; the loss."""
 
     def apply(self) -> None:
         """Take one optimiser step with the accumulated gradient and clear it."""
 
-    def statistics(self, images: Images, choice: Choice) -> Floats:
+    def statistics(self, images: Images, choice: _Choice) -> Floats:
         """Batch-norm statistics of the sub-network on `images`: [statistics_size]."""
 
-    def logits(self, images: Images, choice: Choice, statistics: Floats) -> Floats:
+    def logits(self, images: Images, choice: _Choice, statistics: Floats) -> Floats:
         """Logits [n, classes] under given statistics."""
 
 
@@ -51,8 +81,11 @@ def build_supernet(space: MobileSpace, seed: int) -> Supernet:
 
 
 def make_learner(
-    model: Supernet, optimizer: keras.optimizers.Optimizer, smoothing: float, fixed: Choice | None = None
-) -> Learner:
+    model: Trainable[_Subnet],
+    optimizer: keras.optimizers.Optimizer,
+    smoothing: float,
+    fixed: _Subnet | None = None,
+) -> Learner[_Subnet]:
     """The learner of the active Keras backend, with label `smoothing`."""
     optimizer.build(model.trainable_variables)
     kinds: dict[str, type[Any]] = {
@@ -60,7 +93,7 @@ def make_learner(
         "jax": _JaxLearner,
         "torch": _TorchLearner,
     }
-    learner: Learner = kinds[keras.backend.backend()](model, optimizer, smoothing, fixed)
+    learner: Learner[_Subnet] = kinds[keras.backend.backend()](model, optimizer, smoothing, fixed)
     return learner
 
 
@@ -72,28 +105,29 @@ def smoothed_cross_entropy(logits: Any, labels: Any, smoothing: float) -> Any:
 
 class _TensorFlowLearner:
     def __init__(
-        self, model: Supernet, optimizer: keras.optimizers.Optimizer, smoothing: float, fixed: Choice | None
+        self,
+        model: Trainable[Any],
+        optimizer: keras.optimizers.Optimizer,
+        smoothing: float,
+        fixed: Subnet | None,
     ) -> None:
         import tensorflow as tf
 
-        channels = model.space.in_channels
+        channels = model.in_channels
         images = tf.TensorSpec([None, None, None, channels], tf.uint8)
         if fixed is not None:
             images = tf.TensorSpec([None, fixed.resolution, fixed.resolution, channels], tf.uint8)
         labels, weight = tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.float32)
-        vector = tf.TensorSpec([GENE_COUNT], tf.int32)
+        vector = tf.TensorSpec([None], tf.int32)
         size = tf.TensorSpec([model.statistics_size], tf.float32)
         variables = [variable.value for variable in model.trainable_variables]
         sums = [tf.Variable(tf.zeros_like(variable), trainable=False) for variable in variables]
-
-        def genes_of(genes: Any) -> Genes:
-            return Genes.unpack(genes) if fixed is None else Genes.of(fixed)
 
         @tf.function(input_signature=[images, labels, vector, weight])  # type: ignore[untyped-decorator]
         def accumulate(x: Any, y: Any, genes: Any, scale: Any) -> Any:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                loss = smoothed_cross_entropy(model.forward(x, genes_of(genes))[0], y, smoothing)
+                loss = smoothed_cross_entropy(model.forward(x, model.genes(fixed, genes))[0], y, smoothing)
             for total, gradient in zip(sums, tape.gradient(loss, variables), strict=True):
                 if gradient is not None:
                     total.assign_add(gradient * scale)
@@ -109,30 +143,35 @@ class _TensorFlowLearner:
 
         @tf.function(input_signature=[images, vector])  # type: ignore[untyped-decorator]
         def statistics(x: Any, genes: Any) -> Any:
-            return model.forward(x, genes_of(genes))[1]
+            return model.forward(x, model.genes(fixed, genes))[1]
 
         @tf.function(input_signature=[images, vector, size])  # type: ignore[untyped-decorator]
         def logits(x: Any, genes: Any, given: Any) -> Any:
-            return model.forward(x, genes_of(genes), given)[0]
+            return model.forward(x, model.genes(fixed, genes), given)[0]
 
+        self._pack = model.pack
         self._accumulate, self._apply, self._statistics, self._logits = accumulate, apply, statistics, logits
 
-    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Choice, weight: float) -> float:
-        return float(self._accumulate(images, labels, pack(choice), np.float32(weight)))
+    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Subnet, weight: float) -> float:
+        return float(self._accumulate(images, labels, self._pack(choice), np.float32(weight)))
 
     def apply(self) -> None:
         self._apply()
 
-    def statistics(self, images: Images, choice: Choice) -> Floats:
-        return np.asarray(self._statistics(images, pack(choice)))
+    def statistics(self, images: Images, choice: Subnet) -> Floats:
+        return np.asarray(self._statistics(images, self._pack(choice)))
 
-    def logits(self, images: Images, choice: Choice, statistics: Floats) -> Floats:
-        return np.asarray(self._logits(images, pack(choice), statistics))
+    def logits(self, images: Images, choice: Subnet, statistics: Floats) -> Floats:
+        return np.asarray(self._logits(images, self._pack(choice), statistics))
 
 
 class _JaxLearner:
     def __init__(
-        self, model: Supernet, optimizer: keras.optimizers.Optimizer, smoothing: float, fixed: Choice | None
+        self,
+        model: Trainable[Any],
+        optimizer: keras.optimizers.Optimizer,
+        smoothing: float,
+        fixed: Subnet | None,
     ) -> None:
         import jax
 
@@ -142,8 +181,7 @@ class _JaxLearner:
         def forward(values: list[Any], x: Any, genes: Any, given: Any = None) -> tuple[Any, Any]:
             mapping = list(zip(model.trainable_variables, values, strict=True))
             with keras.StatelessScope(state_mapping=mapping):
-                chosen = Genes.unpack(genes) if fixed is None else Genes.of(fixed)
-                return model.forward(x, chosen, given)
+                return model.forward(x, model.genes(fixed, genes), given)
 
         def loss(values: list[Any], x: Any, y: Any, genes: Any) -> Any:
             return smoothed_cross_entropy(forward(values, x, genes)[0], y, smoothing)
@@ -156,8 +194,8 @@ class _JaxLearner:
     def _values(self) -> list[Any]:
         return [variable.value for variable in self._model.trainable_variables]
 
-    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Choice, weight: float) -> float:
-        loss, gradients = self._gradient(self._values(), images, labels, pack(choice))
+    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Subnet, weight: float) -> float:
+        loss, gradients = self._gradient(self._values(), images, labels, self._model.pack(choice))
         scaled = [gradient * weight for gradient in gradients]
         old = self._sums
         self._sums = scaled if old is None else [a + b for a, b in zip(old, scaled, strict=True)]
@@ -172,16 +210,20 @@ class _JaxLearner:
         for variable, value in zip(self._optimizer.variables, state, strict=True):
             variable.assign(value)
 
-    def statistics(self, images: Images, choice: Choice) -> Floats:
-        return np.asarray(self._statistics(self._values(), images, pack(choice)))
+    def statistics(self, images: Images, choice: Subnet) -> Floats:
+        return np.asarray(self._statistics(self._values(), images, self._model.pack(choice)))
 
-    def logits(self, images: Images, choice: Choice, statistics: Floats) -> Floats:
-        return np.asarray(self._logits(self._values(), images, pack(choice), statistics))
+    def logits(self, images: Images, choice: Subnet, statistics: Floats) -> Floats:
+        return np.asarray(self._logits(self._values(), images, self._model.pack(choice), statistics))
 
 
 class _TorchLearner:
     def __init__(
-        self, model: Supernet, optimizer: keras.optimizers.Optimizer, smoothing: float, fixed: Choice | None
+        self,
+        model: Trainable[Any],
+        optimizer: keras.optimizers.Optimizer,
+        smoothing: float,
+        fixed: Subnet | None,
     ) -> None:
         import torch
 
@@ -189,8 +231,8 @@ class _TorchLearner:
         self._no_grad = torch.no_grad
         self._tensor = torch.from_numpy
 
-    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Choice, weight: float) -> float:
-        logits, _ = self._model.forward(self._tensor(images), Genes.of(choice))
+    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Subnet, weight: float) -> float:
+        logits, _ = self._model.forward(self._tensor(images), self._model.genes(choice, None))
         loss = smoothed_cross_entropy(logits, self._tensor(labels), self._smoothing)
         (loss * weight).backward()
         return float(loss.detach())
@@ -203,11 +245,15 @@ class _TorchLearner:
         for variable in variables:
             variable.value.grad = None
 
-    def statistics(self, images: Images, choice: Choice) -> Floats:
+    def statistics(self, images: Images, choice: Subnet) -> Floats:
         with self._no_grad():
-            return np.asarray(self._model.forward(self._tensor(images), Genes.of(choice))[1].cpu())
+            return np.asarray(
+                self._model.forward(self._tensor(images), self._model.genes(choice, None))[1].cpu()
+            )
 
-    def logits(self, images: Images, choice: Choice, statistics: Floats) -> Floats:
+    def logits(self, images: Images, choice: Subnet, statistics: Floats) -> Floats:
         given = self._tensor(np.asarray(statistics))
         with self._no_grad():
-            return np.asarray(self._model.forward(self._tensor(images), Genes.of(choice), given)[0].cpu())
+            return np.asarray(
+                self._model.forward(self._tensor(images), self._model.genes(choice, None), given)[0].cpu()
+            )

@@ -14,9 +14,11 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
-#: a tensor of the active backend: Keras has no type for it
-Tensor = Any
+from tinynas.data.pixels import PIXEL_OFFSET, PIXEL_SCALE
+from tinynas.supernet.grouped import Tensor, grouped_conv
+
 #: a whole number, or a scalar tensor of one
 Size = Any
 
@@ -93,7 +95,7 @@ class Masks:
 
 
 class ConvNorm(keras.layers.Layer):  # type: ignore[misc]
-    """A SAME convolution, batch normalisation and (unless `linear`) ReLU6, all elastic.
+    """A SAME convolution, batch normalisation and (unless `linear`) ReLU6, all elastic unless in `groups`.
 
     Batch normalisation keeps no moving statistics: a sub-network's statistics are its own, so they are
     recalibrated and handed in (`statistics`); without them those of the batch are used.
@@ -107,6 +109,7 @@ class ConvNorm(keras.layers.Layer):  # type: ignore[misc]
         *,
         stride: int = 1,
         depthwise: bool = False,
+        groups: int = 1,
         linear: bool = False,
         cutter: Cutter,
         rng: np.random.Generator,
@@ -114,13 +117,10 @@ class ConvNorm(keras.layers.Layer):  # type: ignore[misc]
         """He-normal weights drawn from `rng`; gamma one, beta zero."""
         super().__init__()
         self.channels, self.stride, self.depthwise, self.linear = channels, stride, depthwise, linear
-        self._cutter = cutter
-        shape = (kernel_size, kernel_size, in_channels, 1 if depthwise else channels)
-        fan_in = kernel_size * kernel_size * (1 if depthwise else in_channels)
-        values = rng.normal(0.0, (2.0 / fan_in) ** 0.5, shape).astype(np.float32)
-        self.kernel = self.add_weight(
-            shape=shape, initializer=lambda *_a, **_k: ops.convert_to_tensor(values)
-        )
+        self._cutter, self._groups = cutter, groups
+        read = 1 if depthwise else in_channels // groups
+        shape = (kernel_size, kernel_size, in_channels if depthwise else read, 1 if depthwise else channels)
+        self.kernel = add_constant(self, he_normal(shape, kernel_size * kernel_size * read, rng))
         self.gamma = self.add_weight(shape=(channels,), initializer="ones")
         self.beta = self.add_weight(shape=(channels,), initializer="zeros")
 
@@ -132,8 +132,10 @@ class ConvNorm(keras.layers.Layer):  # type: ignore[misc]
     def forward(self, x: Tensor, cut: Cut, statistics: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The output [n, rows, columns, outputs] and the batch's statistics [`statistics_size`]."""
         kernel = self._cutter.kernel(ops.convert_to_tensor(self.kernel), cut, self.depthwise)
-        convolve = ops.depthwise_conv if self.depthwise else ops.conv
-        x = convolve(x, kernel, strides=self.stride, padding="same")
+        if self.depthwise:
+            x = ops.depthwise_conv(x, kernel, strides=self.stride, padding="same")
+        else:
+            x = grouped_conv(x, kernel, self._groups, self.stride)
         gamma = self._cutter.vector(ops.convert_to_tensor(self.gamma), cut.outputs)
         beta = self._cutter.vector(ops.convert_to_tensor(self.beta), cut.outputs)
         if statistics is None:
@@ -146,6 +148,39 @@ class ConvNorm(keras.layers.Layer):  # type: ignore[misc]
             x = x * scale + (beta - mean * scale)
         x = x if self.linear else ops.relu6(x)
         return self._cutter.features(x, cut.outputs), statistics
+
+
+def he_normal(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Weights that keep the variance of what rectified layers pass on (He et al., 2015)."""
+    return rng.normal(0.0, (2.0 / fan_in) ** 0.5, shape).astype(np.float32)
+
+
+def glorot_uniform(inputs: int, outputs: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Weights [inputs, outputs] of a classifier (Glorot and Bengio, 2010)."""
+    limit = (6.0 / (inputs + outputs)) ** 0.5
+    return rng.uniform(-limit, limit, (inputs, outputs)).astype(np.float32)
+
+
+def normalised_pixels(images: Tensor) -> Tensor:
+    """Float inputs of a network from uint8 pictures."""
+    return (ops.cast(images, "float32") - PIXEL_OFFSET) / PIXEL_SCALE
+
+
+class Portions:
+    """Hands out consecutive portions of a vector, or None when there is none."""
+
+    def __init__(self, vector: Tensor | None) -> None:
+        self._vector, self._start = vector, 0
+
+    def __call__(self, size: int) -> Tensor | None:
+        """The next `size` values."""
+        start, self._start = self._start, self._start + size
+        return None if self._vector is None else self._vector[start : self._start]
+
+
+def add_constant(layer: keras.layers.Layer, values: NDArray[np.float32]) -> keras.Variable:
+    """A trainable variable of `layer` that starts as `values`, the same on every backend."""
+    return layer.add_weight(shape=values.shape, initializer=lambda *_a, **_k: ops.convert_to_tensor(values))
 
 
 def _padded(values: Tensor, size: int) -> Tensor:

@@ -14,10 +14,20 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from tinynas.data.pixels import PIXEL_OFFSET, PIXEL_SCALE
 from tinynas.networks import MBConv
 from tinynas.spaces.mobile import MAX_DEPTHS, Choice, MobileSpace
-from tinynas.supernet.layers import ConvNorm, Cut, Cutter, Size, Slices, Tensor
+from tinynas.supernet.grouped import Tensor
+from tinynas.supernet.layers import (
+    ConvNorm,
+    Cut,
+    Cutter,
+    Portions,
+    Size,
+    Slices,
+    add_constant,
+    glorot_uniform,
+    normalised_pixels,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +45,10 @@ class Genes:
 
     @staticmethod
     def unpack(vector: Tensor) -> Genes:
-        """Inverse of `pack`, on a tensor [`GENE_COUNT`] of int32."""
+        """Inverse of `pack`, on a tensor of int32."""
         stages, slots = len(MAX_DEPTHS), sum(MAX_DEPTHS)
         values = tuple(vector[i] for i in range(stages + 2 * slots))
         return Genes(values[:stages], values[stages : stages + slots], values[stages + slots :])
-
-
-def pack(choice: Choice) -> NDArray[np.int32]:
-    """The genes of `choice` as one vector, for traces that take them as an input."""
-    return np.array((*choice.depths, *choice.kernels, *choice.expands), np.int32)
-
-
-GENE_COUNT = len(MAX_DEPTHS) + 2 * sum(MAX_DEPTHS)
 
 
 class InvertedBottleneck(keras.layers.Layer):  # type: ignore[misc]
@@ -121,19 +123,28 @@ class Supernet(keras.Model):  # type: ignore[misc]
                 InvertedBottleneck(block, channels, max_kernel=max(space.kernels), cutter=cutter, rng=rng)
             )
             channels = block.channels
-        limit = (6.0 / (channels + space.classes)) ** 0.5
-        dense = rng.uniform(-limit, limit, (channels, space.classes)).astype(np.float32)
-        self.classifier = self.add_weight(
-            shape=dense.shape, initializer=lambda *_a, **_k: ops.convert_to_tensor(dense)
-        )
+        self.classifier = add_constant(self, glorot_uniform(channels, space.classes, rng))
         self.bias = self.add_weight(shape=(space.classes,), initializer="zeros")
         self.built = True
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the pictures."""
+        return self.space.in_channels
 
     @property
     def statistics_size(self) -> int:
         """Length of the batch-norm statistics of the largest network."""
         blocks = (self.first, *self.slots)
         return self.stem.statistics_size + sum(block.statistics_size for block in blocks)
+
+    def pack(self, choice: Choice) -> NDArray[np.int32]:
+        """The genes of `choice` as one vector, for traces that take them as an input."""
+        return np.array((*choice.depths, *choice.kernels, *choice.expands), np.int32)
+
+    def genes(self, choice: Choice | None, vector: Tensor) -> Genes:
+        """The genes of a fixed `choice`; without one, those a trace is given as a packed `vector`."""
+        return Genes.unpack(vector) if choice is None else Genes.of(choice)
 
     def forward(
         self, images: Tensor, genes: Genes, statistics: Tensor | None = None
@@ -143,8 +154,8 @@ class Supernet(keras.Model):  # type: ignore[misc]
         Without `statistics` the batch's own are used and returned, as in training; those of blocks and
         channels the sub-network lacks mean nothing.
         """
-        x = (ops.cast(images, "float32") - PIXEL_OFFSET) / PIXEL_SCALE
-        take = _Portions(statistics)
+        x = normalised_pixels(images)
+        take = Portions(statistics)
         x, used = self.stem.forward(x, Cut(), take(self.stem.statistics_size))
         collected = [used]
         x, used = self.first.forward(x, 3, 1, take(self.first.statistics_size))
@@ -175,17 +186,6 @@ class Supernet(keras.Model):  # type: ignore[misc]
             for j in range(most):
                 block, kernel, expand = next(blocks)
                 yield block, True if j < min(always, most) else j < depth, kernel, expand
-
-
-class _Portions:
-    """Hands out consecutive portions of a vector, or None when there is none."""
-
-    def __init__(self, vector: Tensor | None) -> None:
-        self._vector, self._start = vector, 0
-
-    def __call__(self, size: int) -> Tensor | None:
-        start, self._start = self._start, self._start + size
-        return None if self._vector is None else self._vector[start : self._start]
 
 
 def _when(

@@ -5,27 +5,38 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from tinynas.spaces.mobile import Choice, MobileSpace
 
 
-class Sampler(Protocol):
+class Subnet(Protocol):
+    """What training must know of a network: the resolution of its pictures."""
+
+    @property
+    def resolution(self) -> int:
+        """Height = width in pixels."""
+
+
+_Subnet = TypeVar("_Subnet", bound=Subnet)
+
+
+class Sampler(Protocol[_Subnet]):
     """Which sub-networks a step trains."""
 
-    def __call__(self, rng: np.random.Generator) -> list[Choice]:
+    def __call__(self, rng: np.random.Generator) -> list[_Subnet]:
         """The sub-networks of one step; all of one resolution."""
 
 
 @dataclass(frozen=True, slots=True)
-class FixedSampler:
-    """Always the one network: the largest at first, the winner at the end."""
+class FixedSampler(Generic[_Subnet]):
+    """Always the one network: the largest at first, the winner at the end, or one trained alone."""
 
-    choice: Choice
+    choice: _Subnet
 
-    def __call__(self, rng: np.random.Generator) -> list[Choice]:
+    def __call__(self, rng: np.random.Generator) -> list[_Subnet]:
         """The network."""
         return [self.choice]
 
@@ -58,7 +69,7 @@ class RandomSampler:
 
 
 @dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Generic[_Subnet]):
     """One stretch of training: `steps` of SGD with Nesterov momentum 0.9 on a one-cycle schedule.
 
     The learning rate rises linearly over the first `warmup` share to `peak_rate`, then falls as a cosine.
@@ -69,7 +80,7 @@ class Phase:
     index: int
     steps: int
     peak_rate: float
-    sampler: Sampler
+    sampler: Sampler[_Subnet]
     warmup: float = 0.2
     decay: float = 2e-3
     smoothing: float = 0.1

@@ -7,14 +7,16 @@ Shared weights fit no sub-network's activations exactly, so batch-norm statistic
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import keras
 import numpy as np
 
 from tinynas.data import Split, resize
-from tinynas.spaces.mobile import Choice
-from tinynas.supernet.backends import Floats, Images, Learner, make_learner
-from tinynas.supernet.model import Supernet
+from tinynas.supernet.backends import Floats, Images, Learner, Trainable, make_learner
+from tinynas.supernet.phase import Subnet
+
+_Subnet = TypeVar("_Subnet", bound=Subnet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +27,25 @@ class Calibration:
     batch_size: int = 64
 
 
-class Calibrator:
+class Calibrator(Generic[_Subnet]):
     """Measures batch-norm statistics of sub-networks on unaugmented training pictures drawn by a seed."""
 
     def __init__(
         self,
-        model: Supernet,
+        model: Trainable[_Subnet],
         train: Split,
         *,
         calibration: Calibration,
         seed: int,
-        fixed: Choice | None = None,
+        fixed: _Subnet | None = None,
     ) -> None:
         """With `fixed`, for that sub-network alone (traced with static shapes)."""
-        self.learner: Learner = make_learner(model, keras.optimizers.SGD(0.0), 0.0, fixed)
+        self.learner: Learner[_Subnet] = make_learner(model, keras.optimizers.SGD(0.0), 0.0, fixed)
         count = min(calibration.batches * calibration.batch_size, len(train))
         picked = np.random.default_rng((seed, 0xCA11)).choice(len(train), count, replace=False)
         self._images, self._batch = _Resized(train.images[picked]), calibration.batch_size
 
-    def statistics(self, choice: Choice) -> Floats:
+    def statistics(self, choice: _Subnet) -> Floats:
         """The sub-network's statistics [statistics_size], averaged over whole batches."""
         images = self._images(choice.resolution)
         whole = max(len(images) // self._batch, 1) * self._batch
@@ -52,15 +54,15 @@ class Calibrator:
         return mean
 
 
-class Scorer:
+class Scorer(Generic[_Subnet]):
     """Scores sub-networks of one supernet; a pure function of its weights, the pictures and the choice."""
 
-    def __init__(self, calibrator: Calibrator, held_out: Split, *, batch_size: int = 250) -> None:
+    def __init__(self, calibrator: Calibrator[_Subnet], held_out: Split, *, batch_size: int = 250) -> None:
         """Score on all of `held_out`, in batches of `batch_size`."""
         self._calibrator, self._batch = calibrator, batch_size
         self._images, self._labels = _Resized(held_out.images), held_out.labels
 
-    def logits(self, choice: Choice) -> Floats:
+    def logits(self, choice: _Subnet) -> Floats:
         """Logits [n, classes] of the recalibrated sub-network on the held-out pictures."""
         images, statistics = self._images(choice.resolution), self._calibrator.statistics(choice)
         learner = self._calibrator.learner
@@ -68,7 +70,7 @@ class Scorer:
             [learner.logits(part, choice, statistics) for part in _parts(images, self._batch)]
         )
 
-    def accuracy(self, choice: Choice) -> float:
+    def accuracy(self, choice: _Subnet) -> float:
         """Share of held-out pictures classified rightly."""
         return float(np.mean(self.logits(choice).argmax(axis=1) == self._labels))
 

@@ -1,4 +1,4 @@
-"""Training in phases that can be killed at any step: the largest network, the supernet, one winner.
+"""Training in phases that can be killed at any step: a supernet, or one network.
 
 Everything drawn at a step depends on (seed, phase, step) alone, and a checkpoint holds weights, optimiser and
 step; so a resumed training is the uninterrupted one, bit for bit.
@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import keras
 import numpy as np
@@ -21,9 +22,10 @@ from numpy.typing import NDArray
 
 from tinynas.data import BatchStream
 from tinynas.errors import RunError
-from tinynas.supernet.backends import make_learner
-from tinynas.supernet.model import Supernet
-from tinynas.supernet.phase import FixedSampler, Phase
+from tinynas.supernet.backends import Trainable, make_learner
+from tinynas.supernet.phase import FixedSampler, Phase, Subnet
+
+_Subnet = TypeVar("_Subnet", bound=Subnet)
 
 #: seconds of training a kill can cost at most
 CHECKPOINT_SECONDS = 60.0
@@ -39,57 +41,83 @@ class Progress:
     loss: float
 
 
-def train(
-    model: Supernet,
-    phase: Phase,
-    stream: BatchStream,
-    *,
-    seed: int,
-    checkpoint: Path,
-    save: Callable[[bytes], None],
-    on_step: Callable[[Progress], None] = lambda progress: None,
-) -> None:
-    """Train `model` in place through `phase`, from its checkpoint if there is one.
+class Diverged(RunError):
+    """The loss is no number any more; what to do depends on who asked for the training."""
 
-    `save` writes the checkpoint, whole or not at all; that of a finished phase stays, as its result.
+
+class Training(Generic[_Subnet]):
+    """A model on its way through a phase: it can be advanced, scored and advanced further.
+
+    With a `checkpoint` it begins where that stands; `save` writes one, whole or not at all, and that of a
+    finished phase stays, as its result.
 
     Raises:
-        RunError: the checkpoint is not of this model, or the training diverged.
+        RunError: the checkpoint is not of this model.
     """
-    optimizer = keras.optimizers.SGD(phase.rate(0), momentum=0.9, nesterov=True, weight_decay=phase.decay)
-    optimizer.exclude_from_weight_decay(
-        var_list=[variable for variable in model.trainable_variables if len(variable.shape) == 1]
-    )
-    fixed = phase.sampler.choice if isinstance(phase.sampler, FixedSampler) else None
-    learner = make_learner(model, optimizer, phase.smoothing, fixed)
-    state = [*model.trainable_variables, *optimizer.variables]
-    start = _restore(state, checkpoint)
-    saved_at = time.monotonic()
-    for step in range(start, phase.steps):
-        rng = np.random.default_rng((seed, phase.index, step))
-        choices = phase.sampler(rng)
-        images, labels = stream.batch(step, choices[0].resolution)
-        optimizer.learning_rate = phase.rate(step)
+
+    def __init__(
+        self,
+        model: Trainable[_Subnet],
+        phase: Phase[_Subnet],
+        stream: BatchStream,
+        *,
+        seed: int,
+        checkpoint: Path | None = None,
+        save: Callable[[bytes], None] = lambda content: None,
+    ) -> None:
+        optimizer = keras.optimizers.SGD(phase.rate(0), momentum=0.9, nesterov=True, weight_decay=phase.decay)
+        optimizer.exclude_from_weight_decay(
+            var_list=[variable for variable in model.trainable_variables if len(variable.shape) == 1]
+        )
+        fixed = phase.sampler.choice if isinstance(phase.sampler, FixedSampler) else None
+        self._learner = make_learner(model, optimizer, phase.smoothing, fixed)
+        self._optimizer, self._phase, self._stream, self._seed = optimizer, phase, stream, seed
+        self._state, self._save = [*model.trainable_variables, *optimizer.variables], save
+        self.step = _restore(self._state, checkpoint) if checkpoint else 0
+
+    def advance(
+        self, until: int | None = None, on_step: Callable[[Progress], None] = lambda progress: None
+    ) -> None:
+        """Train up to the step `until`, or to the phase's end; a checkpoint is saved there and now and then.
+
+        The learning rate is that of the whole phase, so stopping on the way changes nothing.
+
+        Raises:
+            Diverged: the loss is infinite or not a number.
+        """
+        phase = self._phase
+        end = phase.steps if until is None else min(until, phase.steps)
+        saved_at = time.monotonic()
+        while self.step < end:
+            loss = self._one_step(self.step)
+            self.step += 1
+            if time.monotonic() - saved_at > CHECKPOINT_SECONDS or self.step == end:
+                self._save(_pack(self._state, self.step))
+                saved_at = time.monotonic()
+            on_step(Progress(phase.name, self.step, phase.steps, loss))
+
+    def _one_step(self, step: int) -> float:
+        phase, learner = self._phase, self._learner
+        choices = phase.sampler(np.random.default_rng((self._seed, phase.index, step)))
+        images, labels = self._stream.batch(step, choices[0].resolution)
+        self._optimizer.learning_rate = phase.rate(step)
         losses = [learner.accumulate(images, labels, choice, 1.0 / len(choices)) for choice in choices]
         learner.apply()
         loss = float(np.mean(losses))
         if not math.isfinite(loss):
-            raise RunError(
+            raise Diverged(
                 f"training diverged at step {step} of '{phase.name}': start a new run with lower learning "
                 "rates (--largest-rate, --supernet-rate, --finetune-rate)"
             )
-        if time.monotonic() - saved_at > CHECKPOINT_SECONDS or step + 1 == phase.steps:
-            save(_pack(state, step + 1))
-            saved_at = time.monotonic()
-        on_step(Progress(phase.name, step + 1, phase.steps, loss))
+        return loss
 
 
-def finished(checkpoint: Path, phase: Phase) -> bool:
+def finished(checkpoint: Path, phase: Phase[Any]) -> bool:
     """Whether the phase's checkpoint holds its last step."""
     return checkpoint.exists() and _read(checkpoint)[0] >= phase.steps
 
 
-def load_weights(model: Supernet, checkpoint: Path) -> None:
+def load_weights(model: Trainable[Any], checkpoint: Path) -> None:
     """Set the weights of `model` to those of a checkpoint, whatever phase wrote it.
 
     Raises:
