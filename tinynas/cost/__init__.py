@@ -1,6 +1,6 @@
 """What a Graph costs: MACs, weights, SRAM and flash per runtime."""
 
-from tinynas.cost.compute import macs, weights_and_biases
+from tinynas.cost.compute import activations, macs, weights_and_biases
 from tinynas.cost.counts import Counts, Int, count
 from tinynas.cost.memory import Buffers, LivePeak, Plan, buffers, live_peak, plan_greedy
 from tinynas.cost.runtime import (
@@ -28,6 +28,7 @@ __all__ = [
     "Runtime",
     "SramEstimate",
     "TflmRuntime",
+    "activations",
     "buffers",
     "count",
     "find_runtime",

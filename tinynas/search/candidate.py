@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from tinynas.search.limits import Footprint
+from tinynas.search.lines import typed_field
 from tinynas.search.space_protocol import ChoiceT
 
 #: a choice as a journal holds it
@@ -68,16 +69,18 @@ def parse_candidate(line: str) -> Candidate[Genes]:
     data = json.loads(line)
     if not isinstance(data, dict):
         raise ValueError("it is not an object")
-    accuracy = _field(data, "accuracy", (int, float))
+    accuracy = typed_field(data, "accuracy", (int, float))
     if not is_accuracy(accuracy):
         raise ValueError("its 'accuracy' is not within 0 and 1")
     return Candidate(
-        genotype=_field(data, "genotype", str),
-        choice=_field(data, "choice", dict),
+        genotype=typed_field(data, "genotype", str),
+        choice=typed_field(data, "choice", dict),
         accuracy=float(accuracy),
-        footprint=Footprint(**{field.name: _field(data, field.name, int) for field in fields(Footprint)}),
-        generation=_field(data, "generation", int),
-        origin=Origin(_field(data, "origin", str)),
+        footprint=Footprint(
+            **{field.name: typed_field(data, field.name, int) for field in fields(Footprint)}
+        ),
+        generation=typed_field(data, "generation", int),
+        origin=Origin(typed_field(data, "origin", str)),
     )
 
 
@@ -89,15 +92,6 @@ def restore_choice(choice_type: type[_T], genes: Genes) -> _T:
 def is_accuracy(value: float) -> bool:
     """Whether `value` is a share of pictures: a number from 0 to 1."""
     return math.isfinite(value) and 0 <= value <= 1
-
-
-def _field(data: Mapping[str, Any], name: str, kind: type[Any] | tuple[type[Any], ...]) -> Any:
-    if name not in data:
-        raise ValueError(f"its '{name}' is missing")
-    # bool is an int to Python, never to us
-    if not isinstance(data[name], kind) or isinstance(data[name], bool):
-        raise ValueError(f"its '{name}' is of the wrong kind")
-    return data[name]
 
 
 def _as_tuple(gene: Any) -> Any:

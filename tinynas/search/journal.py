@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tinynas.errors import RunError
 from tinynas.search.candidate import Candidate, Genes, candidate_line, parse_candidate
-from tinynas.search.disk import append_line, disk_errors
+from tinynas.search.disk import append_line
+from tinynas.search.lines import cut_torn_line, read_lines
 
 
 def read_candidates(path: Path) -> list[Candidate[Genes]]:
@@ -18,8 +18,7 @@ def read_candidates(path: Path) -> list[Candidate[Genes]]:
     Raises:
         RunError: another line is damaged (the message names it), or the file cannot be read.
     """
-    complete, _ = _halves(path)
-    return [_parsed(path, number, line) for number, line in enumerate(complete.split(b"\n")[:-1], start=1)]
+    return read_lines(path, parse_candidate)
 
 
 class CandidateJournal:
@@ -32,10 +31,7 @@ class CandidateJournal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._scores = {candidate.genotype: candidate.accuracy for candidate in read_candidates(path)}
-        complete, torn = _halves(path)
-        if torn:
-            with disk_errors(path), path.open("r+b") as file:
-                file.truncate(len(complete))
+        cut_torn_line(path)
 
     def scores(self) -> dict[str, float]:
         """Accuracy by genotype text of every candidate in the file."""
@@ -49,21 +45,3 @@ class CandidateJournal:
         """
         append_line(self._path, candidate_line(candidate))
         self._scores[candidate.genotype] = candidate.accuracy
-
-
-def _halves(path: Path) -> tuple[bytes, bytes]:
-    """Complete lines, and what follows the last line's end."""
-    with disk_errors(path):
-        content = path.read_bytes() if path.exists() else b""
-    cut = content.rfind(b"\n") + 1
-    return content[:cut], content[cut:]
-
-
-def _parsed(path: Path, number: int, line: bytes) -> Candidate[Genes]:
-    try:
-        return parse_candidate(line.decode())
-    except ValueError as error:
-        raise RunError(
-            f"'{path}' is damaged in line {number} ({error}): delete that line and run the same command "
-            "again; only its network is scored anew"
-        ) from error

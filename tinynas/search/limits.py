@@ -49,6 +49,11 @@ class Limits:
         self._needs: dict[str, Need] = {}
         self._footprints: dict[str, Footprint] = {}
 
+    @property
+    def seen(self) -> int:
+        """How many different networks were asked about."""
+        return len(self._needs)
+
     def need(self, genotype: Genotype) -> Need:
         """SRAM and flash of `genotype`: all that deciding takes, so draws that do not fit stay cheap."""
         text = str(genotype)

@@ -1,0 +1,56 @@
+"""Networks of a study: reproducible one by one, different, within limits and band; or a sentence why not."""
+
+from __future__ import annotations
+
+import pytest
+from study_fakes import Chain, limits
+
+from tinynas.cost import activations, macs
+from tinynas.errors import RequestError
+from tinynas.networks import PRESETS, build_graph, parse_genotype
+from tinynas.study.sampling import Band, sample_networks
+
+
+def test_networks_are_different_within_the_band_and_described() -> None:
+    band = Band(300, 900)
+    networks = sample_networks("chain", Chain(), limits(), 12, 0, band)
+    assert len({network.genotype for network in networks}) == 12
+    for number, network in enumerate(networks):
+        graph = build_graph(parse_genotype(network.genotype))
+        assert network.key == ("chain", number)
+        assert network.macs == macs(graph) and network.macs in band
+        assert network.activations == 16 * sum(network.parameters["widths"])
+        assert network.sram_bytes == sum(tensor.elements for tensor in graph.tensors)
+
+
+def test_a_longer_study_begins_with_the_shorter_one() -> None:
+    few, many = (sample_networks("chain", Chain(), limits(), n, 3) for n in (5, 9))
+    assert many[:5] == few
+    assert sample_networks("chain", Chain(), limits(), 5, 4) != few
+    assert [n.genotype for n in sample_networks("other", Chain(), limits(), 5, 3)] != [
+        n.genotype for n in few
+    ]
+
+
+def test_what_cannot_be_found_is_said() -> None:
+    with pytest.raises(RequestError, match=r"no network found fits .* the nearest needs"):
+        sample_networks("chain", Chain(), limits(sram_bytes=20), 3, 0)
+    with pytest.raises(RequestError, match=r"none of 5,000 networks drawn from chain has .*widen --macs"):
+        sample_networks("chain", Chain(), limits(), 3, 0, Band(10**9, 10**10))
+    with pytest.raises(RequestError, match=r"no more than 8 networks that fit .*--networks"):
+        sample_networks("chain", Chain(2), limits(), 9, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"),
+    [
+        ("regnetx-200mf", 2.2),
+        ("regnetx-400mf", 3.1),
+        ("regnetx-600mf", 4.0),
+        ("regnety-200mf", 2.2),
+        ("regnety-400mf", 3.9),
+    ],
+)
+def test_activations_are_those_of_the_paper(name: str, millions: float) -> None:
+    """RegNet, tables 2 and 3: activations in millions at one decimal; squeezed vectors count for nothing."""
+    assert activations(build_graph(PRESETS[name])) / 1e6 == pytest.approx(millions, abs=0.05)
