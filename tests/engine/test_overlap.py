@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from random_graphs import graphs
 
 from tinynas.engine.checker import check_plan
-from tinynas.engine.overlap import Overlap, Overlaps
+from tinynas.engine.overlap import Overlaps
 from tinynas.engine.planner import plan_network
 from tinynas.engine.runs import Pair, Runs
 from tinynas.engine.streaming import RowGraph, row_graph
@@ -102,9 +102,3 @@ def test_closed_form_equals_row_by_row_in_published_networks(name: str) -> None:
         for pair in found
         if not any(rows.programs[op].at_end for op in range(pair.reader, pair.made.producer))
     )
-
-
-def test_the_better_way_counts() -> None:
-    assert Overlap(0, 1, down=8, up=-4).least == 0
-    assert Overlap(0, 1, down=8, up=4).least == 4
-    assert Overlap(0, 1, down=8, up=None).least == 8

@@ -13,7 +13,6 @@ from random_graphs import graphs
 from tinynas.engine.checker import PlanError, check_plan
 from tinynas.engine.grouping import Group, GroupTable, best_groups
 from tinynas.engine.kernels import Kernel
-from tinynas.engine.overlap import Overlaps
 from tinynas.engine.plan import Placement, Plan, Step
 from tinynas.engine.planner import plan_network
 from tinynas.engine.streaming import RowGraph, row_graph
@@ -70,7 +69,7 @@ def test_no_other_grouping_needs_less(graph: Graph) -> None:
 @given(graphs())
 def test_a_group_needs_its_maps_rings_and_working_memory(graph: Graph) -> None:
     rows = row_graph(simplify(graph))
-    table, overlaps = GroupTable(rows), Overlaps(rows)
+    table = GroupTable(rows)
     for first, end in combinations(range(len(rows) + 1), 2):
         group = table.group(first, end, enough=0)
         kept = [size for size, kernel in working(rows, group) if kernel.keeps]
@@ -81,7 +80,7 @@ def test_a_group_needs_its_maps_rings_and_working_memory(graph: Graph) -> None:
             + sum(kept)
             + max(shared, default=0)
         )
-        assert group.bytes == apart - (overlaps.saved(group.overlap) if group.overlap else 0)
+        assert group.bytes == apart - (group.overlap.saved if group.overlap else 0)
 
 
 def working(rows: RowGraph, group: Group) -> list[tuple[int, Kernel]]:

@@ -23,8 +23,6 @@ from tinynas.engine.overlap import Overlap, Overlaps
 from tinynas.engine.runs import Ints, Pair
 from tinynas.engine.streaming import RowGraph, Stream
 
-_NEVER = 2**62
-
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -72,11 +70,16 @@ def _most_groups(table: GroupTable, limit: int) -> tuple[list[int], list[int]]:
 
 
 class GroupTable:
-    """The bytes that any group of a network needs; arrays are [first, end]."""
+    """The bytes that any group of a network needs.
+
+    Arrays are [first, end], and say nothing where the end is not behind the first.
+    """
 
     def __init__(self, rows: RowGraph) -> None:
         self.rows = rows
         self._made = [rows.streams[program.output] for program in rows.programs]
+        #: of what the operator before each cut makes
+        self._sizes = np.array([0, *(stream.bytes for stream in self._made)], np.int64)
         self._crossing = self._alive()
         self._overlaps = Overlaps(rows)
         self._overlap: dict[tuple[int, int], Overlap | None] = {}
@@ -96,7 +99,9 @@ class GroupTable:
 
     def least_between(self, reached: list[int]) -> int:
         """Bytes that the groups which lead from any of the cuts `reached` to any other need at least."""
-        return int(np.delete(self._least[reached], reached, axis=1).min())
+        onwards = np.triu(np.ones(self._least.shape, bool), 1)
+        onwards[:, reached] = False
+        return int(self._least[reached][onwards[reached]].min())
 
     def useful_within(self, limit: int) -> list[tuple[int, int]]:
         """(first, end) of the groups within `limit`, in order, but for those whose every operator is too.
@@ -111,14 +116,15 @@ class GroupTable:
 
     def work_out(self, groups: Iterable[tuple[int, int]]) -> None:
         """What each of `groups` needs exactly."""
-        todo = {group: self._pairs(*group) for group in groups if group not in self._overlap}
-        found = iter(self._overlaps.find([pair for pairs in todo.values() for pair in pairs]))
-        for group, pairs in todo.items():
-            self._overlap[group] = best = max(
-                (next(found) for _ in pairs), key=self._overlaps.saved, default=None
-            )
-            saved = self._overlaps.saved(best) if best else 0
-            self._least[group], self._open[group] = self._apart[group] - saved, False
+        todo = [(group, self._pairs(*group)) for group in groups if group not in self._overlap]
+        if not todo:
+            return
+        found = iter(self._overlaps.find([pair for _, pairs in todo for pair in pairs]))
+        overlaps = [max((next(found) for _ in pairs), key=_saved, default=None) for _, pairs in todo]
+        self._overlap.update(zip((group for group, _ in todo), overlaps, strict=True))
+        here = tuple(np.array([group for group, _ in todo]).T)
+        self._least[here] = self._apart[here] - [overlap.saved if overlap else 0 for overlap in overlaps]
+        self._open[here] = False
 
     def group(self, first: int, end: int, enough: int) -> Group:
         """The group of operators `first`..`end` - 1.
@@ -161,21 +167,21 @@ class GroupTable:
         streamed = streamed[::-1].cumsum(axis=0)[::-1].cumsum(axis=1)
         working = np.array(self.rows.working, np.int64)
         keeps = np.array([kernel.keeps for kernel in self.rows.kernels])
-        lasting = [stream.bytes for stream in self._made] + working * keeps
-        lasting = np.concatenate([[0], np.cumsum(lasting)])
+        lasting = np.concatenate([[0], np.cumsum(self._sizes[1:] + working * keeps)])
         shared = np.zeros_like(streamed)
-        shared[:-1, 1:] = np.maximum.accumulate(np.triu(np.tile(working * ~keeps, (count, 1))), axis=1)
-        before = np.array([sum(stream.bytes for stream in alive) for alive in self._crossing])
+        for op in np.flatnonzero(working * ~keeps):
+            groups = shared[: op + 1, op + 1 :]
+            np.maximum(groups, working[op], out=groups)
+        before = np.array([sum([stream.bytes for stream in alive]) for alive in self._crossing])
         apart: Ints = (before - lasting)[:, None] + lasting + shared - streamed
-        apart[np.tri(count + 1, dtype=bool)] = _NEVER
         return apart
 
     def _most_saved(self) -> Ints:
         """Bytes that each group saves at most by an overlap: all of the smaller map."""
-        largest = np.array([max((each.bytes for each in alive), default=0) for alive in self._crossing])
-        made = np.array([0, *(stream.bytes for stream in self._made)])
-        alone = np.array(self._alone_since) <= np.arange(len(made))[:, None]
-        return np.triu(alone * np.minimum(largest[:, None], made), 1)
+        largest = np.array([max([0, *[stream.bytes for stream in alive]]) for alive in self._crossing])
+        alone = np.array(self._alone_since) <= np.arange(len(largest))[:, None]
+        most: Ints = alone * np.minimum(largest[:, None], self._sizes)
+        return most
 
     def _first_alone(self, end: int) -> int:
         """The first cut from which on a group to `end` leaves nothing but the last operator's output."""
@@ -203,3 +209,7 @@ def _groups(chosen: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """(first, end) of those that are true, in order."""
     firsts, ends = np.nonzero(chosen)
     return list(zip(firsts.tolist(), ends.tolist(), strict=True))
+
+
+def _saved(overlap: Overlap) -> int:
+    return overlap.saved

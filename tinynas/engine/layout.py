@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from tinynas.engine.grouping import Group
 from tinynas.engine.overlap import Overlap
@@ -45,6 +46,9 @@ class Layout:
 
 #: how item j may lie over item i, which it uses up: (i, j) -> overlap
 Overlapping = dict[tuple[int, int], Overlap]
+#: another item, and the offsets strictly between which harm, counted from its own
+_Conflict = tuple[int, int, int]
+_NOWHERE = -1
 
 
 def lay_out(rows: RowGraph, groups: Sequence[Group]) -> Layout:
@@ -85,11 +89,12 @@ def best_offsets(items: Sequence[Item], overlaps: Overlapping, bound: int) -> tu
     """
     best: list[int] = []
     least = -1
+    conflicts = _conflicts(items, overlaps)
     rng = random.Random(0)
     urgency = [float(item.size) for item in items]
     for _ in range(_ATTEMPTS):
         order = sorted(range(len(items)), key=lambda i: (-urgency[i], i))
-        offsets = _place(items, overlaps, order)
+        offsets = _place(conflicts, order)
         ends = [offset + item.size for offset, item in zip(offsets, items, strict=True)]
         arena = max(ends, default=0)
         if least < 0 or arena < least:
@@ -133,32 +138,42 @@ def _working_items(rows: RowGraph, groups: Sequence[Group]) -> tuple[list[list[i
     return served, items
 
 
-def _place(items: Sequence[Item], overlaps: Overlapping, order: Sequence[int]) -> list[int]:
+def _conflicts(items: Sequence[Item], overlaps: Overlapping) -> list[list[_Conflict]]:
+    """Of each item, all others that are alive in a group with it."""
+    alive: dict[int, list[int]] = {}
+    for number, item in enumerate(items):
+        for group in range(item.first, item.last + 1):
+            alive.setdefault(group, []).append(number)
+    pairs = dict.fromkeys(pair for numbers in alive.values() for pair in combinations(numbers, 2))
+    found: list[list[_Conflict]] = [[] for _ in items]
+    for one, other in pairs:
+        # where the other must not begin, counted from the beginning of the one
+        low, high = -items[other].size, items[one].size
+        if (one, other) in overlaps:
+            low, high = _between(overlaps[one, other], items[one].size, items[other].size)
+        elif (other, one) in overlaps:
+            least, most = _between(overlaps[other, one], items[other].size, items[one].size)
+            low, high = -most, -least
+        if low < high:
+            found[other].append((one, low, high))
+            found[one].append((other, -high, -low))
+    return found
+
+
+def _place(conflicts: Sequence[Sequence[_Conflict]], order: Sequence[int]) -> list[int]:
     """Each item, in `order`, at the lowest offset at which it harms none placed before."""
-    offsets = [0] * len(items)
-    placed: list[int] = []
+    offsets = [_NOWHERE] * len(conflicts)
     for number in order:
-        item = items[number]
-        # offsets strictly between the two would harm
-        forbidden = []
-        for other in placed:
-            there = items[other]
-            if there.first > item.last or there.last < item.first:
-                continue
-            low, high = -item.size, there.size
-            if (other, number) in overlaps:
-                low, high = _between(overlaps[other, number], there.size, item.size)
-            elif (number, other) in overlaps:
-                least, most = _between(overlaps[number, other], item.size, there.size)
-                low, high = -most, -least
-            if low < high:
-                forbidden.append((offsets[other] + low, offsets[other] + high))
+        forbidden = [
+            (there + low, there + high)
+            for other, low, high in conflicts[number]
+            if (there := offsets[other]) != _NOWHERE
+        ]
         offset = 0
         for low, high in sorted(forbidden):
             if low < offset < high:
                 offset = high
         offsets[number] = offset
-        placed.append(number)
     return offsets
 
 

@@ -23,18 +23,14 @@ class Overlap:
 
     Run downwards, `made` must begin at least `down` bytes before `consumed`; run upwards, it must end at
     least `up` bytes behind its end (None: this group cannot run upwards). Negative: it may begin that far
-    inside.
+    inside. `saved` are the bytes that the better way saves against the two maps side by side.
     """
 
     consumed: int
     made: int
     down: int
     up: int | None
-
-    @property
-    def least(self) -> int:
-        """Bytes by which `made` sticks out, the better way."""
-        return max(0, self.down if self.up is None else min(self.down, self.up))
+    saved: int
 
 
 class Overlaps:
@@ -45,32 +41,28 @@ class Overlaps:
         self._runs = Runs(rows)
         #: operators before each that write at their end
         self._ending = [0, *accumulate(program.at_end for program in rows.programs)]
-        self._found: dict[Pair, Overlap] = {}
+        self._looked_at: dict[Pair, Overlap] = {}
         self._down: _Done = {}
         self._up: _Done = {}
 
     def find(self, pairs: Sequence[Pair]) -> list[Overlap]:
         """The overlaps of `pairs`: those inside a run in closed form, all at once, others row by row."""
-        found = self._found
-        wanted = [pair for pair in dict.fromkeys(pairs) if pair not in found]
-        even = [pair for pair in wanted if self._runs.hold(pair)]
-        if even:
-            for pair, down, up in zip(even, *self._runs.ahead(even), strict=True):
-                found[pair] = self._overlap(pair, down, up)
-        found.update((pair, self.row_by_row(pair)) for pair in wanted if pair not in found)
-        return [found[pair] for pair in pairs]
+        even = [pair for pair in pairs if self._runs.hold(pair)]
+        ahead = self._runs.ahead(even) if even else []
+        if len(even) == len(pairs):
+            return [self._overlap(pair, *ways) for pair, ways in zip(pairs, ahead, strict=True)]
+        closed = dict(zip(even, ahead, strict=True))
+        return [
+            self._overlap(pair, *closed[pair]) if pair in closed else self.row_by_row(pair) for pair in pairs
+        ]
 
     def row_by_row(self, pair: Pair) -> Overlap:
         """The overlap of `pair` by looking at every row: what an overlap is."""
-        down = _ahead(self._rows, pair, self._down)
-        up = None if self._ends(pair) else _ahead(self._rows.mirrored, pair, self._up)
-        return self._overlap(pair, down, up)
-
-    def saved(self, overlap: Overlap) -> int:
-        """Bytes that `overlap` saves against the two maps side by side."""
-        streams = self._rows.streams
-        source, made = streams[overlap.consumed].bytes, streams[overlap.made].bytes
-        return source + made - max(overlap.least + source, made)
+        if pair not in self._looked_at:
+            down = _ahead(self._rows, pair, self._down)
+            up = None if self._ends(pair) else _ahead(self._rows.mirrored, pair, self._up)
+            self._looked_at[pair] = self._overlap(pair, down, up)
+        return self._looked_at[pair]
 
     def _ends(self, pair: Pair) -> bool:
         """Whether an operator sums up its input: it writes in its last step, whichever row that takes."""
@@ -78,12 +70,17 @@ class Overlaps:
 
     def _overlap(self, pair: Pair, down: int, up: int | None) -> Overlap:
         _, source, made = pair
-        down = min(aligned(down), made.bytes)
-        if up is None or self._ends(pair):
-            return Overlap(source.tensor, made.tensor, down, None)
-        # upwards the ends count, and maps end before what they are rounded up to
-        slack = (made.bytes - made.shape.bytes) - (source.bytes - source.shape.bytes)
-        return Overlap(source.tensor, made.tensor, down, min(aligned(up + slack), made.bytes))
+        down = least = min(aligned(down), made.bytes)
+        if up is not None:
+            if self._ends(pair):
+                up = None
+            else:
+                # upwards the ends count, and maps end before what they are rounded up to
+                slack = (made.bytes - made.shape.bytes) - (source.bytes - source.shape.bytes)
+                up = min(aligned(up + slack), made.bytes)
+                least = min(down, up)
+        saved = source.bytes + made.bytes - max(source.bytes + max(least, 0), made.bytes)
+        return Overlap(source.tensor, made.tensor, down, up, saved)
 
 
 #: steps of one operator that are done once each row of another's output is made; None: independent

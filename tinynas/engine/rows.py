@@ -20,7 +20,7 @@ Rows = NDArray[np.int64]
 _WHOLE_INPUT = {OpKind.FULLY_CONNECTED, OpKind.RESHAPE, OpKind.TRANSPOSE}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MapShape:
     """A tensor as rows of columns of channels; `element` is the size of an element in bytes."""
 
@@ -29,12 +29,12 @@ class MapShape:
     channels: int
     element: int
 
-    @property
+    @cached_property
     def row_bytes(self) -> int:
         """Bytes of one row."""
         return self.columns * self.channels * self.element
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """Bytes of the whole map."""
         return self.rows * self.row_bytes
@@ -86,6 +86,11 @@ class Span:
     highs: Rows
     rows: int
     slide: Slide | None = None
+
+    @cached_property
+    def even(self) -> bool:
+        """Whether it is a window, over the map in every step."""
+        return self.slide is not None and self.slide.meets
 
     @cached_property
     def most(self) -> int:

@@ -61,13 +61,11 @@ class Runs:
     def hold(self, pair: Pair) -> bool:
         """Whether one run holds all that use up the source of `pair` and what makes the other map."""
         return self._places[pair.made.producer].start <= pair.reader and all(
-            _is_even(reading.span)
-            for op, reading in self._rows.consumers[pair.source.tensor]
-            if op >= pair.reader
+            reading.span.even for op, reading in self._rows.consumers[pair.source.tensor] if op >= pair.reader
         )
 
-    def ahead(self, pairs: Sequence[Pair]) -> tuple[list[int], list[int]]:
-        """Bytes by which each output of `pairs` they hold must stick out: run downwards, and run upwards."""
+    def ahead(self, pairs: Sequence[Pair]) -> list[tuple[int, int]]:
+        """Bytes by which the outputs of `pairs` that they hold must stick out, run (down, up)."""
         cases: list[tuple[int, ...]] = []
         firsts: list[int] = []
         for pair in pairs:
@@ -88,8 +86,7 @@ class Runs:
         found = advance.ahead(rows, made_bytes, height, row_bytes)
         if len(firsts) < len(cases):
             found = np.maximum.reduceat(found, firsts, axis=1)
-        down, up = found.tolist()
-        return down, up
+        return [(down, up) for down, up in found.T.tolist()]
 
     def _continued(self, op: int) -> _Place | None:
         """The place of `op` in the run of the operator before it, or None: a run of its own begins."""
@@ -113,11 +110,6 @@ class Runs:
             return None
         # what else it reads, row by row, the way through the run is never behind
         return place if all(_goes_along(reading.span) for reading in others) else None
-
-
-def _is_even(span: Span) -> bool:
-    """Whether every step reads rows of one window that moves evenly."""
-    return span.slide is not None and span.slide.meets
 
 
 def _stepping(span: Span) -> tuple[int, int, int]:

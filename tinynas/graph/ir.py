@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class DType(enum.Enum):
+class _Choice(enum.Enum):
+    """Hashed as compared, by identity: Enum would hash a member's name each time."""
+
+    __hash__ = object.__hash__
+
+
+class DType(_Choice):
     """Element types that occur in int8 models; the value is the size of an element in bytes and a name."""
 
     INT8 = ("int8", 1)
@@ -37,7 +43,7 @@ class DType(enum.Enum):
         return self.value[1]
 
 
-class OpKind(enum.Enum):
+class OpKind(_Choice):
     """Operator kinds, named as in the TFLite schema."""
 
     CONV_2D = "CONV_2D"
@@ -63,7 +69,7 @@ class OpKind(enum.Enum):
     RESIZE_NEAREST_NEIGHBOR = "RESIZE_NEAREST_NEIGHBOR"
 
 
-class Activation(enum.Enum):
+class Activation(_Choice):
     """The activation fused into an operator."""
 
     NONE = "NONE"
@@ -71,7 +77,7 @@ class Activation(enum.Enum):
     RELU6 = "RELU6"
 
 
-class Padding(enum.Enum):
+class Padding(_Choice):
     """TFLite's two paddings, of which SAME pads the odd pixel at the bottom and right; and our own.
 
     EXPLICIT is made by the pass that folds a PAD into the convolution behind it: its margins are given.
