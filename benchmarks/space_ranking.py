@@ -18,9 +18,10 @@ from scipy.stats import spearmanr
 from tinynas.board import Board, Budget, load_board
 from tinynas.cost import Counts, Int, LiveRuntime, TflmRuntime
 from tinynas.cost.scratch import Kernels
-from tinynas.spaces.distribution import SpaceStats, choose
+from tinynas.spaces import Pictures, SpaceStats
 from tinynas.spaces.memory import BatchMemory, batch_memory
-from tinynas.spaces.optimiser import list_spaces, measure_spaces
+from tinynas.spaces.mobile_family import MobileFamily, measure_spaces
+from tinynas.spaces.statistics import choose
 
 #: mean MFLOPs of the satisfying networks (../shared/reference/tinynas.md)
 PUBLISHED = {
@@ -85,7 +86,7 @@ def memory_rules(board: Board) -> dict[str, tuple[BatchMemory, Budget]]:
 
 def measure(memory: BatchMemory, budget: Budget, samples: int, seed: int) -> list[SpaceStats]:
     """All 108 spaces, drawn as `optimise_space` draws them."""
-    spaces = list_spaces(PHOTOGRAPH, in_channels=3, classes=100)
+    spaces = MobileFamily().spaces(Pictures(PHOTOGRAPH, in_channels=3, classes=100))
     rngs = [np.random.default_rng([seed, number]) for number in range(len(spaces))]
     return measure_spaces(spaces, memory, budget, samples, rngs)
 

@@ -21,8 +21,7 @@ from recording import record
 from tinynas.board import Budget, load_board
 from tinynas.cost import find_runtime, macs
 from tinynas.networks import build_graph
-from tinynas.spaces import optimise_space
-from tinynas.spaces.optimiser import list_spaces
+from tinynas.spaces import Pictures, find_family, optimise_space
 
 BUDGET = Budget(320 * 1024, 1024 * 1024)
 #: native pixels, channels, classes
@@ -54,7 +53,7 @@ def time_stage(task: str, runtime: str, samples: int) -> dict[str, float]:
 def time_loop(task: str, runtime: str, count: int) -> float:
     """Networks a processor second, one Graph at a time, over spaces spread across the grid."""
     native, channels, classes = TASKS[task]
-    spaces, rng = list_spaces(native, channels, classes), np.random.default_rng(0)
+    spaces, rng = find_family("mobile").spaces(Pictures(native, channels, classes)), np.random.default_rng(0)
     board, rule = load_board("stm32f746"), find_runtime(runtime)
     before = time.process_time()
     for number in range(count):

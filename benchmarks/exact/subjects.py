@@ -17,7 +17,7 @@ from tinynas.graph import DType, Graph, Tensor
 from tinynas.graph.tflite import graph_from_bytes
 from tinynas.networks import Block, Genotype, MBConv, build_graph, find_network
 from tinynas.networks.presets import PRESETS
-from tinynas.spaces.mobile import make_space, resolution_grid, width_grid
+from tinynas.spaces import make_space, resolution_grid, width_grid
 
 Rng = np.random.Generator
 

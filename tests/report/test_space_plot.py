@@ -13,13 +13,14 @@ from PIL import Image
 from tinynas.board import Budget
 from tinynas.errors import RequestError, RunError
 from tinynas.report.space_plot import draw_distribution, plot_distribution
-from tinynas.spaces.distribution import QUANTILES, SpaceReport, SpaceStats
+from tinynas.spaces import SpaceReport, SpaceStats
+from tinynas.spaces.statistics import QUANTILES
 
 
 def stats(width: float, mean: float, share: float = 0.5) -> SpaceStats:
     quantiles = np.linspace(mean / 2, mean * 1.5, QUANTILES) if share else []
     return SpaceStats(
-        width=width,
+        name=f"w{width:g}-r144",
         resolution=144,
         share=share,
         share_sram=share,
@@ -36,6 +37,7 @@ def stats(width: float, mean: float, share: float = 0.5) -> SpaceStats:
 
 def report(*spaces: SpaceStats, chosen: str = "w0.5-r144") -> SpaceReport:
     return SpaceReport(
+        family="mobile",
         board="stm32f746",
         budget=Budget(320 * 1024, 1024 * 1024),
         runtime="tflm",
@@ -71,7 +73,7 @@ def test_curves_are_the_best_spaces_with_the_chosen_thickest() -> None:
 
 
 def test_a_space_the_guard_rules_out_comes_last() -> None:
-    assert [stats.width for stats in REPORT.ranking] == [0.5, 0.4, 0.3, 0.2, 0.6]
+    assert [stats.name[:4] for stats in REPORT.ranking] == ["w0.5", "w0.4", "w0.3", "w0.2", "w0.6"]
 
 
 def test_png_and_svg_are_what_they_say(tmp_path: Path) -> None:

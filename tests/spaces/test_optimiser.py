@@ -16,9 +16,10 @@ from tinynas.errors import RequestError, RunError
 from tinynas.networks import build_graph
 from tinynas.spaces import SpaceReport, SpaceStats, make_space, optimise_space, resolution_grid, width_grid
 from tinynas.spaces.batch import sample_batch, tabulate
-from tinynas.spaces.distribution import choose
 from tinynas.spaces.memory import batch_memory
-from tinynas.spaces.optimiser import list_spaces, measure_spaces
+from tinynas.spaces.mobile_family import MobileFamily, measure_spaces
+from tinynas.spaces.pictures import Pictures
+from tinynas.spaces.statistics import choose
 
 #: with DSP and without
 BOARDS = ("stm32f746", "rp2040")
@@ -90,7 +91,7 @@ def small_stage(budget: Budget, **options: object) -> SpaceReport:
 def test_report_survives_json_and_rebuilds_the_space() -> None:
     seen: list[tuple[int, int]] = []
     report = small_stage(Budget(64 * 1024, 512 * 1024), on_progress=lambda done, of: seen.append((done, of)))
-    spaces = list_spaces(8, 1, 10)
+    spaces = MobileFamily().spaces(Pictures(8, 1, 10))
     assert seen == sorted(set(seen)) and seen[-1] == (len(spaces), len(spaces)) and len(seen) >= 9
     assert [stats.name for stats in report.spaces] == [space.name for space in spaces]
     assert report.chosen in spaces and report.chosen.name == report.chosen_name == report.ranking[0].name
@@ -113,7 +114,7 @@ def test_a_damaged_record_is_a_run_error() -> None:
 
 
 def found(width: float, share: float, mean: float | None, smallest: int = 0) -> SpaceStats:
-    return SpaceStats(width, 96, share, share, 1.0, mean, mean, 9, 9, smallest, smallest > 0, ())
+    return SpaceStats(f"w{width:g}-r96", 96, share, share, 1.0, mean, mean, 9, 9, smallest, smallest > 0, ())
 
 
 def test_the_guard_keeps_a_lucky_space_out_and_yields_where_none_is_better() -> None:
@@ -129,7 +130,7 @@ def test_the_guard_keeps_a_lucky_space_out_and_yields_where_none_is_better() -> 
 def test_a_space_of_which_only_the_smallest_fits_is_the_last_resort() -> None:
     spaces = [found(0.2, 0, None, 5), found(0.3, 0, None, 7), found(0.4, 0, None)]
     chosen, note = choose(spaces, 0.05) or pytest.fail("nothing chosen")
-    assert chosen.width == 0.3 and "w0.3-r96" in note
+    assert chosen.name == "w0.3-r96" and "w0.3-r96" in note
     assert choose([found(0.4, 0, None)], 0.05) is None
 
 

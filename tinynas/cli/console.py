@@ -46,6 +46,13 @@ RuntimeOption = Annotated[
         "least of any that runs layer by layer).",
     ),
 ]
+FamilyOption = Annotated[
+    str,
+    typer.Option(
+        "--family",
+        help="The kind of networks: mobile (inverted bottlenecks), regnetx, regnety, anynetx-a to anynetx-e.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 MinShareOption = Annotated[

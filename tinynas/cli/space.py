@@ -14,6 +14,7 @@ from tinynas.cli.console import (
     DEFAULT_RUNTIME,
     BoardOption,
     DataDirOption,
+    FamilyOption,
     FlashOption,
     JsonOption,
     MinShareOption,
@@ -36,8 +37,7 @@ from tinynas.units import format_count
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tinynas.spaces import SpaceReport
-    from tinynas.spaces.distribution import SpaceStats
+    from tinynas.spaces import SpaceReport, SpaceStats
 
 #: spaces listed unless all are asked for
 _TOP = 15
@@ -48,6 +48,7 @@ def space(
     sram: SramOption = None,
     flash: FlashOption = None,
     runtime: RuntimeOption = DEFAULT_RUNTIME,
+    family: FamilyOption = "mobile",
     data: Annotated[str | None, typer.Option("--data", help=f"{DATA_HELP} Default: digits.")] = None,
     data_dir: DataDirOption = None,
     native: Annotated[
@@ -62,7 +63,12 @@ def space(
     classes: Annotated[
         int | None, typer.Option("--classes", min=2, help="With --native: number of classes.")
     ] = None,
-    samples: Annotated[int, typer.Option("--samples", min=1, help="Networks drawn from each space.")] = 1000,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            "--samples", min=1, help="Networks drawn from each space. Default: 1000 mobile ones, else 100."
+        ),
+    ] = None,
     min_share: MinShareOption = 0.05,
     seed: SeedOption = 0,
     plot: Annotated[
@@ -74,16 +80,16 @@ def space(
     """Choose the design space whose networks compute most within the budget (stage 1 of the search)."""
     from tinynas.cli.progress import counting
     from tinynas.cost.runtime import find_runtime
-    from tinynas.spaces import optimise_space
+    from tinynas.spaces import find_family, optimise_space
 
-    target, rules = load_board(board), find_runtime(runtime)
+    target, rules, kind = load_board(board), find_runtime(runtime), find_family(family)
     budget = make_budget(target, sram, flash)
     if plot is not None:
         _check_plot(plot)
     pictures = _pictures(data, data_dir, native, channels, classes, seed)
     console = remarks()
     say(console, board_line(target))
-    say(console, f"budget: {budget_line(budget)}, runtime {rules.name}")
+    say(console, f"budget: {budget_line(budget)}, runtime {rules.name}, family {kind.name}")
     say(console, f"pictures: {pictures.described}")
     with counting("spaces") as on_progress:
         report = optimise_space(
@@ -93,6 +99,7 @@ def space(
             native=pictures.side,
             in_channels=pictures.channels,
             classes=pictures.classes,
+            family=kind,
             samples=samples,
             seed=seed,
             min_share=min_share,

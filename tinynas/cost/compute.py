@@ -47,3 +47,8 @@ def activations(graph: Graph) -> int:
 def weights_and_biases(graph: Graph) -> int:
     """Number of weights and biases the int8 model carries."""
     return sum(operator_weights(graph, op) for op in graph.operators)
+
+
+def conv_activations(graph: Graph) -> int:
+    """Elements of the outputs of all convolutions and dense layers: RegNet's "activations" (section 4)."""
+    return sum(graph.tensors[op.outputs[0]].elements for op in graph.operators if op.kind in _WEIGHTED)

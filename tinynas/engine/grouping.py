@@ -43,13 +43,7 @@ class Group:
 def best_groups(rows: RowGraph) -> tuple[Group, ...]:
     """The groups whose worst needs least; of all such, the most groups, since layer by layer is fastest."""
     table = GroupTable(rows)
-    table.work_out((op, op + 1) for op in range(len(rows)))
-    limit = table.least_of_any_way()
-    while True:
-        longest, begins = _most_groups(table, limit)
-        if longest[-1] >= 0:
-            break
-        limit = table.least_between([cut for cut, groups in enumerate(longest) if groups >= 0])
+    limit, begins = _raised(table, 0)
     path: list[tuple[int, int]] = []
     end = len(rows)
     while end > 0:
@@ -57,6 +51,22 @@ def best_groups(rows: RowGraph) -> tuple[Group, ...]:
         end = begins[end]
     table.work_out(path)
     return tuple(table.group(first, end, enough=limit) for first, end in reversed(path))
+
+
+def least_bytes(rows: RowGraph, enough: int = 0) -> int:
+    """What the worst of the best groups needs, or `enough` where some need no more than that."""
+    return _raised(GroupTable(rows), enough)[0]
+
+
+def _raised(table: GroupTable, limit: int) -> tuple[int, list[int]]:
+    """The least bytes, but no fewer than `limit`, that a way stays within, and where its groups begin."""
+    table.work_out((op, op + 1) for op in range(len(table.rows)))
+    limit = max(limit, table.least_of_any_way())
+    while True:
+        longest, begins = _most_groups(table, limit)
+        if longest[-1] >= 0:
+            return limit, begins
+        limit = table.least_between([cut for cut, groups in enumerate(longest) if groups >= 0])
 
 
 def _most_groups(table: GroupTable, limit: int) -> tuple[list[int], list[int]]:

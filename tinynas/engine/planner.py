@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinynas.engine.grouping import Group, best_groups
+from tinynas.engine.grouping import Group, best_groups, least_bytes
 from tinynas.engine.kernels import MOST_BYTES
 from tinynas.engine.layout import Layout, lay_out
 from tinynas.engine.plan import Placement, Plan
@@ -68,6 +68,17 @@ def arrange(graph: Graph) -> Arrangement:
             "smaller inputs"
         )
     return Arrangement(rows, groups, layout)
+
+
+def least_arena(graph: Graph, enough: int = 0) -> int:
+    """Bytes that a plan of `graph`, which must be simplified, takes at least, and hardly ever more.
+
+    `enough` is the answer where a plan of so many bytes can be: that is found sooner.
+
+    Raises:
+        ModelError: an operator that no kernel runs, or nothing to run.
+    """
+    return least_bytes(row_graph(graph), enough)
 
 
 def plan_network(graph: Graph) -> Plan:

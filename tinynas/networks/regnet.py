@@ -33,6 +33,12 @@ class Stage:
     bottleneck: int
     group_width: int
 
+    @property
+    def weights(self) -> int:
+        """Weights of its three convolutions a block, as if all blocks were alike."""
+        inner = self.width // self.bottleneck
+        return self.depth * inner * (2 * self.width + _KERNEL**2 * self.group_width)
+
 
 @dataclass(frozen=True, slots=True)
 class RegNetParameters:
@@ -75,6 +81,12 @@ def regnet_stages(parameters: RegNetParameters) -> tuple[Stage, ...]:
         fitting, group = compatible(width, p.bottleneck, p.group_width)
         stages.append(Stage(len(list(blocks)), fitting, p.bottleneck, group))
     return tuple(stages)
+
+
+def most_operators(stages: Sequence[Stage], se: float) -> int:
+    """Operators of the Graph of a network of `stages`; a few less where a stage begins with no projection."""
+    block, network = 4 + (5 if se else 0), 3
+    return block * sum(stage.depth for stage in stages) + len(stages) + network
 
 
 def build_stages(

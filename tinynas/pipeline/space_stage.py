@@ -14,7 +14,7 @@ from tinynas.pipeline.session import Session
 from tinynas.report.space_plot import plot_distribution
 from tinynas.search import read_run
 from tinynas.search.run_folder import SPACE, TIMES, TRAINED, read_json
-from tinynas.spaces import MobileSpace, SpaceReport, elastic_resolutions, make_space, optimise_space
+from tinynas.spaces import MobileSpace, SpaceReport, find_family, optimise_space
 from tinynas.units import format_count
 
 
@@ -69,11 +69,8 @@ def choose_space(session: Session, report: SpaceReport) -> MobileSpace:
         if not run.has(name):
             with run.writing(name) as partial:
                 plot_distribution(report, partial)
-    data, chosen = session.data, report.chosen
-    lower = elastic_resolutions(chosen.resolution, data.native_resolution, request.elastic)
-    space = make_space(
-        chosen.width, chosen.resolution, data.native_resolution, data.channels, len(data.classes), lower
-    )
+    family = find_family(report.family)
+    space: MobileSpace = family.with_elastic(report.chosen, report.pictures, request.elastic)
     if request.supernet is None:
         session.observer.note(describe_choice(report))
     else:  # the shares of its report are those of the other run's budget

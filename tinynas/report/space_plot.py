@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinynas.report.picture import write_picture
-from tinynas.spaces.distribution import SpaceReport, SpaceStats
+from tinynas.spaces import SpaceReport, SpaceStats
 from tinynas.units import format_size
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _OTHERS = ("#1b4f8f", "#3d9140", "#e0902f", "#7d5ba6", "#6b7280", "#20a4a4", "#a
 _P80 = 0.8
 #: as wide as a line's sample in the legend, so that its headings stand above their columns
 _HANDLE = 5 * " "
+#: of a space's name in the legend, at least
+_NAME_WIDTH = 10
 
 
 def plot_distribution(report: SpaceReport, path: Path, *, top: int = 5) -> None:
@@ -46,20 +48,26 @@ def draw_distribution(report: SpaceReport, top: int = 5) -> Figure:
     axes = figure.add_subplot()
     shown = report.ranking[:top]
     for place, stats in reversed(list(enumerate(shown))):
-        _draw_curve(axes, stats, stats.name == report.chosen_name, _OTHERS[(place - 1) % len(_OTHERS)])
+        colour = _CHOSEN if stats.name == report.chosen_name else _OTHERS[(place - 1) % len(_OTHERS)]
+        _draw_curve(axes, stats, colour, _name_width(shown))
     _draw_percentile(axes, shown, report.chosen_name)
     _label(axes, report, shown)
     return figure
 
 
-def _draw_curve(axes: Axes, stats: SpaceStats, chosen: bool, colour: str) -> None:
+def _name_width(shown: Sequence[SpaceStats]) -> int:
+    return max(_NAME_WIDTH, *(len(stats.name) for stats in shown)) if shown else _NAME_WIDTH
+
+
+def _draw_curve(axes: Axes, stats: SpaceStats, colour: str, name_width: int) -> None:
+    chosen = colour == _CHOSEN
     macs = np.array(stats.macs_quantiles) / 1e6
     share = np.linspace(0, 1, len(macs))
-    label = f"{stats.name:<10} {_millions(stats.mean_macs):>6}  {_percent(stats.share):>5}"
+    label = f"{stats.name:<{name_width}} {_millions(stats.mean_macs):>6}  {_percent(stats.share):>5}"
     axes.plot(
         macs,
         share,
-        color=_CHOSEN if chosen else colour,
+        color=colour,
         linewidth=3 if chosen else 1.6,
         alpha=1 if chosen else 0.85,
         zorder=4 if chosen else 3,
@@ -71,7 +79,7 @@ def _draw_curve(axes: Axes, stats: SpaceStats, chosen: bool, colour: str) -> Non
         [_P80],
         marker="o",
         markersize=8 if chosen else 5.5,
-        color=_CHOSEN if chosen else colour,
+        color=colour,
         markeredgecolor="white",
         zorder=5,
     )
@@ -104,7 +112,7 @@ def _label(axes: Axes, report: SpaceReport, shown: Sequence[SpaceStats]) -> None
     limits = (report.budget.sram_bytes, report.budget.flash_bytes)
     sram, flash = (format_size(size).split(" (")[0] for size in limits)
     axes.set_title(
-        f"{report.board}: networks within {sram} SRAM and {flash} flash ({report.runtime})",
+        f"{report.board}: {report.family} networks within {sram} SRAM and {flash} flash ({report.runtime})",
         loc="left",
         fontsize=12,
         fontweight="bold",
@@ -121,7 +129,7 @@ def _label(axes: Axes, report: SpaceReport, shown: Sequence[SpaceStats]) -> None
     legend = axes.legend(
         handles[::-1],
         labels[::-1],
-        title=f"{_HANDLE}{'space':<10} {'mean':>6}  {'fit':>5}",
+        title=f"{_HANDLE}{'space':<{_name_width(shown)}} {'mean':>6}  {'fit':>5}",
         loc="lower right",
         framealpha=0.92,
         edgecolor="#d1d5db",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinynas.networks import Conv, Genotype, MBConv, make_divisible
+from tinynas.spaces.pictures import SMALLEST_MAP, fitting_strides, is_small, resolution_grid
 
 #: width at multiplier 1 of the stem, the first block and the six stages
 BASE_WIDTHS = (32, 16, 24, 40, 80, 96, 192, 320)
@@ -24,9 +25,6 @@ BASE_STRIDES = (2, 1, 2, 2, 2, 1, 2, 1)
 MAX_DEPTHS = (4, 4, 4, 4, 4, 1)
 #: blocks a stage can have: the paper's; small pictures, on the smallest budgets, may do with one
 PAPER_DEPTHS, SMALL_DEPTHS = (2, 3, 4), (1, 2, 3, 4)
-#: pictures up to this size are small: their grid of resolutions follows their native size
-SMALL_PICTURE = 64
-_SMALLEST_MAP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,36 +154,14 @@ class MobileSpace:
         )
 
 
-def is_small(native: int) -> bool:
-    """Whether pictures of `native` x `native` pixels need their own grid and strides."""
-    return native <= SMALL_PICTURE
-
-
-def resolution_grid(native: int) -> tuple[int, ...]:
-    """Twelve resolutions: the paper's 48, 64, ... 224, or half to about twice a small native size."""
-    if is_small(native):
-        return tuple(sorted({max(_SMALLEST_MAP, round(native * eighths / 8)) for eighths in range(4, 16)}))
-    return tuple(range(48, 225, 16))
-
-
 def width_grid() -> tuple[float, ...]:
     """The paper's nine width multipliers, 0.2 to 1.0."""
     return tuple(tenths / 10 for tenths in range(2, 11))
 
 
 def strides_for(resolution: int, native: int) -> tuple[int, ...]:
-    """Strides of stem, first block and stages: the published ones, for small pictures fewer of them.
-
-    The earliest strides go first, until the last feature map is at least 4 x 4; the stem's goes last of
-    all, since it halves the largest feature maps and so decides the peak of memory.
-    """
-    strides = list(BASE_STRIDES)
-    if is_small(native):
-        for position in (*range(1, len(strides)), 0):
-            if -(-resolution // math.prod(strides)) >= _SMALLEST_MAP:
-                break
-            strides[position] = 1
-    return tuple(strides)
+    """Strides of stem, first block and stages: the published ones, for small pictures fewer of them."""
+    return fitting_strides(BASE_STRIDES, resolution) if is_small(native) else BASE_STRIDES
 
 
 def elastic_resolutions(resolution: int, native: int, count: int) -> tuple[int, ...]:
@@ -193,7 +169,7 @@ def elastic_resolutions(resolution: int, native: int, count: int) -> tuple[int, 
 
     Strides stay those of `resolution`, so small pictures keep only those whose last map is still 4 x 4.
     """
-    least = _SMALLEST_MAP if is_small(native) else 1
+    least = SMALLEST_MAP if is_small(native) else 1
     total = math.prod(strides_for(resolution, native))
     lower = [r for r in resolution_grid(native) if r < resolution and -(-r // total) >= least]
     return tuple(sorted(lower, reverse=True)[:count])

@@ -1,0 +1,112 @@
+"""What a family of design spaces is to stage 1, to a study and to the search.
+
+A family lists its spaces for given pictures and knows how to find out what their networks need; a space
+draws, varies and combines networks. Everything else works with these two and names no family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinynas.board import Board, Budget
+from tinynas.cost.estimates import Runtime
+from tinynas.networks import Genotype
+from tinynas.spaces.pictures import Pictures
+from tinynas.spaces.statistics import SpaceStats
+
+ChoiceT = TypeVar("ChoiceT")
+SpaceT = TypeVar("SpaceT")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What networks have to fit: a board's budget, under a runtime."""
+
+    board: Board
+    budget: Budget
+    runtime: Runtime
+
+
+class DesignSpace(Protocol[ChoiceT]):
+    """A space at one resolution, and perhaps elastic lower ones."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from others of its family."""
+        ...
+
+    @property
+    def resolution(self) -> int:
+        """Its own resolution, the largest."""
+        ...
+
+    def sample(self, rng: np.random.Generator) -> ChoiceT:
+        """A network drawn at random."""
+        ...
+
+    def mutate(self, choice: ChoiceT, rng: np.random.Generator, probability: float) -> ChoiceT:
+        """`choice` with every gene redrawn with `probability`."""
+        ...
+
+    def cross(self, mother: ChoiceT, father: ChoiceT, rng: np.random.Generator) -> ChoiceT:
+        """A network that takes each gene from either parent."""
+        ...
+
+    def smallest(self) -> ChoiceT:
+        """What a budget must at least hold."""
+        ...
+
+    def largest(self) -> ChoiceT:
+        """The network that computes and weighs most, or nearly."""
+        ...
+
+    def encode(self, choice: ChoiceT) -> NDArray[np.float32]:
+        """The genes of `choice` as numbers from 0 to 1: [n]."""
+        ...
+
+    def genotype(self, choice: ChoiceT) -> Genotype:
+        """The network meant."""
+        ...
+
+
+class Family(Protocol[SpaceT]):
+    """Design spaces of one kind."""
+
+    @property
+    def name(self) -> str:
+        """What the command line calls it."""
+        ...
+
+    @property
+    def choice_type(self) -> type[Any]:
+        """The dataclass of a space's choices, to restore them from plain data."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """Networks that stage 1 draws from a space unless told otherwise."""
+        ...
+
+    @property
+    def together(self) -> int:
+        """Spaces measured best in one call of `measure`."""
+        ...
+
+    def spaces(self, pictures: Pictures) -> list[SpaceT]:
+        """The grid that stage 1 chooses from; names are unique."""
+        ...
+
+    def with_elastic(self, space: SpaceT, pictures: Pictures, count: int) -> SpaceT:
+        """`space` with up to `count` resolutions of the grid next below its own besides."""
+        ...
+
+    def measure(
+        self, spaces: Sequence[SpaceT], target: Target, samples: int, rngs: Sequence[np.random.Generator]
+    ) -> list[SpaceStats]:
+        """Share, MACs and least needs of `samples` networks of each space, and of its smallest one."""
+        ...

@@ -1,0 +1,207 @@
+"""Genes of a design space as small objects: how a value is drawn, mixed with another, and encoded.
+
+Quantities are drawn log-uniformly (RegNet, arXiv 2003.13678, section 3.2). A rule that ties the genes of
+several stages together, shared or rising, is a gene too: what it draws and mixes obeys it by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+#: a value of a gene: a number, or a tuple of one a stage
+Value: TypeAlias = Any
+
+
+class Gene(Protocol):
+    """One choice of a design space."""
+
+    @property
+    def size(self) -> int:
+        """How many numbers encode a value."""
+        ...
+
+    def draw(self, rng: np.random.Generator) -> Value:
+        """A value drawn at random."""
+        ...
+
+    def mix(self, a: Value, b: Value, rng: np.random.Generator, share: float) -> Value:
+        """`a` with probability `share`, else `b`: for each free number on its own."""
+        ...
+
+    def encode(self, value: Value) -> tuple[float, ...]:
+        """`value` as `size` numbers from 0 to 1."""
+        ...
+
+    def decode(self, codes: Sequence[float]) -> Value:
+        """The value nearest to `codes` [size]; inverse of `encode`."""
+        ...
+
+
+class _Number:
+    """A gene of one number, given by its place from 0 to 1."""
+
+    size = 1
+
+    def at(self, place: float) -> Value:
+        """The value at `place`."""
+        raise NotImplementedError
+
+    def place(self, value: Value) -> float:
+        """Where `value` stands."""
+        raise NotImplementedError
+
+    def draw(self, rng: np.random.Generator) -> Value:
+        """Uniform in place: log-uniform in value."""
+        return self.at(float(rng.random()))
+
+    def mix(self, a: Value, b: Value, rng: np.random.Generator, share: float) -> Value:
+        """Either."""
+        return a if rng.random() < share else b
+
+    def encode(self, value: Value) -> tuple[float, ...]:
+        """Its place."""
+        return (self.place(value),)
+
+    def decode(self, codes: Sequence[float]) -> Value:
+        """The value at that place."""
+        return self.at(min(1.0, max(0.0, codes[0])))
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(_Number):
+    """Multiples of `step` from `least` to `most`."""
+
+    least: int
+    most: int
+    step: int = 1
+
+    def at(self, place: float) -> int:
+        """The nearest multiple; the ends are as likely as their neighbours."""
+        low, high = self._ends()
+        nearest = round(math.exp(low + place * (high - low)) / self.step) * self.step
+        return min(self.most, max(self.least, nearest))
+
+    def place(self, value: int) -> float:
+        """Where `value` stands, on a logarithmic scale."""
+        low, high = self._ends()
+        return (math.log(value) - low) / (high - low)
+
+    def _ends(self) -> tuple[float, float]:
+        """Half a step beyond both, logarithmic."""
+        return math.log(self.least - self.step / 2), math.log(self.most + self.step / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Real(_Number):
+    """Numbers from `least` to `most` of two decimals, as published RegNets have them."""
+
+    least: float
+    most: float
+
+    def at(self, place: float) -> float:
+        """The number at `place` on a logarithmic scale."""
+        return round(self.least * math.exp(place * math.log(self.most / self.least)), 2)
+
+    def place(self, value: float) -> float:
+        """Where `value` stands, on a logarithmic scale."""
+        return math.log(value / self.least) / math.log(self.most / self.least)
+
+
+@dataclass(frozen=True, slots=True)
+class Options(_Number):
+    """One of a few values, all equally likely."""
+
+    values: tuple[int, ...]
+
+    def at(self, place: float) -> int:
+        """The value whose part of 0..1 `place` lies in."""
+        return self.values[min(int(place * len(self.values)), len(self.values) - 1)]
+
+    def place(self, value: int) -> float:
+        """The middle of its part."""
+        return (self.values.index(value) + 0.5) / len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A number of its own for each of `count` stages."""
+
+    number: Gene
+    count: int
+
+    @property
+    def size(self) -> int:
+        """One a stage."""
+        return self.count
+
+    def draw(self, rng: np.random.Generator) -> tuple[Value, ...]:
+        """Each on its own."""
+        return tuple(self.number.draw(rng) for _ in range(self.count))
+
+    def mix(
+        self, a: tuple[Value, ...], b: tuple[Value, ...], rng: np.random.Generator, share: float
+    ) -> tuple[Value, ...]:
+        """Each on its own."""
+        return tuple(self.number.mix(x, y, rng, share) for x, y in zip(a, b, strict=True))
+
+    def encode(self, value: tuple[Value, ...]) -> tuple[float, ...]:
+        """One after the other."""
+        return tuple(self.number.encode(each)[0] for each in value)
+
+    def decode(self, codes: Sequence[float]) -> tuple[Value, ...]:
+        """One after the other."""
+        return tuple(self.number.decode([code]) for code in codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Rising(Each):
+    """A number for each stage, none smaller than the one before.
+
+    Sorted draws are distributed as unsorted ones of which only those in order are kept.
+    """
+
+    def draw(self, rng: np.random.Generator) -> tuple[Value, ...]:
+        """Each on its own, in order."""
+        return tuple(sorted(Each.draw(self, rng)))
+
+    def mix(
+        self, a: tuple[Value, ...], b: tuple[Value, ...], rng: np.random.Generator, share: float
+    ) -> tuple[Value, ...]:
+        """Each on its own, in order."""
+        return tuple(sorted(Each.mix(self, a, b, rng, share)))
+
+    def decode(self, codes: Sequence[float]) -> tuple[Value, ...]:
+        """One after the other, in order."""
+        return tuple(sorted(Each.decode(self, codes)))
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """One number for all of `count` stages."""
+
+    number: Gene
+    count: int
+    size = 1
+
+    def draw(self, rng: np.random.Generator) -> tuple[Value, ...]:
+        """Once for all."""
+        return (self.number.draw(rng),) * self.count
+
+    def mix(
+        self, a: tuple[Value, ...], b: tuple[Value, ...], rng: np.random.Generator, share: float
+    ) -> tuple[Value, ...]:
+        """Once for all."""
+        return (self.number.mix(a[0], b[0], rng, share),) * self.count
+
+    def encode(self, value: tuple[Value, ...]) -> tuple[float, ...]:
+        """The one."""
+        return self.number.encode(value[0])
+
+    def decode(self, codes: Sequence[float]) -> tuple[Value, ...]:
+        """The one, repeated."""
+        return (self.number.decode(codes),) * self.count

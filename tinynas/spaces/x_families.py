@@ -1,0 +1,143 @@
+"""Families of X blocks, measured network by network: each Graph by the rules of the runtime.
+
+Under our own engine SRAM is what the best groups of operators need, and flash leaves out the schedule, as for
+the mobile family (see `tinynas.spaces.optimiser`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinynas.cost.compute import macs
+from tinynas.cost.counts import count
+from tinynas.cost.estimates import MemoryRule
+from tinynas.engine.planner import least_arena
+from tinynas.graph import Graph
+from tinynas.graph.passes import simplify
+from tinynas.networks import Genotype, build_graph
+from tinynas.networks.regnet import SE_RATIO
+from tinynas.spaces.anynet import RULES, AnyNetChoice, AnyNetRule, AnyNetSpace
+from tinynas.spaces.family import Target
+from tinynas.spaces.pictures import Pictures, resolution_grid
+from tinynas.spaces.regnet import OCTAVES, RegNetChoice, RegNetSpace
+from tinynas.spaces.statistics import SpaceStats, summarise
+from tinynas.spaces.xspace import XSpace
+
+#: a function of the pictures that lists the spaces of a family
+_Grid: TypeAlias = "Callable[[str, Pictures], list[XSpace[Any]]]"
+
+
+@dataclass(frozen=True, slots=True)
+class XFamily:
+    """Spaces of X blocks; `grid` lists them. A tenth of the mobile family's samples takes about a minute."""
+
+    name: str
+    choice_type: type[Any]
+    grid: _Grid
+    samples: int = 100
+    together: int = 1
+
+    def spaces(self, pictures: Pictures) -> list[XSpace[Any]]:
+        """The grid for `pictures`."""
+        return self.grid(self.name, pictures)
+
+    def with_elastic(self, space: XSpace[Any], pictures: Pictures, count: int) -> XSpace[Any]:
+        """`space` with lower resolutions besides."""
+        return space.with_elastic(count)
+
+    def measure(
+        self,
+        spaces: Sequence[XSpace[Any]],
+        target: Target,
+        samples: int,
+        rngs: Sequence[np.random.Generator],
+    ) -> list[SpaceStats]:
+        """Network by network."""
+        return [_measure(space, target, samples, rng) for space, rng in zip(spaces, rngs, strict=True)]
+
+
+def regnet_grid(se: float) -> _Grid:
+    """Nine regimes, octaves of w0 and of wa, at every resolution."""
+
+    def grid(name: str, pictures: Pictures) -> list[XSpace[Any]]:
+        return [
+            RegNetSpace(
+                name,
+                (resolution,),
+                pictures,
+                se,
+                initial=(initial, 2 * initial),
+                slope=(slope, 2 * slope),
+            )
+            for initial in OCTAVES
+            for slope in OCTAVES
+            for resolution in resolution_grid(pictures.native)
+        ]
+
+    return grid
+
+
+def anynet_grid(rule: AnyNetRule) -> _Grid:
+    """One space at every resolution."""
+
+    def grid(name: str, pictures: Pictures) -> list[XSpace[Any]]:
+        return [
+            AnyNetSpace(name, (resolution,), pictures, rule=rule)
+            for resolution in resolution_grid(pictures.native)
+        ]
+
+    return grid
+
+
+def x_families() -> list[XFamily]:
+    """RegNetX and RegNetY, and AnyNetX A to E."""
+    return [
+        XFamily("regnetx", RegNetChoice, regnet_grid(0.0)),
+        XFamily("regnety", RegNetChoice, regnet_grid(SE_RATIO)),
+        *(XFamily(f"anynetx-{letter}", AnyNetChoice, anynet_grid(rule)) for letter, rule in RULES.items()),
+    ]
+
+
+def network_needs(genotype: Genotype, target: Target, enough: int = 0) -> tuple[int, int, int]:
+    """MACs, bytes of SRAM and bytes of flash, as stage 1 counts them.
+
+    Never more than the runtime itself says of the network, nor less but for what only a plan can tell; of
+    SRAM perhaps more where that is no more than `enough`.
+    """
+    graph = build_graph(genotype)
+    return macs(graph), *_NEEDS[target.runtime.rule](target, graph, enough)
+
+
+def _measure(space: XSpace[Any], target: Target, samples: int, rng: np.random.Generator) -> SpaceStats:
+    networks = [space.genotype(space.sample(rng)) for _ in range(samples)]
+    needs = [network_needs(network, target, target.budget.sram_bytes) for network in networks]
+    needs.append(network_needs(space.genotype(space.smallest()), target))
+    macs_, sram, flash = np.array(needs, np.int64).T
+    return summarise(
+        (space.name, space.resolution),
+        macs_,
+        sram <= target.budget.sram_bytes,
+        flash <= target.budget.flash_bytes,
+        (int(sram.min()), int(flash.min())),
+    )
+
+
+def _as_it_is(target: Target, graph: Graph, enough: int) -> tuple[int, int]:
+    runtime, board = target.runtime, target.board
+    return runtime.sram(graph, board).total, int(runtime.flash_of(count(graph), board))
+
+
+def _streamed(target: Target, graph: Graph, enough: int) -> tuple[int, int]:
+    simple = simplify(graph)
+    return least_arena(simple, enough), int(target.runtime.flash_of(count(simple), target.board))
+
+
+_NEEDS: Mapping[MemoryRule, Callable[[Target, Graph, int], tuple[int, int]]] = {
+    MemoryRule.GREEDY: _as_it_is,
+    MemoryRule.LIVE_IN_PLACE: _as_it_is,
+    MemoryRule.STREAMED: _streamed,
+}
