@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from study_fakes import FakeTrainer, Mortal, fake_error, samples
 from tinynas.errors import RequestError, RunError
 from tinynas.search.run_folder import open_run
 from tinynas.study.executors import Executor, ProcessExecutor, RayExecutor
-from tinynas.study.folder import TABLE, Study, read_study
+from tinynas.study.folder import NETWORKS, TABLE, Study, keep_networks, read_study
 from tinynas.study.record import Outcome, Record, Sampled
 from tinynas.study.runner import Trainer, continue_study
 
@@ -40,7 +41,9 @@ def _study(
             seen.append(done)
 
     with open_run(folder, REQUEST) as run:
-        return continue_study(run, samples, trainer, executor, on_record)
+        if not run.has(NETWORKS):
+            keep_networks(run, chain.from_iterable(samples().values()))
+        return continue_study(run, trainer, executor, on_record)
 
 
 def _table(study: Study) -> list[tuple[tuple[str, int], str, float]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, zip_longest
+from collections.abc import Callable
+from itertools import zip_longest
 from typing import TypeAlias
 
 from tinynas.search.run_folder import RunFolder
 from tinynas.study.executors import Executor
-from tinynas.study.folder import NETWORKS, Study, Table, keep_networks, read_study
+from tinynas.study.folder import Study, Table, read_study
 from tinynas.study.record import Outcome, Record, Sampled
 
 #: trains a network: a pure function of it, but for the seconds
@@ -17,12 +17,11 @@ Trainer: TypeAlias = Callable[[Sampled], Outcome]
 
 def continue_study(
     run: RunFolder,
-    sample: Callable[[], Mapping[str, Sequence[Sampled]]],
     trainer: Trainer,
     executor: Executor,
     on_record: Callable[[Record, int, int], None] = lambda record, done, total: None,
 ) -> Study:
-    """Sample the networks if `run` has none, train those missing; the whole study.
+    """Train the networks kept in `run` that its table lacks; the whole study.
 
     Spaces take turns, so that a study stopped early has as much of each. `on_record` is told a record, how
     many there are and will be.
@@ -30,8 +29,6 @@ def continue_study(
     Raises:
         RunError: the disk fails or workers die again and again; nothing finished so far is lost.
     """
-    if not run.has(NETWORKS):
-        keep_networks(run, chain.from_iterable(sample().values()))
     table, study = Table(run.path), read_study(run.path)
     known = {record.network.key for record in study.records}
     missing = [network for network in _in_turns(study) if network.key not in known]
