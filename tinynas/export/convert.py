@@ -88,7 +88,9 @@ class _Constants:
     def weighted(self, layer: int, operator: Operator, x: TfTensor) -> TfTensor:
         import tensorflow as tf
 
-        return tf.nn.bias_add(_linear(operator, x, self._layers[layer].kernel), self._layers[layer].bias)
+        # the converter takes branches by the order of their names, in which Conv2D_10 stands before Conv2D_9
+        with tf.name_scope(f"layer{layer:04d}"):
+            return tf.nn.bias_add(_linear(operator, x, self._layers[layer].kernel), self._layers[layer].bias)
 
     def add(self, x: TfTensor, y: TfTensor) -> TfTensor:
         return x + y
