@@ -189,8 +189,8 @@ def test_firmware_of_another_board_is_not_flashed(elf: Path) -> None:
     ("words", "sentence"),
     [
         (
-            ["deploy", "x.onnx", "--board", "stm32f746", "--virtual"],
-            "neither the folder of a run nor a .tflite",
+            ["deploy", "x.h5", "--board", "stm32f746", "--virtual"],
+            "nor a .tflite or .onnx file",
         ),
         (["deploy", "nothing.tflite", "--board", "stm32f746", "--virtual"], "cannot be read"),
         (["deploy", "a.tflite", "--board", "stm32f746", "--virtual", "--port", "/dev/x"], "use one of them"),

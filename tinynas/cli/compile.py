@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tinynas.cli.console import JsonOption, output, print_facts, print_json
+from tinynas.cli.sample_options import with_sample_options
 from tinynas.errors import RequestError
 from tinynas.units import format_size
 
@@ -15,12 +16,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tinynas.pipeline.compile import CompileReport
+    from tinynas.pipeline.samples import SampleSource
 
 
+@with_sample_options
 def compile_(
     model: Annotated[
         Path,
-        typer.Argument(metavar="MODEL.tflite", help="An int8 model, yours or anyone's.", show_default=False),
+        typer.Argument(
+            metavar="MODEL",
+            help="An int8 .tflite, yours or anyone's, or an .onnx with --data.",
+            show_default=False,
+        ),
     ],
     folder: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="The new folder of the C library.")
@@ -47,6 +54,8 @@ def compile_(
         bool, typer.Option("--force", help="Replace a folder that tinynas compiled before.")
     ] = False,
     as_json: JsonOption = False,
+    *,
+    source: SampleSource,
 ) -> None:
     """Compile an int8 model to C: no heap, one static arena, TensorFlow Lite's outputs byte for byte."""
     from tinynas.pipeline.compile import Check, compile_model
@@ -54,7 +63,9 @@ def compile_(
     if inputs is not None and not check:
         raise RequestError("--inputs are samples to compare on: add --check")
     asked = Check(samples, inputs) if check else None
-    report = compile_model(model, folder, name, keep_float_io=keep_float_io, check=asked, force=force)
+    report = compile_model(
+        model, folder, name, keep_float_io=keep_float_io, source=source, check=asked, force=force
+    )
     print_json(report.to_dict()) if as_json else _print_report(output(), report)
 
 

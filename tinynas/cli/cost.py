@@ -24,6 +24,7 @@ from tinynas.cli.console import (
     say,
 )
 from tinynas.cli.network import NETWORK_HELP, find_graph
+from tinynas.cli.sample_options import with_sample_options
 from tinynas.units import format_size
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from tinynas.cost.runtime import FlashEstimate, SramEstimate
     from tinynas.graph import Graph
     from tinynas.networks import Genotype
+    from tinynas.pipeline.samples import SampleSource
 
 
+@with_sample_options
 def cost(
     network: Annotated[
         list[str],
@@ -48,6 +51,8 @@ def cost(
         int | None, typer.Option("--classes", min=1, help="Classes, instead of the network's own.")
     ] = None,
     as_json: JsonOption = False,
+    *,
+    source: SampleSource,
 ) -> None:
     """Show what a network costs on a board, layer by layer, and where its memory peaks."""
     from tinynas.cost.layers import list_layers
@@ -56,7 +61,7 @@ def cost(
     target, rules = load_board(board), find_runtime(runtime)
     budget = make_budget(target, sram, flash)
     name = " ".join(network)
-    genotype, graph = find_graph(name, classes)
+    genotype, graph = find_graph(name, source, classes)
     bill = _Bill(
         name=name,
         board=target,

@@ -10,11 +10,13 @@ import typer
 
 from tinynas.board import load_board
 from tinynas.cli.console import BoardOption, JsonOption, output, print_json, say
+from tinynas.cli.sample_options import with_sample_options
 
 if TYPE_CHECKING:
+    from tinynas.pipeline.samples import SampleSource
     from tinynas.pipeline.subject import Subject
 
-MODEL_HELP = "A run's folder, or an int8 .tflite file."
+MODEL_HELP = "A run's folder, an int8 .tflite, or an .onnx with --data."
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)]
 FolderOption = Annotated[
     Path | None,
@@ -34,24 +36,28 @@ RunsOption = Annotated[int, typer.Option("--runs", min=1, help="Inferences to ti
 LayersOption = Annotated[bool, typer.Option("--layers", help="Print the cycles of every operator, too.")]
 
 
+@with_sample_options
 def build(
     model: ModelArgument,
     board: BoardOption,
     folder: FolderOption = None,
     samples: SamplesOption = 20,
     as_json: JsonOption = False,
+    *,
+    source: SampleSource,
 ) -> None:
     """Build firmware of a model for a board with PlatformIO, after proving the C on this computer."""
     from tinynas.cli.findings import print_findings
     from tinynas.cli.progress import watching
     from tinynas.pipeline.build import build_firmware, places
 
-    target, subject = load_board(board), _subject(model, samples)
+    target, subject = load_board(board), _subject(model, samples, source)
     with watching() as watch:
         built = build_firmware(subject, target, places(folder), watch).to_dict()
     print_json(built) if as_json else print_findings(output(), built)
 
 
+@with_sample_options
 def flash(
     firmware: Annotated[
         Path,
@@ -68,6 +74,8 @@ def flash(
     folder: FolderOption = None,
     samples: SamplesOption = 20,
     as_json: JsonOption = False,
+    *,
+    source: SampleSource,
 ) -> None:
     """Write firmware into the board that is connected: a model's, which is built first, or any .elf file."""
     from tinynas.cli.progress import watching
@@ -78,7 +86,7 @@ def flash(
     elf = firmware
     with watching() as watch:
         if not is_firmware(firmware):
-            built = build_firmware(_subject(firmware, samples), target, places(folder), watch)
+            built = build_firmware(_subject(firmware, samples, source), target, places(folder), watch)
             elf = built.firmware.elf
         watch.note(f"writing {elf} into {target.id}")
         PortTarget(port).flash(elf, target)
@@ -88,6 +96,7 @@ def flash(
         say(output(), f"{elf} is on {target.id}; `tinynas measure --board {target.id}` asks it")
 
 
+@with_sample_options
 def measure(
     board: BoardOption,
     model: Annotated[
@@ -105,6 +114,8 @@ def measure(
     samples: SamplesOption = 100,
     folder: FolderOption = None,
     as_json: JsonOption = False,
+    *,
+    source: SampleSource,
 ) -> None:
     """Ask a board that runs our firmware: latency, memory, its own check and, given MODEL, its outputs.
 
@@ -117,13 +128,14 @@ def measure(
 
     target, way = load_board(board), find_target(port, virtual)
     given = model if model is not None and is_firmware(model) else None
-    subject = _subject(model, samples) if model is not None and given is None else None
+    subject = _subject(model, samples, source) if model is not None and given is None else None
     elf = way.firmware(given, target, folder)
     with watching() as watch, way.connect(elf, target) as line:
         found = ask(line, target, way.times, watch, subject=subject, runs=runs, layers=layers)
     _answer(found.to_dict(), layers, as_json)
 
 
+@with_sample_options
 def deploy(
     model: ModelArgument,
     board: BoardOption,
@@ -134,6 +146,8 @@ def deploy(
     layers: LayersOption = False,
     folder: FolderOption = None,
     as_json: JsonOption = False,
+    *,
+    source: SampleSource,
 ) -> None:
     """Build firmware of a model, run it on a board, and show predicted beside measured.
 
@@ -146,17 +160,17 @@ def deploy(
     from tinynas.pipeline.target import find_target
 
     target, way = load_board(board), find_target(port, virtual)
-    subject = _subject(model, samples)
+    subject = _subject(model, samples, source)
     with watching() as watch:
         found = put(subject, target, way, places(folder), watch, runs=runs)
         watch.note(f"kept in {save_deployment(found, way, model)}")
     _answer(found.to_dict(), layers, as_json)
 
 
-def _subject(model: Path, samples: int) -> Subject:
+def _subject(model: Path, samples: int, source: SampleSource) -> Subject:
     from tinynas.pipeline.subject import find_subject
 
-    return find_subject(model, samples)
+    return find_subject(model, samples, source)
 
 
 def _answer(found: Mapping[str, Any], layers: bool, as_json: bool) -> None:

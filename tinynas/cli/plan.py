@@ -9,6 +9,7 @@ import typer
 
 from tinynas.cli.console import JsonOption, make_table, output, print_facts, print_json, say
 from tinynas.cli.network import NETWORK_HELP, find_graph
+from tinynas.cli.sample_options import with_sample_options
 from tinynas.engine.rows import map_shape
 from tinynas.errors import RequestError
 from tinynas.units import format_size
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tinynas.engine.plan import Plan
+    from tinynas.pipeline.samples import SampleSource
 
 
+@with_sample_options
 def plan(
     network: Annotated[list[str], typer.Argument(metavar="NETWORK", help=NETWORK_HELP)],
     plot: Annotated[
@@ -29,6 +32,8 @@ def plan(
         typer.Option("--keep-float-io", help="Keep what turns float into int8 and back."),
     ] = False,
     as_json: JsonOption = False,
+    *,
+    source: SampleSource,
 ) -> None:
     """Show how the engine runs a network: groups of operators, where their rows lie, and the arena."""
     from tinynas.cost.memory import buffers, plan_greedy
@@ -39,7 +44,7 @@ def plan(
 
     if plot is not None and plot.suffix.lower() not in FORMATS:
         raise RequestError(f"--plot '{plot}' must end in {' or '.join(FORMATS)}")
-    _, graph = find_graph(" ".join(network))
+    _, graph = find_graph(" ".join(network), source)
     found = plan_network(simplify(graph, keep_float_io=keep_float_io))
     check_plan(found)
     if plot is not None:

@@ -6,6 +6,8 @@ The int8 input of every exported network is pixel - 128. As a real number that i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,15 @@ PIXEL_SCALE = 64
 def to_float_input(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """uint8 pictures of any shape as the float network sees them."""
     return (images.astype(np.float32) - PIXEL_OFFSET) / PIXEL_SCALE
+
+
+def normalised(images: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
+    """uint8 pictures [n, h, w, c] as networks of others see them: (pixel / 255 - mean) / std.
+
+    `mean` and `std` hold one number, or one for each channel, as in torchvision's Normalize.
+    """
+    centred = images.astype(np.float32) / 255 - np.asarray(mean, np.float32)
+    return centred / np.asarray(std, np.float32)
 
 
 def to_int8_input(images: NDArray[np.uint8]) -> NDArray[np.int8]:

@@ -56,13 +56,22 @@ def convert_int8(weights: NetworkWeights, calibration: NDArray[np.uint8]) -> byt
 
         network = tf.function(_float_network(weights), autograph=False)
         concrete = network.get_concrete_function(tf.TensorSpec(shape, tf.float32))
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = representative
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
-        model: bytes = converter.convert()
+        return quantise(concrete, representative)
+
+
+def quantise(
+    concrete: TfTensor, representative: Callable[[], Iterator[list[Floats]]], owner: object = None
+) -> bytes:
+    """The .tflite of a concrete function, all int8; `owner` holds its variables, where it has some."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], owner)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    model: bytes = converter.convert()
     return model
 
 

@@ -99,11 +99,19 @@ def read_tflite(path: Path) -> Graph:
     Raises:
         ModelError: the file is missing, unreadable, empty, damaged, or uses what tinynas cannot run.
     """
+    return graph_from_bytes(read_file(path), path.name)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a model's file.
+
+    Raises:
+        ModelError: the file is missing or unreadable.
+    """
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}; check the path") from error
-    return graph_from_bytes(data, path.name)
 
 
 def graph_from_bytes(data: bytes, name: str) -> Graph:

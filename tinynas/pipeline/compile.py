@@ -1,4 +1,4 @@
-"""`tinynas compile`: from a .tflite file to a folder of C that builds as it stands, checked if asked."""
+"""`tinynas compile`: from a model's file to a folder of C that builds as it stands, checked if asked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from tinynas.engine.tables import FlashBytes
 from tinynas.errors import RequestError
 from tinynas.graph import Graph
 from tinynas.graph.passes import simplify
-from tinynas.graph.tflite import read_tflite
+from tinynas.graph.tflite import graph_from_bytes
+from tinynas.pipeline.model_file import load_model
+from tinynas.pipeline.samples import SampleSource
 
 DEFAULT_NAME = "tinynas"
 #: begins the name of a folder still being written
@@ -79,31 +81,35 @@ def compile_model(
     name: str = DEFAULT_NAME,
     *,
     keep_float_io: bool = False,
+    source: SampleSource | None = None,
     check: Check | None = None,
     force: bool = False,
 ) -> CompileReport:
-    """Compile the .tflite file `path` into the new folder `folder`, which appears whole or not at all.
+    """Compile the model in `path` into the new folder `folder`, which appears whole or not at all.
 
+    It is a .tflite file, or an .onnx that is calibrated on samples of `source`.
     `name` begins the names of the C functions and files. With `check` nothing is written unless every output
     byte equals TFLite Micro's. With `force` a folder that tinynas compiled before is replaced.
 
     Raises:
-        ModelError: the file is damaged, or has an operator the engine does not run (named with its index).
-        RequestError: `folder` is in use, or `name` cannot name C functions.
+        ModelError: the file is damaged, cannot be converted, or has an operator the engine does not run
+            (named with its index).
+        RequestError: `folder` is in use, `name` cannot name C functions, or `path` needs samples.
         DataError: the given inputs do not fit.
         VerificationError: an output byte differs.
         ToolchainError: to check, a C compiler is needed and missing.
         OSError: the disk does not take it.
     """
     prefix = identifier(name)
-    original = read_tflite(path)
+    model = load_model(path, source or SampleSource())
+    original = graph_from_bytes(model, path.name)
     graph = simplify(original, keep_float_io=keep_float_io)
     plan = plan_network(graph)
     with _new_folder(folder, force) as partial:
         emission = emit(plan, prefix, partial)
         tflm, checked = None, 0
         if check is not None:
-            tflm, checked = _check(partial, prefix, path, original, plan, check)
+            tflm, checked = _check(partial, prefix, model, original, plan, check)
     return _report(path, prefix, folder, original, graph, emission, tflm, checked)
 
 
@@ -131,12 +137,14 @@ def _report(
     )
 
 
-def _check(folder: Path, name: str, path: Path, original: Graph, plan: Plan, check: Check) -> tuple[int, int]:
+def _check(
+    folder: Path, name: str, model: bytes, original: Graph, plan: Plan, check: Check
+) -> tuple[int, int]:
     """TFLite Micro's arena in bytes, and the number of samples that gave its bytes."""
     from tinynas.export.micro import measure_arena
     from tinynas.pipeline.compile_check import check_compiled, given_samples, random_samples
 
-    model, compiled = path.read_bytes(), plan.graph
+    compiled = plan.graph
     batches = [random_samples(original, compiled, check.samples, check.seed)]
     if check.inputs is not None:
         batches.append(given_samples(check.inputs, original))

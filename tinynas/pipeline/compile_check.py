@@ -20,6 +20,7 @@ from tinynas.errors import DataError, ModelError, VerificationError
 from tinynas.export.micro import run_micro_all
 from tinynas.graph import DType, Graph, Operator, OpKind, Tensor
 from tinynas.graph.quantized import quantization_of
+from tinynas.pipeline.samples import load_npy
 
 Values = NDArray[Any]
 
@@ -111,21 +112,15 @@ def given_samples(file: Path, original: Graph) -> list[Values]:
     Raises:
         DataError: the file cannot be read, or does not fit the input.
     """
-    try:
-        values = np.load(file, allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror or error}; check the path") from error
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{file} is not a whole .npy file ({error}): write it with numpy.save") from error
+    values = load_npy(file)
     if len(original.inputs) != 1:
         raise DataError(
             f"{original.name} has {len(original.inputs)} inputs and --inputs gives one: leave it out"
         )
     tensor = original.tensors[original.inputs[0]]
     shape = tensor.shape[1:]
-    if not isinstance(values, np.ndarray) or values.dtype != np.dtype(tensor.dtype.label):
-        found = getattr(values, "dtype", "several arrays")
-        raise DataError(f"{file} holds {found} and the model takes {tensor.dtype.label}: convert it")
+    if values.dtype != np.dtype(tensor.dtype.label):
+        raise DataError(f"{file} holds {values.dtype} and the model takes {tensor.dtype.label}: convert it")
     if not values.size or values.shape[1:] not in (shape, tensor.shape):
         raise DataError(
             f"{file} holds an array of shape {list(values.shape)} and the model takes samples of "

@@ -18,8 +18,10 @@ from tinynas.engine.planner import plan_network
 from tinynas.errors import RequestError
 from tinynas.graph import Graph
 from tinynas.graph.passes import simplify
-from tinynas.graph.tflite import graph_from_bytes, read_tflite
+from tinynas.graph.tflite import graph_from_bytes
 from tinynas.pipeline.compile_check import input_borders, output_borders, random_samples
+from tinynas.pipeline.model_file import MODEL_SUFFIXES, is_onnx, load_model, model_samples, stored
+from tinynas.pipeline.samples import SampleSource
 from tinynas.search import read_run
 from tinynas.search.run_folder import MODEL, is_run
 
@@ -61,28 +63,45 @@ class Subject:
         return [border.convert(values) for border, values in zip(borders, raw, strict=True)]
 
 
-def find_subject(asked: Path, samples: int, seed: int = 0) -> Subject:
-    """The model meant by `asked`: a finished run's with test pictures, or a .tflite's with random samples.
+def find_subject(asked: Path, samples: int, source: SampleSource | None = None, seed: int = 0) -> Subject:
+    """The model meant by `asked`: a finished run's, or that of a .tflite or .onnx file.
+
+    A run brings its test pictures; a file is compared on samples of `source`, without one on random samples.
 
     Raises:
-        RequestError: a run without a result yet, or neither a run nor a .tflite.
+        RequestError: a run without a result yet, neither a run nor a model's file, or an .onnx without data.
         ModelError: the file is missing, damaged, or uses what the engine does not run.
-        DataError: the run's pictures are not there any more.
+        DataError: the pictures are not there (any more), or not what the model takes.
+        ToolchainError: what converts an .onnx is not installed.
     """
+    origin = source or SampleSource()
     if asked.is_dir() and is_run(asked):
-        return subject_of_run(asked, samples)
-    if asked.is_dir() or asked.suffix.lower() != ".tflite":
-        raise RequestError(f"'{asked}' is neither the folder of a run nor a .tflite file: give one of them")
-    original = read_tflite(asked)
+        if origin.data is not None:
+            raise RequestError(f"'{asked}' is a run and brings its own pictures: leave out --data")
+        return subject_of_run(asked, samples, data_dir=origin.data_dir)
+    if asked.is_dir() or asked.suffix.lower() not in MODEL_SUFFIXES:
+        raise RequestError(
+            f"'{asked}' is neither the folder of a run nor a {' or '.join(MODEL_SUFFIXES)} file: give one "
+            "of them"
+        )
+    file = load_model(asked, origin if is_onnx(asked) else SampleSource())
+    original = graph_from_bytes(file, asked.name)
     compiled = simplify(original)
-    values = random_samples(original, compiled, samples, seed)
-    return Subject(str(asked), asked.read_bytes(), original, plan_network(compiled), values, None)
+    labels: NDArray[np.int64] | None = None
+    if origin.data is None:
+        values = random_samples(original, compiled, samples, seed)
+    else:
+        real, labels = model_samples(asked, original, origin, samples)
+        values = [stored(real, original.tensors[original.inputs[0]])]
+    return Subject(str(asked), file, original, plan_network(compiled), values, labels)
 
 
-def subject_of_run(folder: Path, samples: int, data: Dataset | None = None) -> Subject:
+def subject_of_run(
+    folder: Path, samples: int, data: Dataset | None = None, data_dir: Path | None = None
+) -> Subject:
     """The model of the finished run in `folder`, with the first `samples` test pictures of its `data`.
 
-    Without `data` the run's own are loaded again.
+    Without `data` the run's own are loaded again, looked for in `data_dir` first.
 
     Raises:
         RequestError: the run has no result yet.
@@ -93,7 +112,7 @@ def subject_of_run(folder: Path, samples: int, data: Dataset | None = None) -> S
         raise RequestError(f"the run in '{folder}' has no result yet ({run.state}): finish it first")
     file = (folder / MODEL).read_bytes()
     original = graph_from_bytes(file, str(folder / MODEL))
-    found = data or load_dataset(run.request["data"], seed=int(run.request["seed"]))
+    found = data or load_dataset(run.request["data"], data_dir, seed=int(run.request["seed"]))
     chosen = found.test.take(np.arange(min(samples, len(found.test))))
     shape = original.tensors[original.inputs[0]].shape
     pictures = to_int8_input(resize(chosen.images, shape[1]))
