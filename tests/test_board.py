@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinynas import board as board_module
+from tinynas import resources
 from tinynas.board import Board, Budget, board_ids, load_board, make_budget
 from tinynas.errors import BoardError, RequestError, TinynasError
 from tinynas.units import KIB, MIB
@@ -278,13 +279,13 @@ def test_the_catalogue_of_a_wheel_and_a_broken_installation(
 ) -> None:
     package = tmp_path / "site" / "tinynas"
     package.mkdir(parents=True)
-    monkeypatch.setattr(board_module, "_PACKAGE", package)
+    monkeypatch.setattr(resources, "_PACKAGE", package)
     board_module._catalogue.cache_clear()
     try:
         with pytest.raises(TinynasError, match="install tinynas again"):
             board_ids()
-        (package / "_boards").mkdir()
-        (package / "_boards" / "solo.json").write_text((BOARDS / "rp2040.json").read_text())
+        (package / "_project" / "boards").mkdir(parents=True)
+        (package / "_project" / "boards" / "solo.json").write_text((BOARDS / "rp2040.json").read_text())
         assert board_ids() == ("solo",)
         assert load_board("solo").core == "cortex-m0plus"
     finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -48,20 +50,35 @@ def test_each_environment_is_on_its_registry_platform(
     assert {config.get(f"env:{env}", "platform").split("@")[0] for env in envs} == {platform}
 
 
-def test_the_wheel_carries_the_boards(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
     pytest.importorskip("hatchling", reason="hatchling is in the extra 'dev'")
+    folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
         cwd=ROOT, check=True, capture_output=True,
     )  # fmt: skip
-    (wheel,) = tmp_path.glob("*.whl")
-    names = set(zipfile.ZipFile(wheel).namelist())
-    assert {f"tinynas/_boards/{board}.json" for board in BOARDS} <= names
-    assert {"tinynas/py.typed", "tinynas/board.py"} <= names
-    assert not any(name.startswith(("tests/", "boards/", "benchmarks/", ".")) for name in names)
+    (made,) = folder.glob("*.whl")
+    return made
 
-    installed = tmp_path / "installed"
-    zipfile.ZipFile(wheel).extractall(installed)
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel unpacked as pip does."""
+    folder = tmp_path_factory.mktemp("installed")
+    zipfile.ZipFile(wheel).extractall(folder)
+    return folder
+
+
+def test_the_wheel_carries_boards_and_firmware(wheel: Path, installed: Path, tmp_path: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {f"tinynas/_project/boards/{board}.json" for board in BOARDS} <= names
+    assert {"tinynas/py.typed", "tinynas/board.py", "tinynas/_project/platformio.ini"} <= names
+    assert not any(name.startswith(("tests/", "boards/", "benchmarks/", "firmware/", ".")) for name in names)
+    sources = {file.relative_to(ROOT).as_posix() for file in (ROOT / "firmware").rglob("*.[ch]*")}
+    made = "firmware/lib/"  # by tinynas build
+    assert {f"tinynas/_project/{name}" for name in sources if not name.startswith(made)} <= names
     listed = subprocess.run(
         [sys.executable, "-c", "import tinynas.board as b; print(b.__file__, *b.board_ids())"],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(installed)},
@@ -69,6 +86,34 @@ def test_the_wheel_carries_the_boards(tmp_path: Path) -> None:
     ).stdout.split()  # fmt: skip
     assert Path(listed[0]).is_relative_to(installed)  # the wheel's code, not the checkout's
     assert set(listed[1:]) == BOARDS
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("arm-none-eabi-gcc") is None
+    or any(find_spec(name) is None for name in ("unicorn", "SCons")),
+    reason="needs gcc-arm-none-eabi and the extras firmware and virtual",
+)
+def test_an_installed_wheel_puts_a_model_on_a_board(installed: Path, tmp_path: Path) -> None:
+    sys.path.append(str(ROOT / "tests" / "engine"))
+    from random_network import random_tflite
+
+    from tinynas.graph import GraphBuilder
+
+    net = GraphBuilder("small", (8, 8, 1))
+    graph = net.build(net.dense(net.global_mean(net.conv(net.input, 8, kernel=3)), 10))
+    (tmp_path / "small.tflite").write_bytes(random_tflite(graph, seed=1))
+    words = ["deploy", "small.tflite", "--board", "stm32f746", "--virtual", "--samples", "2", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tinynas", *words],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(installed), "HOME": str(tmp_path / "home")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert Path(found["elf"]).is_relative_to(tmp_path / "home" / ".cache" / "tinynas")
+    assert found["wrong_samples"] == 0 and found["flash_bytes"]["elf"] == found["flash_bytes"]["board"]
+    assert not any(installed.rglob(".pio")), "what is installed is only read"
 
 
 def test_pre_commit_fetches_nothing() -> None:

@@ -2,7 +2,7 @@
 
 A board is one JSON file in PlatformIO's board-manifest format, so that ``pio`` reads the very same
 file, plus a ``tinynas`` section with what a manifest leaves out: memory regions, core, DSP, caches
-and the UART. The catalogue lies in ``boards/`` of a checkout and in ``tinynas/_boards`` of a wheel;
+and the UART. The catalogue lies in ``boards/`` of a checkout, which a wheel carries inside;
 a user's own file is as good as one of ours.
 
 Everything is checked on loading: a board whose parts contradict each other would make every
@@ -20,7 +20,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from tinynas.errors import BoardError, RequestError, TinynasError
+from tinynas.errors import BoardError, RequestError
+from tinynas.resources import resource
 from tinynas.units import format_size, parse_size
 
 RegionKind = Literal["flash", "sram", "dtcm", "itcm", "cache"]
@@ -28,7 +29,6 @@ CachePlace = Literal["core", "flash", "none"]
 
 _REGION_KINDS: tuple[RegionKind, ...] = ("flash", "sram", "dtcm", "itcm", "cache")
 _CACHE_PLACES: tuple[CachePlace, ...] = ("core", "flash", "none")
-_PACKAGE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -157,11 +157,7 @@ def _share(board_id: str, memory: str, asked: str | None, available: int) -> int
 
 @cache
 def _catalogue() -> Path:
-    """``tinynas/_boards`` where the wheel put it, else ``boards/`` beside the package's checkout."""
-    for folder in (_PACKAGE / "_boards", _PACKAGE.parent / "boards"):
-        if folder.is_dir():
-            return folder
-    raise TinynasError(f"the board catalogue is missing beside {_PACKAGE}: install tinynas again")
+    return resource("boards")
 
 
 def _unknown(asked: str, name: str) -> str:

@@ -19,11 +19,11 @@ from tinynas.device.platformio import (
     Environment,
     build,
     choose_environment,
-    find_project,
     missing,
     read_environments,
     upload,
 )
+from tinynas.device.project import find_project
 from tinynas.errors import BoardError, DeviceError, RequestError, ToolchainError
 
 REGISTRY = Environment("stm32f746", "stm32f746", "ststm32@^19")

@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tinynas.board import Board
-from tinynas.device.platformio import Firmware, choose_environment, find_project, upload
+from tinynas.device.platformio import Firmware, choose_environment, upload
+from tinynas.device.project import find_project
 from tinynas.device.virtual.image import read_image
 from tinynas.errors import RequestError
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinynas.device.project import INI
 from tinynas.errors import BoardError, DeviceError, RequestError, ToolchainError
 
 BUILD_SECONDS = 600.0
@@ -29,7 +30,6 @@ _ASK_SECONDS = 60.0
 #: what PlatformIO calls the program, before its endings
 PROGRAM = "firmware"
 
-_INI = "platformio.ini"
 _COMPILER = "arm-none-eabi-gcc"
 _UPLOADER = "openocd"
 _COMPILER_PACKAGES = "gcc-arm-none-eabi libnewlib-arm-none-eabi"
@@ -77,21 +77,6 @@ class Environment:
         return self.platform.startswith("symlink://")
 
 
-def find_project() -> Path:
-    """The folder of platformio.ini: the checkout tinynas runs from.
-
-    Raises:
-        ToolchainError: tinynas was installed without its firmware.
-    """
-    project = Path(__file__).resolve().parent.parent.parent
-    if not (project / _INI).is_file():
-        raise ToolchainError(
-            f"{project} has no {_INI}: firmware is built in a checkout of tinynas; clone it and "
-            "`pip install --editable '.[firmware]'` there"
-        )
-    return project
-
-
 def read_environments(project: Path) -> tuple[Environment, ...]:
     """The environments of `project`, as PlatformIO itself reads them.
 
@@ -101,7 +86,7 @@ def read_environments(project: Path) -> tuple[Environment, ...]:
     command = ["project", "config", "--json-output", "--project-dir", str(project)]
     done = _pio(command, project, _ASK_SECONDS, {})
     if done.returncode:
-        raise ToolchainError(f"PlatformIO cannot read {project / _INI}: {_first_fault(done.stdout)}")
+        raise ToolchainError(f"PlatformIO cannot read {project / INI}: {_first_fault(done.stdout)}")
     sections = ((name, dict(options)) for name, options in json.loads(done.stdout))
     return tuple(
         Environment(name.removeprefix("env:"), options.get("board", ""), options.get("platform", ""))
@@ -119,7 +104,7 @@ def choose_environment(board: str, project: Path) -> Environment:
     """
     mine = [each for each in read_environments(project) if each.board == board]
     if not mine:
-        raise BoardError(f"{project / _INI} has no environment for {board}: add [env:{board}] to it")
+        raise BoardError(f"{project / INI} has no environment for {board}: add [env:{board}] to it")
     lacks = {each: missing(each, project) for each in sorted(mine, key=lambda each: each.is_local)}
     for each, lack in lacks.items():
         if lack is None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 
 from tinynas.errors import TinynasError
+from tinynas.resources import resource
 
-_PACKAGE = Path(__file__).resolve().parent.parent
 _INCLUDE = re.compile(r'^\s*#include "([^"]+)"', re.MULTILINE)
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 #: a function with external linkage that begins here
@@ -55,9 +54,6 @@ def _bare(text: str) -> str:
 
 @cache
 def _engine() -> dict[str, str]:
-    """``tinynas/_engine`` where the wheel put it, else ``firmware/engine`` beside the package's checkout."""
-    for folder in (_PACKAGE / "_engine", _PACKAGE.parent / "firmware" / "engine"):
-        if folder.is_dir():
-            files = sorted((*folder.glob("*.c"), *folder.glob("*.h")))
-            return {file.name: file.read_text(encoding="utf-8") for file in files}
-    raise TinynasError(f"the engine's C sources are missing beside {_PACKAGE}: install tinynas again")
+    folder = resource("firmware/engine")
+    files = sorted((*folder.glob("*.c"), *folder.glob("*.h")))
+    return {file.name: file.read_text(encoding="utf-8") for file in files}

@@ -11,7 +11,8 @@ from tinynas.board import Board
 from tinynas.cost import EngineRuntime
 from tinynas.device.elf import FirmwareSize, firmware_size
 from tinynas.device.golden import MODEL_NAME, add_golden
-from tinynas.device.platformio import Firmware, build, choose_environment, find_project
+from tinynas.device.platformio import Firmware, build, choose_environment
+from tinynas.device.project import find_project
 from tinynas.engine.emit import emit
 from tinynas.engine.host import HostProgram
 from tinynas.errors import ToolchainError

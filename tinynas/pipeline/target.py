@@ -11,8 +11,9 @@ from typing import Protocol
 
 from tinynas.board import Board
 from tinynas.device.flash import flash
-from tinynas.device.platformio import choose_environment, find_project
+from tinynas.device.platformio import choose_environment
 from tinynas.device.ports import SerialLine, choose_port, list_ports
+from tinynas.device.project import find_project
 from tinynas.device.virtual.chip import load_chip
 from tinynas.device.virtual.process import virtual_board
 from tinynas.errors import DeviceError, RequestError, ToolchainError
