@@ -102,7 +102,7 @@ def measure(
     model: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[MODEL|FIRMWARE.elf]",
+            metavar="MODEL|FIRMWARE.elf",
             help="The model that is on the board, to compare outputs with; for --virtual also a firmware.",
             show_default=False,
         ),

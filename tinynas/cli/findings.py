@@ -48,12 +48,15 @@ def _speed(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "cycles" not in found:
         return
     cycles = found["cycles"]
-    least, most = found["latency_min_ms"], found["latency_max_ms"]
-    yield (
-        "latency",
-        f"{found['latency_ms']:.3f} ms, median of {found['runs']} ({least:.3f} to {most:.3f} ms; "
-        f"{cycles['min']:,} to {cycles['max']:,} cycles)",
+    counted = (
+        f"{cycles['median']:,} cycles, median of {found['runs']} ({cycles['min']:,} to {cycles['max']:,})"
     )
+    if found["latency_ms"] is None:
+        yield "latency", f"{counted}; the board does not tell its clock"
+        return
+    least, most = found["latency_min_ms"], found["latency_max_ms"]
+    yield "latency", f"{found['latency_ms']:.3f} ms ({least:.3f} to {most:.3f})"
+    yield "", counted
 
 
 def _memory(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

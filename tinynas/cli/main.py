@@ -47,7 +47,7 @@ app.command("compile", epilog="Example: tinynas compile model.tflite -o lib/mode
     compile_
 )
 app.add_typer(board_app, name="board")
-app.command(epilog="Example: tinynas build model.tflite --board stm32f746")(build)
+app.command(epilog="Example: tinynas build model.onnx --data ./photos --board stm32f746")(build)
 app.command(epilog="Example: tinynas flash model.tflite --board stm32f746")(flash)
 app.command(epilog="Example: tinynas measure model.tflite --board stm32f746 --port /dev/ttyACM0 --layers")(
     measure

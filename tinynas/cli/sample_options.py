@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from tinynas.cli.console import DATA_HELP, DataDirOption
+from tinynas.cli.console import DATA_HELP
 from tinynas.errors import RequestError
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ _DataOption = Annotated[
         "--data",
         help=f"What it was trained on: {DATA_HELP} Or an .npy of samples as the model takes them.",
         rich_help_panel=PANEL,
+    ),
+]
+_DataDirOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data-dir", help="Folder with NAME.npz (cifar10.npz), instead of a download.", rich_help_panel=PANEL
     ),
 ]
 _MeanOption = Annotated[
@@ -42,7 +48,7 @@ _StdOption = Annotated[
 ]
 _OPTIONS: dict[str, tuple[Any, Any]] = {
     "data": (_DataOption, None),
-    "data_dir": (DataDirOption, None),
+    "data_dir": (_DataDirOption, None),
     "mean": (_MeanOption, "0"),
     "std": (_StdOption, "1"),
 }

@@ -77,9 +77,10 @@ class Measured:
             "clock_hz": hello.clock_hz,
             "caches": {"instructions": hello.icache, "data": hello.dcache, "prefetch": hello.prefetch},
             "runs": len(latency.cycles),
-            "latency_ms": latency.latency_ms,
-            "latency_min_ms": latency.milliseconds(latency.minimum),
-            "latency_max_ms": latency.milliseconds(latency.maximum),
+            # of a board that does not know its clock only the cycles are known
+            "latency_ms": latency.latency_ms if latency.clock_hz else None,
+            "latency_min_ms": latency.milliseconds(latency.minimum) if latency.clock_hz else None,
+            "latency_max_ms": latency.milliseconds(latency.maximum) if latency.clock_hz else None,
             "cycles": {"min": latency.minimum, "median": latency.median, "max": latency.maximum},
             "cycles_by_operator": list(self.profile.cycles) if self.profile else None,
             "arena_bytes": {"board": memory.arena},

@@ -1,0 +1,58 @@
+"""What is printed of a measurement: nothing invented where something is not known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tinynas.cli.console import output
+from tinynas.cli.findings import print_findings
+from tinynas.device.measurement import Hello, Measurement, MemoryUse, Profile
+from tinynas.pipeline.measure import Comparison, Measured
+
+
+def measured(clock_hz: int, memory: MemoryUse, comparison: Comparison | None) -> dict[str, Any]:
+    """Of a board that runs two operators."""
+    hello = Hello(
+        clock_hz,
+        False,
+        False,
+        False,
+        "portable",
+        500,
+        2,
+        1,
+        "ab" * 32,
+        (),
+        (),
+        "rp2040",
+        "1234",
+        "GCC 12",
+        "net",
+    )
+    latency = Measurement((30_000, 10_000, 20_000), clock_hz)
+    return Measured(
+        "/dev/x", "measured", hello, latency, memory, Profile((5_000, 15_000), clock_hz), comparison
+    ).to_dict()
+
+
+def test_a_board_that_tells_little(capsys: pytest.CaptureFixture[str]) -> None:
+    print_findings(output(), measured(0, MemoryUse(500, None, None, None, None, 0, None, None), None))
+    shown = capsys.readouterr().out
+    assert "20,000 cycles, median of 3 (10,000 to 30,000); the board does not tell its clock" in shown
+    assert "stack used  unknown" in shown and "no cache" in shown
+    assert "outputs" not in shown and "predicted" not in shown and "nan" not in shown.lower()
+
+
+def test_a_board_that_tells_all(capsys: pytest.CaptureFixture[str]) -> None:
+    memory = MemoryUse(500, 4096, 700, 8, 900, 0, 6000, 300)
+    comparison = Comparison("net.tflite", ("CONV_2D", "SOFTMAX"), 20, 3, 0.85)
+    print_findings(output(), measured(100_000_000, memory, comparison), layers=True)
+    shown = capsys.readouterr().out
+    assert "0.200 ms (0.100 to 0.300)" in shown
+    assert "17 of 20 samples give" in shown and "85.00 % on the board (20 test pictures)" in shown
+    rows = [line.split() for line in shown.splitlines()]
+    assert ["1", "SOFTMAX", "15,000", "75.0", "%"] in rows
+    assert [".rodata", "300", "B"] in rows and [".bss", "900", "B"] in rows
+    assert "4.887 KiB (5,004 B)" in shown and "6.16 KiB (6,308 B)" in shown
