@@ -128,6 +128,15 @@ def test_space_in_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert chosen["mean_macs"] == max(row["mean_macs"] for row in eligible)
 
 
+def test_space_of_another_family(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["space", "--board", "rp2040", "--family", "regnety", *SMALL[:-1], "2", "--runtime", "tflm"]
+    report = as_json(capsys, *words)
+    assert (report["family"], report["samples"], len(report["spaces"])) == ("regnety", 2, 108)
+    chosen = next(row for row in report["spaces"] if row["name"] == report["chosen"])
+    assert re.fullmatch(r"w(8-16|16-32|32-64)-a(8-16|16-32|32-64)-r\d+", chosen["name"])
+    assert chosen["share"] >= report["min_share"]
+
+
 def test_cost_of_a_published_network(capsys: pytest.CaptureFixture[str]) -> None:
     ours = answered(capsys, "cost", "mcunet-in2", "--board", "stm32f746")
     theirs = answered(capsys, "cost", "mcunet-in2", "--board", "stm32f746", "--runtime", "tflm")

@@ -65,6 +65,10 @@ def test_a_backend_that_is_not_installed_names_the_extra(
     assert "pip install 'tinynas[jax]'" in refused(capsys, "search", *BUDGET, "--backend", "jax")
 
 
+def test_an_unknown_family_is_suggested_a_known_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean anynetx-a" in refused(capsys, "space", *BUDGET, "--family", "anynet-a")
+
+
 @pytest.mark.parametrize("command", ["space", "search"])
 def test_a_budget_nothing_fits_is_answered_with_the_smallest_need(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path

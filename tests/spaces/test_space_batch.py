@@ -16,9 +16,9 @@ from tinynas.cost.memory import buffers, live_peak, plan_greedy
 from tinynas.cost.scratch import Kernels, scratch_of
 from tinynas.graph import Graph
 from tinynas.networks import build_graph
+from tinynas.spaces import MobileSpace, make_space, resolution_grid, width_grid
 from tinynas.spaces.batch import BlockBatch, ChoiceBatch, sample_batch, tabulate
 from tinynas.spaces.buffers import batch_buffers, crowd, live_peaks, tflm_scratch
-from tinynas.spaces.mobile import MobileSpace, make_space, resolution_grid, width_grid
 
 
 @st.composite

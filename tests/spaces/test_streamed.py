@@ -10,9 +10,9 @@ from tinynas.engine.planner import plan_network
 from tinynas.engine.streaming import row_graph
 from tinynas.graph.passes import simplify
 from tinynas.networks import build_graph
+from tinynas.spaces import MobileSpace, make_space, resolution_grid, width_grid
 from tinynas.spaces.batch import BlockBatch, ChoiceBatch, sample_batch, tabulate
 from tinynas.spaces.chains import chains
-from tinynas.spaces.mobile import MobileSpace, make_space, resolution_grid, width_grid
 from tinynas.spaces.streamed import streamed_bounds
 
 

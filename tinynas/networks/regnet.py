@@ -7,15 +7,18 @@ numbers so give a whole network: d, w0, wa, wm, bottleneck b and group width g.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinynas.networks.blocks import Block, Conv, XBlock
 from tinynas.networks.genotype import Genotype
+
+Floats: TypeAlias = NDArray[np.float64]
 
 #: RegNet's widths are multiples of this
 WIDTH_STEP = 8
@@ -52,14 +55,22 @@ class RegNetParameters:
     group_width: int
 
 
-def quantised_widths(depth: int, initial: int, slope: float, ratio: float) -> tuple[int, ...]:
-    """The width of each of `depth` blocks by pycls's rule, before groups are made to fit: rising.
+def quantised_lines(initial: Floats, slope: Floats, ratio: Floats, depth: int) -> Floats:
+    """Widths [n, depth] of the blocks of n networks by pycls's rule, before groups are made to fit: rising.
 
-    Halves are rounded to even numbers, as NumPy does it.
+    The three are [n] each. Halves are rounded to even numbers, as NumPy does it.
     """
-    line = initial + slope * np.arange(depth)
-    steps = np.round(np.log(line / initial) / math.log(ratio))
-    widths = np.round(initial * np.power(ratio, steps) / WIDTH_STEP) * WIDTH_STEP
+    line = initial[:, None] + slope[:, None] * np.arange(depth)
+    steps = np.rint(np.log(line / initial[:, None]) / np.log(ratio)[:, None])
+    widths: Floats = np.rint(initial[:, None] * ratio[:, None] ** steps / WIDTH_STEP) * WIDTH_STEP
+    return widths
+
+
+def quantised_widths(depth: int, initial: int, slope: float, ratio: float) -> tuple[int, ...]:
+    """The width of each of `depth` blocks of one network."""
+    (widths,) = quantised_lines(
+        *(np.array([number], np.float64) for number in (initial, slope, ratio)), depth
+    )
     return tuple(int(width) for width in widths)
 
 

@@ -1,7 +1,7 @@
 """How well a quantised linear rule describes any network's widths (RegNet, arXiv 2003.13678, section 3.3).
 
-The rule: u_j = w0 + wa j; s_j = round(log(u_j / w0) / log wm); w_j = w0 wm^s_j, rounded to a multiple of 8.
-Its depth is the network's own, its three other parameters those of a grid with the least error.
+The rule is that of `tinynas.networks.regnet`; its depth is the network's own, its other parameters those of
+a grid with the least error.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tinynas.networks.regnet import quantised_lines
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -34,7 +36,7 @@ class LinearFit:
 
 def linear_widths(initial: float, slope: float, multiplier: float, depth: int) -> Floats:
     """Widths [depth] of the rule."""
-    widths: Floats = _rule(np.array([initial]), np.array([slope]), np.array([multiplier]), depth)[0]
+    widths: Floats = quantised_lines(np.array([initial]), np.array([slope]), np.array([multiplier]), depth)[0]
     return widths
 
 
@@ -60,12 +62,9 @@ def _grid(depth: int) -> tuple[Floats, Floats, Floats, NDArray[np.float32]]:
     """Every rule of the grid and the logarithms of its widths [rules, depth]."""
     mesh = np.meshgrid(_INITIAL, _SLOPES, _MULTIPLIERS, indexing="ij")
     initial, slope, multiplier = (axis.ravel() for axis in mesh)
-    return initial, slope, multiplier, np.log(_rule(initial, slope, multiplier, depth)).astype(np.float32)
-
-
-def _rule(initial: Floats, slope: Floats, multiplier: Floats, depth: int) -> Floats:
-    """Widths [rules, depth] of many rules at once."""
-    linear = initial[:, None] + slope[:, None] * np.arange(depth)
-    steps = np.rint(np.log(linear / initial[:, None]) / np.log(multiplier)[:, None])
-    widths: Floats = np.maximum(8.0, np.rint(initial[:, None] * multiplier[:, None] ** steps / 8) * 8)
-    return widths
+    return (
+        initial,
+        slope,
+        multiplier,
+        np.log(quantised_lines(initial, slope, multiplier, depth)).astype(np.float32),
+    )
