@@ -137,11 +137,13 @@ def test_every_kernel_equals_tflm(tmp_path: Path, core: Core) -> None:
         assert len(list(workers.map(check, _random_operators()))) == 15
 
 
-#: mobile networks with residuals, gates, odd widths and every window of the spaces
+#: mobile networks with residuals, gates, odd widths and every window of the spaces; a RegNetX, a RegNetY
 NETWORKS = (
     "r17x3 conv_k3_s2_c7 ds_k3_s1_c8 ir_r2_k5_s2_e3_c12_se0.25 ir_r2_k7_s1_e4_c12 fc_c5",
     "r23x1 conv_k5_s2_c8 ir_r3_k3_s1_e4_c8 ir_r2_k7_s2_e5_c17 conv_k1_s1_c31 fc_c3",
     "r32x3 conv_k3_s2_c16 ds_k3_s2_c8 ir_r3_k3_s1_e6_c8_se0.5 ir_r2_k5_s2_e3_c24 fc_c10",
+    "r27x3 conv_k3_s2_c16_relu x_r2_k3_s2_c24_b1_g8 x_r2_k3_s2_c56_b1_g8 x_k3_s2_c120_b2_g2 fc_c10",
+    "r30x1 conv_k3_s2_c8_relu x_k3_s2_c16_b1_g16_se0.25 x_r2_k3_s2_c36_b1_g3_se0.25 fc_c5",
 )
 
 

@@ -68,9 +68,7 @@ def quantised_lines(initial: Floats, slope: Floats, ratio: Floats, depth: int) -
 
 def quantised_widths(depth: int, initial: int, slope: float, ratio: float) -> tuple[int, ...]:
     """The width of each of `depth` blocks of one network."""
-    (widths,) = quantised_lines(
-        *(np.array([number], np.float64) for number in (initial, slope, ratio)), depth
-    )
+    (widths,) = quantised_lines(np.array([float(initial)]), np.array([slope]), np.array([ratio]), depth)
     return tuple(int(width) for width in widths)
 
 

@@ -1,8 +1,8 @@
 """AnyNetX: the spaces that RegNet was refined from (arXiv 2003.13678, section 3.2), for microcontrollers.
 
 Four stages, each with its own depth, width, bottleneck ratio b and group width g: 16 degrees of freedom. From
-A to E one rule a letter is added. Depths are at most 7 a stage (28 in all) where the paper has 16, widths
-at most 512 where it has 1024, the stem has 16 channels where it has 32.
+A to E one rule a letter is added. There are at most 28 blocks, 7 a stage, where the paper has 16; widths are
+at most 512 where it has 1024, and the stem has 16 channels where it has 32.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from tinynas.networks.regnet import WIDTH_STEP, Stage, compatible
 from tinynas.spaces.genes import Each, Gene, Options, Rising, Shared, Whole
 from tinynas.spaces.xspace import XSpace
 
-STAGES = 4
-_DEPTH, _WIDTH = Whole(1, 7), Whole(8, 512, WIDTH_STEP)
+#: most blocks of all stages together
+_MOST_BLOCKS = 28
+_WIDTH = Whole(8, 512, WIDTH_STEP)
 _BOTTLENECK, _GROUP_WIDTH = Options((1, 2, 4)), Options((1, 2, 4, 8, 16, 32))
 #: places of depth and width (see `tinynas.spaces.genes`) at which corners stand
 _PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -62,9 +63,10 @@ class AnyNetChoice:
 
 @dataclass(frozen=True)
 class AnyNetSpace(XSpace[AnyNetChoice]):
-    """AnyNetX of one letter at one resolution."""
+    """AnyNetX of one letter at one resolution, with `count` stages."""
 
     rule: AnyNetRule = AnyNetRule()
+    count: int = 4
 
     @property
     def name(self) -> str:
@@ -75,11 +77,15 @@ class AnyNetSpace(XSpace[AnyNetChoice]):
     def genes(self) -> Mapping[str, Gene]:
         """Four genes a stage, tied by the rule."""
         return {
-            "depths": self.rule.depths(_DEPTH, STAGES),
-            "widths": self.rule.widths(_WIDTH, STAGES),
-            "bottlenecks": self.rule.bottlenecks(_BOTTLENECK, STAGES),
-            "group_widths": self.rule.group_widths(_GROUP_WIDTH, STAGES),
+            "depths": self.rule.depths(self._depth, self.count),
+            "widths": self.rule.widths(_WIDTH, self.count),
+            "bottlenecks": self.rule.bottlenecks(_BOTTLENECK, self.count),
+            "group_widths": self.rule.group_widths(_GROUP_WIDTH, self.count),
         }
+
+    @property
+    def _depth(self) -> Whole:
+        return Whole(1, _MOST_BLOCKS // self.count)
 
     def make(self, **values: Any) -> AnyNetChoice:
         """The choice with those fields."""
@@ -96,7 +102,7 @@ class AnyNetSpace(XSpace[AnyNetChoice]):
 
     def corners(self) -> Iterable[AnyNetChoice]:
         """The ends of all genes, alike in all stages, and places between those of depth and width."""
-        depths, widths = ([gene.at(place) for place in _PLACES] for gene in (_DEPTH, _WIDTH))
+        depths, widths = ([gene.at(place) for place in _PLACES] for gene in (self._depth, _WIDTH))
         ends = [(gene.values[0], gene.values[-1]) for gene in (_BOTTLENECK, _GROUP_WIDTH)]
         for genes in itertools.product(depths, widths, *ends):
-            yield AnyNetChoice(self.resolution, *((number,) * STAGES for number in genes))
+            yield AnyNetChoice(self.resolution, *((number,) * self.count for number in genes))
