@@ -24,7 +24,7 @@ from tinynas.search import (
 )
 from tinynas.search.candidate import candidate_line, parse_candidate
 from tinynas.search.pool import BARREN_DRAWS, DRAWS_PER_NETWORK
-from tinynas.spaces.mobile import Choice, make_space
+from tinynas.spaces import Family, Pictures, families
 
 SMALL = Evolution(population=12, iterations=4, parents=4, crossover=5, mutation=6, mutation_probability=0.3)
 #: one test body runs over every strategy
@@ -138,8 +138,10 @@ def test_a_rare_seed_is_enough_to_start_from() -> None:
     assert len(outcome.candidates) > 10
 
 
-def test_the_mobile_space_can_be_searched_and_its_choices_come_back() -> None:
-    space = make_space(0.3, 12, native=8, in_channels=1, classes=10, elastic=(8,))
+@pytest.mark.parametrize("family", families(), ids=lambda family: family.name)
+def test_a_space_of_any_family_can_be_searched_and_its_choices_come_back(family: Family[Any]) -> None:
+    shown = Pictures(native=8, in_channels=1, classes=10)
+    space = family.with_elastic(family.spaces(shown)[6], shown, 1)
     strategy = Evolution(population=6, iterations=1, parents=3, crossover=3, mutation=3)
     outcome = search(
         space,
@@ -152,7 +154,7 @@ def test_the_mobile_space_can_be_searched_and_its_choices_come_back() -> None:
     assert outcome.candidates[0].choice == space.smallest()
     assert len(outcome.candidates) == strategy.evaluations
     for candidate in outcome.candidates:
-        back = restore_choice(Choice, parse_candidate(candidate_line(candidate)).choice)
+        back = restore_choice(family.choice_type, parse_candidate(candidate_line(candidate)).choice)
         assert back == candidate.choice
         assert str(space.genotype(back)) == candidate.genotype
 
