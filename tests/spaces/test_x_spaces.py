@@ -22,7 +22,7 @@ from tinynas.search.candidate import restore_choice
 from tinynas.spaces import Pictures, families, find_family
 from tinynas.spaces.anynet import RULES, AnyNetChoice, AnyNetSpace
 from tinynas.spaces.regnet import RegNetSpace
-from tinynas.spaces.xspace import Limits, XSpace
+from tinynas.spaces.xspace import Bounds, XSpace
 
 seeds = st.integers(0, 2**32 - 1)
 pictures = st.builds(Pictures, st.sampled_from((8, 28, 32, 96, 224)), st.sampled_from((1, 3)), st.just(10))
@@ -167,9 +167,9 @@ def test_draws_are_log_uniform() -> None:
 
 @given(seed=seeds)
 @settings(max_examples=15, deadline=None)
-def test_limits_on_parameters_and_activations_hold(seed: int) -> None:
-    limits = Limits(width=320, params=200_000, activations=300_000)
-    space = RegNetSpace("regnety", (64,), Pictures(96, 3, 10), se=0.25, limits=limits)
+def test_bounds_on_parameters_and_activations_hold(seed: int) -> None:
+    bounds = Bounds(width=320, params=200_000, activations=300_000)
+    space = RegNetSpace("regnety", (64,), Pictures(96, 3, 10), se=0.25, bounds=bounds)
     for choice in _every_way(space, seed):
         genotype = space.genotype(choice)
         assert trainable_params(genotype) <= 200_000
@@ -177,9 +177,9 @@ def test_limits_on_parameters_and_activations_hold(seed: int) -> None:
         assert max(block.channels for block in genotype.blocks) <= 320
 
 
-def test_limits_that_nothing_meets_are_a_request_error() -> None:
-    space = RegNetSpace("regnetx", (32,), Pictures(32, 3, 10), limits=Limits(stages=(9, 9)))
-    with pytest.raises(RequestError, match="none is within the limits"):
+def test_bounds_that_nothing_meets_are_a_request_error() -> None:
+    space = RegNetSpace("regnetx", (32,), Pictures(32, 3, 10), bounds=Bounds(stages=(9, 9)))
+    with pytest.raises(RequestError, match="none is within the bounds"):
         space.sample(np.random.default_rng(0))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import TypeAlias
 
@@ -25,6 +26,8 @@ WIDTH_STEP = 8
 #: the squeeze ratio of RegNetY, of a block's input width
 SE_RATIO = 0.25
 _KERNEL = 3
+#: networks whose stages are kept: a space asks for the same ones at every resolution
+_REMEMBERED = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def compatible(width: int, bottleneck: int, group_width: int) -> tuple[int, int]
     return max(group, round(inner / group) * group) * bottleneck, group
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def regnet_stages(parameters: RegNetParameters) -> tuple[Stage, ...]:
     """The stages of a RegNet: one for each different width, made to fit its groups."""
     p = parameters

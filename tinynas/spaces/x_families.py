@@ -25,7 +25,7 @@ from tinynas.spaces.family import Target
 from tinynas.spaces.pictures import Pictures, resolution_grid
 from tinynas.spaces.regnet import OCTAVES, RegNetChoice, RegNetSpace
 from tinynas.spaces.statistics import SpaceStats, summarise
-from tinynas.spaces.xspace import XSpace
+from tinynas.spaces.xspace import STEM, XSpace
 
 #: a function of the pictures that lists the spaces of a family
 _Grid: TypeAlias = "Callable[[str, Pictures], list[XSpace[Any]]]"
@@ -61,7 +61,7 @@ class XFamily:
 
 
 def regnet_grid(se: float) -> _Grid:
-    """Nine regimes, octaves of w0 and of wa, at every resolution."""
+    """Nine regimes, octaves of w0 and of wa, at every resolution; the stem is no wider than w0 must be."""
 
     def grid(name: str, pictures: Pictures) -> list[XSpace[Any]]:
         return [
@@ -70,6 +70,7 @@ def regnet_grid(se: float) -> _Grid:
                 (resolution,),
                 pictures,
                 se,
+                stem=min(STEM, initial),
                 initial=(initial, 2 * initial),
                 slope=(slope, 2 * slope),
             )

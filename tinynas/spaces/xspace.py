@@ -1,4 +1,4 @@
-"""What all design spaces of X blocks share: genes, the stages they stand for, and the limits on those.
+"""What all design spaces of X blocks share: genes, the stages they stand for, and the bounds on those.
 
 A space of RegNet's kind says which genes a network has (`tinynas.spaces.genes`) and which stages they make;
 drawing, varying, combining, encoding and writing as a genotype follow.
@@ -23,9 +23,9 @@ from tinynas.networks.regnet import Stage, build_stages, most_operators
 from tinynas.spaces.genes import Gene, Options
 from tinynas.spaces.pictures import Pictures, fitting_strides, resolution_grid
 
-#: width of the stem of MCUNet's networks, and half of RegNet's
+#: width of the stem at most: half of RegNet's
 STEM = 16
-#: draws in a row that may miss the limits before a space is given up
+#: draws in a row that may miss the bounds before a space is given up
 _MOST_DRAWS = 10_000
 
 
@@ -42,8 +42,8 @@ ChoiceT = TypeVar("ChoiceT", bound=XChoice)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What a network of the space may have; None is no limit.
+class Bounds:
+    """What a network of the space may have; None is no bound.
 
     `stages` are fewest and most; `activations` are elements of all convolutions' outputs, as RegNet counts.
     """
@@ -54,13 +54,13 @@ class Limits:
     activations: int | None = None
 
     def admit(self, stages: Sequence[Stage]) -> bool:
-        """Whether number and width of the stages are within the limits."""
+        """Whether number and width of the stages are within the bounds."""
         fewest, most = self.stages
         widest = max(stage.width for stage in stages)
         return fewest <= len(stages) <= most and (self.width is None or widest <= self.width)
 
     def admit_network(self, genotype: Genotype) -> bool:
-        """Whether parameters and activations are within the limits."""
+        """Whether parameters and activations are within the bounds."""
         if self.params is not None and trainable_params(genotype) > self.params:
             return False
         return self.activations is None or conv_activations(build_graph(genotype)) <= self.activations
@@ -79,7 +79,7 @@ class XSpace(ABC, Generic[ChoiceT]):
     pictures: Pictures
     se: float = 0.0
     stem: int = STEM
-    limits: Limits = Limits()
+    bounds: Bounds = Bounds()
 
     @property
     def resolution(self) -> int:
@@ -109,36 +109,36 @@ class XSpace(ABC, Generic[ChoiceT]):
         """Networks of the space's own resolution among which the smallest and the largest are looked for."""
 
     def sample(self, rng: np.random.Generator) -> ChoiceT:
-        """A network whose every gene is drawn on its own, of those within the limits.
+        """A network whose every gene is drawn on its own, of those within the bounds.
 
         Raises:
-            RequestError: hardly any network is within the limits.
+            RequestError: hardly any network is within the bounds.
         """
         for _ in range(_MOST_DRAWS):
             choice = self.make(**{name: gene.draw(rng) for name, gene in self._genes.items()})
             if self.admits(choice):
                 return choice
         raise RequestError(
-            f"of {_MOST_DRAWS:,} networks drawn from {self.family} {self.name} none is within the limits of "
+            f"of {_MOST_DRAWS:,} networks drawn from {self.family} {self.name} none is within the bounds of "
             "the space: allow more parameters, activations or width"
         )
 
     def mutate(self, choice: ChoiceT, rng: np.random.Generator, probability: float) -> ChoiceT:
-        """`choice` with every gene redrawn with `probability`; drawn again where that breaks a limit."""
+        """`choice` with every gene redrawn with `probability`; drawn again where that breaks a bound."""
         return self._within(lambda: self._mix(self.sample(rng), choice, rng, probability), choice)
 
     def cross(self, mother: ChoiceT, father: ChoiceT, rng: np.random.Generator) -> ChoiceT:
-        """A network that takes each gene from either parent with equal probability, within the limits."""
+        """A network that takes each gene from either parent with equal probability, within the bounds."""
         return self._within(lambda: self._mix(mother, father, rng, 0.5), mother)
 
     def admits(self, choice: ChoiceT) -> bool:
-        """Whether `choice` is within the limits of the space and not too deep for our engine to run."""
+        """Whether `choice` is within the bounds of the space and not too deep for our engine to run."""
         stages = self.stages(choice)
-        if not self.limits.admit(stages) or most_operators(stages, self.se) > MOST_OPERATORS:
+        if not self.bounds.admit(stages) or most_operators(stages, self.se) > MOST_OPERATORS:
             return False
-        if self.limits.params is None and self.limits.activations is None:
+        if self.bounds.params is None and self.bounds.activations is None:
             return True
-        return self.limits.admit_network(self.genotype(choice))
+        return self.bounds.admit_network(self.genotype(choice))
 
     def smallest(self) -> ChoiceT:
         """The network whose blocks have the fewest weights, or nearly."""
@@ -154,7 +154,7 @@ class XSpace(ABC, Generic[ChoiceT]):
         return np.array(codes, np.float32)
 
     def decode(self, codes: Sequence[float] | NDArray[np.float32]) -> ChoiceT:
-        """The choice nearest to `codes` [n]; inverse of `encode`. It may break a limit (see `admits`)."""
+        """The choice nearest to `codes` [n]; inverse of `encode`. It may break a bound (see `admits`)."""
         left, values = [float(code) for code in codes], {}
         for name, gene in self._genes.items():
             values[name], left = gene.decode(left[: gene.size]), left[gene.size :]
@@ -180,7 +180,7 @@ class XSpace(ABC, Generic[ChoiceT]):
 
     @cached_property
     def _admitted(self) -> list[ChoiceT]:
-        """The corners within the limits; where there is none, whatever a draw brings."""
+        """The corners within the bounds; where there is none, whatever a draw brings."""
         found = [choice for choice in self.corners() if self.admits(choice)]
         return found or [self.sample(np.random.default_rng(0))]
 
