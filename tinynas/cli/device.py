@@ -21,7 +21,7 @@ ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help=MODEL_HELP,
 FolderOption = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", metavar="DIR", help="Where it is built. Default: firmware/lib and .pio/build."
+        "--output", "-o", metavar="DIR", help="Where it is built. Default: where plain `pio run` does it."
     ),
 ]
 PortOption = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynas.errors import ModelError, RequestError
+from tinynas.errors import ModelError, RequestError, RunError
 from tinynas.export.onnx_import import SUFFIX, OnnxModel, convert_onnx, read_onnx
 from tinynas.graph import DType, Graph, Tensor
 from tinynas.graph.quantized import quantization_of
@@ -68,7 +69,8 @@ def _converted(model: OnnxModel, calibration: NDArray[np.float32]) -> bytes:
     if kept.is_file():
         return kept.read_bytes()
     made = convert_onnx(model, calibration)
-    with written_whole(kept) as partial:
+    # without a place to keep it, it is made again next time
+    with suppress(RunError), written_whole(kept) as partial:
         partial.write_bytes(made)
     return made
 
