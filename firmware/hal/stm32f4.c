@@ -11,6 +11,8 @@
 #define FLASH_INSTRUCTIONS BIT(9)
 #define FLASH_DATA BIT(10)
 #define WAIT_STATES 3 /* at 100 MHz and 2.7 to 3.6 V */
+#define PLL_N 100u    /* of the PLL's 2 MHz: 200 MHz in it, 100 MHz from it */
+#define PLL_Q 5u      /* and 40 MHz for USB, which must stay below 48 */
 #define APB_WHOLE 0u
 #define APB_HALF 4u
 
@@ -21,7 +23,7 @@ static void clock_start(void)
     REG(RCC_APB1ENR_ADDRESS) |= RCC_APB1ENR_PWREN;
     (void)REG(RCC_APB1ENR_ADDRESS);
     PWR_CR |= PWR_VOS_SCALE_1; /* both bits; takes effect when the PLL starts */
-    if (pll_start(100, 5) && cortexm_await(&PWR_CSR, PWR_CSR_VOSRDY, PWR_CSR_VOSRDY) &&
+    if (pll_start(PLL_N, PLL_Q) && cortexm_await(&PWR_CSR, PWR_CSR_VOSRDY, PWR_CSR_VOSRDY) &&
         flash_start(WAIT_STATES, FLASH_PREFETCH | FLASH_INSTRUCTIONS | FLASH_DATA)) {
         pll_switch(APB_HALF, APB_WHOLE); /* 50 and 100 MHz, the most the buses bear */
     }

@@ -11,6 +11,8 @@
 #define FLASH_PREFETCH BIT(8)
 #define FLASH_ART BIT(9)
 #define WAIT_STATES 7 /* at 216 MHz and 2.7 to 3.6 V */
+#define PLL_N 216u    /* of the PLL's 2 MHz: 432 MHz in it, 216 MHz from it */
+#define PLL_Q 9u      /* and the 48 MHz of USB */
 #define APB_HALF 4u
 #define APB_QUARTER 5u
 
@@ -32,7 +34,7 @@ static void clock_start(void)
     REG(RCC_APB1ENR_ADDRESS) |= RCC_APB1ENR_PWREN;
     (void)REG(RCC_APB1ENR_ADDRESS);
     PWR_CR1 |= PWR_VOS_SCALE_1; /* both bits; changes only while the PLL is off */
-    if (pll_start(216, 9) && overdrive_start() && flash_start(WAIT_STATES, FLASH_PREFETCH | FLASH_ART)) {
+    if (pll_start(PLL_N, PLL_Q) && overdrive_start() && flash_start(WAIT_STATES, FLASH_PREFETCH | FLASH_ART)) {
         pll_switch(APB_QUARTER, APB_HALF); /* 54 and 108 MHz, the most the buses bear */
     }
 }

@@ -31,6 +31,8 @@
 
 #define HSI_HZ 64000000u
 #define PLL_M 16u             /* 4 MHz into the PLL */
+#define PLL_N 240u            /* 960 MHz in it, 480 MHz from it; before revision V 800 and 400 */
+#define PLL_N_FIRST 200u
 #define PLL_RANGE_4_TO_8 2u   /* of that input; wide VCO, up to 960 MHz */
 #define SYSTEM_PLL 3u
 #define HALF 8u               /* AHB prescaler field */
@@ -90,7 +92,7 @@ static bool flash_start(void)
 static void clock_start(void)
 {
     bool first = is_first_silicon();
-    if (!voltage_start(!first) || !pll_start(first ? 200 : 240) || !flash_start()) {
+    if (!voltage_start(!first) || !pll_start(first ? PLL_N_FIRST : PLL_N) || !flash_start()) {
         return;
     }
     RCC_D1CFGR = HALF | APB_HALF << 4; /* core whole; AXI, AHB and flash a half, APB a quarter */
