@@ -27,7 +27,11 @@ uint32_t hal_caches(void);
  * (by interrupt or DMA) in a buffer of at least 256. */
 int hal_read(void);
 
-/* Sends; waits until the last byte is on its way. */
+/* Returns when a byte may have come; the processor sleeps meanwhile. Never misses one that came before. Where a
+ * framework has the loop (Arduino) nobody calls it, and it need not exist. */
+void hal_idle(void);
+
+/* Sends; waits until the last byte has left, so that a reset after this does not cut it. */
 void hal_write(const uint8_t *bytes, size_t count);
 
 /* Bytes of stack that were never used, by the pattern that start-up painted it with; 0 if unknown. */

@@ -108,6 +108,7 @@ uint32_t hal_stack_size(void)
 
 void hal_reset(void)
 {
+    delay(5); /* Serial.flush() hands bytes to USB; they still have to leave */
 #if defined(ARDUINO_ARCH_ESP32)
     ESP.restart();
 #elif defined(__arm__)

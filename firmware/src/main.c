@@ -334,15 +334,6 @@ static tn_status command(uint8_t type, tn_reader *ask, tn_writer *answer)
     }
 }
 
-/* The reply to RESET is on its way; a few milliseconds let its last byte leave. */
-static void start_again(void)
-{
-    const uint32_t start = hal_cycles();
-    while (hal_cycles() - start < hal_clock_hz() / 256) {
-    }
-    hal_reset();
-}
-
 /* The two halves of main, for frameworks with a main of their own. */
 void firmware_start(void);
 void firmware_poll(void);
@@ -359,7 +350,7 @@ void firmware_poll(void)
         tn_link_take(&line, (uint8_t)byte, command);
     }
     if (restart) {
-        start_again();
+        hal_reset();
     }
 }
 
@@ -369,6 +360,7 @@ int main(void)
     firmware_start();
     for (;;) {
         firmware_poll();
+        hal_idle();
     }
 }
 #endif

@@ -61,6 +61,7 @@ FAULTS = {
     b"B": ("breakpoint", "no debugger"),
     b"L": ("endless loop", "nothing can end it"),
     b"M": ("endless loop", "reading RCC.CR (0x40023800)"),
+    b"Z": ("endless sleep", "none is on that could come"),
 }
 
 
@@ -103,6 +104,15 @@ def test_a_reset_request_starts_again() -> None:
 def test_sleeps_by_systick_as_long_as_it_says() -> None:
     ended = run(build("stm32f746"), "stm32f746", b"DN", *PLAIN)
     assert int(ended.stdout.split(b"\n")[1], 16) == 20
+
+
+@pytest.mark.parametrize("board", ["stm32f746", "stm32l4r5"])
+def test_an_interrupt_ends_a_sleep_behind_a_mask_and_comes_in_when_it_goes(board: str) -> None:
+    ended = run(build(board), board, b"EEN", *PLAIN)
+    first, ticks, second, more = (int(line, 16) for line in ended.stdout.split(b"\n")[1:5])
+    assert ticks == more == 20
+    # some tens of instructions and an exception's entry and return for each sleep, and none of its cycles
+    assert 20 * 30 < second <= first < 20 * 120
 
 
 def test_pyserial_opens_it_again_and_again() -> None:

@@ -169,6 +169,21 @@ static void command(uint8_t letter)
             __asm volatile("wfi");
         SYST(0) = 0;
         put_number(ticks - first);
+    } else if (letter == 'E') { /* the same behind a mask; cycles awake */
+        uint32_t first = ticks;
+        SYST(4) = 15999;
+        SYST(8) = 0;
+        SYST(0) = 7;
+        uint32_t before = CYCCNT;
+        while (ticks - first < 20)
+            __asm volatile("cpsid i\n wfi\n cpsie i\n isb" ::: "memory");
+        SYST(0) = 0;
+        put_number(CYCCNT - before);
+        put_number(ticks - first);
+    } else if (letter == 'Z') { /* sleeps with every interrupt off */
+        REG(0xE000E180 + UART_IRQ / 32 * 4) = 1u << UART_IRQ % 32;
+        __asm volatile("wfi");
+        put(letter);
     } else if (letter == 'G') { /* a long loop whose only state is a floating-point register */
         float far = 0, one = 1;
         __asm volatile("cpsid i\n 1: vadd.f32 %0, %0, %1\n vcmp.f32 %0, %2\n vmrs APSR_nzcv, fpscr\n bmi 1b\n cpsie i"

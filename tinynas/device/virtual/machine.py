@@ -7,7 +7,6 @@ around), at a step it has no price for, or below the stack. All else happens her
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from unicorn import unicorn_const as uc_const
@@ -23,6 +22,7 @@ from tinynas.device.virtual.core_peripherals import SVCALL
 from tinynas.device.virtual.devices import Surroundings, make_devices
 from tinynas.device.virtual.edges import NEVER, Edges
 from tinynas.device.virtual.ending import Ending
+from tinynas.device.virtual.idling import Idling
 from tinynas.device.virtual.image import Image
 from tinynas.device.virtual.memory import is_memory, load, make_memory, map_memory, snapshot
 from tinynas.device.virtual.timing import Timing
@@ -33,19 +33,17 @@ _NOWHERE = 0xFFFFFFFE
 _EXC_RETURN = 0xFFFFFF00
 #: cycles between two looks for endless loops and for the end of the time given
 _SLICE, _SLOW_SLICE = 10_000_000, 500_000
-#: cycles between two looks whether a masked interrupt may come in
-_MASKED_POLL = 300
+#: most cycles between two looks whether a masked interrupt may come in; at first after every block, then
+#: after this part of the time that it has waited
+_MASKED_POLL, _MASKED_PART = 300, 16
 #: blocks within which a waiting loop must have come round
 _LOOP_BLOCKS = 64
-_WAITS = (b"\x30\xbf", b"\x20\xbf", b"\x02\x80", b"\x03\x80")
 _WAIT_STATES = Bit("FLASH", "ACR", 0)
 #: registers that turn caches on: FLASH.ACR is looked up by its name
 _CCR = 0xE000ED14
 _SUPERVISOR_CALL, _BREAKPOINT = 2, 7
 #: reads of registers that change nothing, after which to look around
 _POLLED = 20_000
-#: seconds of waiting after which to look around
-_SLEEP = 0.25
 #: cycles for which bytes sent are gathered
 _GATHER = 20_000
 
@@ -70,12 +68,13 @@ class Machine:
         self.bus = Bus(chip)
         around = Surroundings(
             lambda: self.edges.clock,
-            lambda: self.edges.clock - self._slept,
+            lambda: self.edges.clock - self.idling.slept,
             self._request_reset,
             self._hurry,
         )
         self.devices = make_devices(board, chip, self.bus, wire, around)
         self.control = self.devices.control
+        self.idling = Idling(self.edges, self.devices, wire, board.clock_hz)
         map_memory(self._uc, self.banks)
         for base, size in _MMIO:
             self._uc.mmio_map(base, size, self._read, base, self._write, base)
@@ -91,7 +90,7 @@ class Machine:
         self._slice = _SLICE if native else _SLOW_SLICE
         self._next_slice = self._slice
         self._stop_requested = False
-        self._slept = 0
+        self._masked_since: int | None = None
         self._flush_at = 0
         self._polls_line = self._reads_bus = self._idle = False
         self.resets = 0
@@ -119,6 +118,7 @@ class Machine:
     def _restart(self) -> None:
         """Everything but the memories as after power-on."""
         self._reset_requested = False
+        self.idling.wake()
         self.bus.reset()
         self._switch_cache()
         self._pc = self.core.reset(self.control.vectors)
@@ -145,7 +145,7 @@ class Machine:
         """Runs until a fault, or for so many seconds of real time; how it ended."""
         end = None if seconds is None else time.monotonic() + seconds
         while True:
-            ending = self._attend(end) or self._burst()
+            ending = self._attend(end) or (self._slumber() if self.idling.asleep else self._burst())
             if ending is not None:
                 return ending
 
@@ -166,10 +166,17 @@ class Machine:
             return self._price()
         if why == counting.STACK_OVERFLOWN:
             return self._overflown()
-        if why == 0 and bytes(self._uc.mem_read(self._pc - 2, 2)) in _WAITS:
-            started = self.cycles
-            self._sleep(self._wakeful)
-            self._slept += self.cycles - started
+        if why == 0:
+            self.idling.fall_asleep(bytes(self._uc.mem_read(self._pc - 2, 2)))
+        return None
+
+    def _slumber(self) -> Ending | None:
+        """Sleeps for a while, or to the next interrupt."""
+        if self.idling.for_ever and not self._wakeful():
+            return self._ending("endless sleep", "it waits for an interrupt, and none is on that could come")
+        before = self.cycles
+        self.idling.sleep(self._wakeful)
+        self._next_slice += self.cycles - before
         return None
 
     # ---- what stops it
@@ -268,14 +275,20 @@ class Machine:
         # order matters: a byte that arrives from here on finds the deadline set and moves it
         state[counting.DEADLINE] = NEVER
         masked = self._interrupt()
-        events = self.devices.next_event()
-        poll = self.cycles + _MASKED_POLL if masked else NEVER
-        due = min(events, poll, self._next_slice, self._send())
+        due = min(self.devices.next_event(), self._masked_poll(masked), self._next_slice, self._send())
         if state[counting.DEADLINE]:
             state[counting.DEADLINE] = max(due, self.cycles + 1)
             if self.wire.take_news():
                 self._hurry()
         return None
+
+    def _masked_poll(self, masked: bool) -> int:
+        """The cycle at which to look again whether what masks keep out may come in."""
+        if not masked:
+            self._masked_since = None
+            return NEVER
+        self._masked_since = self.cycles if self._masked_since is None else self._masked_since
+        return self.cycles + min(1 + (self.cycles - self._masked_since) // _MASKED_PART, _MASKED_POLL)
 
     def _send(self) -> int:
         """Passes on what the board has sent, several bytes at a time; the cycle at which to do so next."""
@@ -301,28 +314,13 @@ class Machine:
         nested = bool(self.control.active)
         self._pc = self.core.enter(candidate, self.control.vectors, self._pc, nested)
         self.control.active.append(candidate)
+        self.idling.wake()
         self.edges.break_off()
         self.edges.state[counting.CLOCK] += cores.ENTRY_CYCLES
         return False
 
     def _wakeful(self) -> bool:
         return self.devices.candidate() is not None or self._reset_requested
-
-    def _sleep(self, awake: Callable[[], bool]) -> None:
-        """Lets time pass until ``awake``, at most as fast as it really does, except to a byte that is already
-        here.
-        """
-        limit = time.monotonic() + _SLEEP
-        while not awake() and time.monotonic() < limit:
-            due = self.devices.next_event()
-            if due < NEVER and due == self.devices.next_byte():
-                self.edges.state[counting.CLOCK] = due
-                continue
-            left = (due - self.cycles) / self.board.clock_hz if due < NEVER else _SLEEP
-            before = time.monotonic()
-            self.wire.wait(max(0.0, min(left, limit - before)))
-            passed = int((time.monotonic() - before) * self.board.clock_hz)
-            self.edges.state[counting.CLOCK] = min(self.cycles + passed, due)
 
     def _look_around(self) -> Ending | None:
         """Finds loops that nothing can end, and waits where only the outside can end one."""
@@ -332,7 +330,7 @@ class Machine:
         open_to_them = self.core.masked_below() == 256 and not self.control.active
         if self._polls_line or (self.devices.receiving() and open_to_them):
             polls = self._polls_line
-            self._sleep(lambda: self._wakeful() or (polls and self.wire.pending))
+            self.idling.wait(lambda: self._wakeful() or (polls and self.wire.pending))
             return None
         if self.devices.next_event() < NEVER and open_to_them:
             return None
@@ -356,6 +354,9 @@ class Machine:
             # a supervisor call is pending here; its handler must come before anything else
             if ended or self.bus.changes != changes or self._reset_requested or self.control.pending:
                 return False
+            if self.idling.asleep and not self._wakeful():
+                return False
+            self.idling.wake()
             now = self.core.registers() | {"pc": self._pc & ~1}
             same = self.cycles > before and now == first and self.core.hidden() == hidden
             if same and snapshot(self.banks) == memories:
