@@ -8,8 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from fake_board import program_flags, program_sources
 
-from tinynas.board import Board
+from tinynas.board import Board, load_board
 from tinynas.device.linker import board_header, chip_files, linker_script
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -40,6 +41,13 @@ def link(board: Board, sources: list[Path], folder: Path, *extra: str) -> subpro
         "-T", str(folder / "link.ld"), "-o", str(folder / "firmware.elf"),
     ]  # fmt: skip
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def link_program(board: str, library: Path) -> Path:
+    """The ELF file of the whole firmware for `board`, with the model in `library`."""
+    done = link(load_board(board), program_sources(library), library, *program_flags(library, board))
+    assert done.returncode == 0, done.stderr
+    return library / "firmware.elf"
 
 
 def link_probe(board: Board, folder: Path) -> Path:

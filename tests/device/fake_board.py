@@ -10,7 +10,7 @@ import random
 import select
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,28 +54,40 @@ def small_network() -> bytes:
     return random_tflite(net.build(net.dense(net.global_mean(x), 10)), seed=2)
 
 
-def build(model: bytes, folder: Path, vectors: int = 3, flags: Sequence[str] = SANITIZERS) -> Built:
-    """The firmware around the .tflite `model`, with golden vectors from TFLite Micro."""
+Compile = Callable[[Path], Path]
+
+
+def build(model: bytes, folder: Path, vectors: int = 3, compile_with: Compile | None = None) -> Built:
+    """The firmware around the .tflite `model`, with golden vectors from TFLite Micro.
+
+    `compile_with` makes a program out of the library in `folder`; by default `compiled`.
+    """
     graph = simplify(graph_from_bytes(model, "small.tflite"), keep_float_io=True)
     plan = plan_network(graph)
     inputs = random_inputs(graph, vectors, seed=1)
     emit(plan, MODEL_NAME, folder)
     add_golden(folder, plan, model, inputs, expected(model, graph, inputs))
-    return Built(compiled(folder, flags), model, graph, inputs)
+    return Built((compile_with or compiled)(folder), model, graph, inputs)
+
+
+def program_sources(library: Path) -> list[Path]:
+    """All of the firmware but its chip: program, link, model."""
+    parts = [FIRMWARE / "src" / "main.c", FIRMWARE / "link" / "tn_link.c"]
+    return [*parts, *sorted((library / "src").glob("*.c"))]
+
+
+def program_flags(library: Path, board: str) -> list[str]:
+    """What `program_sources` are compiled with."""
+    includes = [f"-I{each}" for each in (library / "src", FIRMWARE / "hal", FIRMWARE / "link")]
+    return [*includes, f'-DTINYNAS_BOARD="{board}"', '-DTINYNAS_BUILD="test"']
 
 
 def compiled(library: Path, flags: Sequence[str] = SANITIZERS) -> Path:
-    """The program built out of the library of a model with its golden vectors."""
+    """The program built for this computer out of the library of a model with its golden vectors."""
     program = library / "firmware"
-    sources = [
-        HERE / "hal_host.c",
-        FIRMWARE / "src" / "main.c",
-        FIRMWARE / "link" / "tn_link.c",
-        *sorted((library / "src").glob("*.c")),
-    ]
-    includes = [f"-I{each}" for each in (library / "src", FIRMWARE / "hal", FIRMWARE / "link")]
-    words = ['-DTINYNAS_BOARD="host"', '-DTINYNAS_BUILD="test"', "-std=c99", "-Wall", "-Wextra", "-Werror"]
-    command = [compiler(), *words, *flags, *includes, *map(str, sources), "-o", str(program)]
+    sources = [HERE / "hal_host.c", *program_sources(library)]
+    words = [*program_flags(library, "host"), "-std=c99", "-Wall", "-Wextra", "-Werror"]
+    command = [compiler(), *words, *flags, *map(str, sources), "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return program

@@ -10,11 +10,12 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from fake_board import Built, FakeBoard, build, small_network
+from fake_board import Built, FakeBoard, build, compiled, small_network
 from micro_oracle import needs_compiler, random_inputs
 
 from tinynas.device import ports
@@ -143,7 +144,9 @@ def test_lines_are_asserted_and_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return build(small_network(), tmp_path_factory.mktemp("firmware"), flags=("-O1",))
+    return build(
+        small_network(), tmp_path_factory.mktemp("firmware"), compile_with=partial(compiled, flags=("-O1",))
+    )
 
 
 @needs_compiler

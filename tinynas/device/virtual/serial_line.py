@@ -90,7 +90,9 @@ class SerialLine:
         """Its interrupt, when one of the conditions that the control register selects holds."""
         control = self._values.get(self._layout.control, 0)
         wanted = control & (_RECEIVED | _SENT | _EMPTY)
-        return self.line.irq if wanted & self._status() and self._enabled(0) else None
+        if not wanted or not control & self._layout.enable:
+            return None
+        return self.line.irq if wanted & self._status() else None
 
     def cycles_a_byte(self) -> int:
         """Core cycles that one byte takes on the line at the rate set."""

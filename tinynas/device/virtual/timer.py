@@ -80,5 +80,7 @@ class Timer:
 
     def interrupting(self) -> int | None:
         """While the update flag is set and its interrupt enabled."""
+        if not self._values.get(_DIER, 0) & 1:
+            return None
         self._update()
-        return self.counter.irq if self._values.get(_SR, 0) & self._values.get(_DIER, 0) & 1 else None
+        return self.counter.irq if self._values.get(_SR, 0) & 1 else None
