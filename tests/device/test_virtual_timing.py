@@ -57,7 +57,12 @@ def test_m4_by_the_manual() -> None:
     assert m4("ldr r0, [r1]") == 2
     assert m4("ldr r0, [r1]", "ldr r2, [r3]", "ldr r4, [r5]") == 4  # pipelined: one more than their number
     assert m4("ldr r0, [r1]", "ldr r2, [r0]") == 4  # the address is what was loaded
+    assert m4("ldr r0, [r1, r2]", "str r0, [r3, #20]") == 3
+    assert m4("ldr r0, [r1, r2]", "str r1, [r3, r2]") == 3
     assert m4("str r0, [r1]") == 1
+    assert m4("str r0, [r1, r2]") == 2
+    assert m4("adds r1, r2, r3", "ldr r0, [r1]") == 4  # an address just computed
+    assert m4("adds r1, r2, r3", "adds r4, r2, r3", "ldr r0, [r1]") == 4
     assert m4("push {r4, r5, r6, lr}") == 5
     assert m4("pop {r4, r5, r6}") == 4
     assert m4("ldrd r0, r1, [r2]") == 3
@@ -68,6 +73,20 @@ def test_m4_by_the_manual() -> None:
 def test_m4_charges_the_refill_to_the_way_taken() -> None:
     loop, after = block("subs r0, #1", "bne .-2"), block("movs r1, #0")
     assert cortex_m4.edge_cycles(loop, True, after) == cortex_m4.edge_cycles(loop, False, after) + 2
+
+
+def test_m4_fetches_words() -> None:
+    """Samples a and b of compendium.i-0.nl/docs/instruction-alignment/effects, measured on an STM32L4."""
+    wide = ("mov.w r8, r8",) * 3
+    assert m4("mov r8, r8", *wide) == 5
+    assert m4("mov.w r8, r8", *wide) == 4
+    assert m4("mov r8, r8", *wide[1:]) == 3
+    assert m4("nop", *["str.w r0, [r1]"] * 3) == 4
+    assert m4("nop", *["str.w r0, [r1]"] * 4) == 6
+    loop, aligned = block("subs r0, #1", "bne .-2"), block("mov.w r8, r8")
+    off = block("nop", "mov.w r8, r8")[1:]
+    assert cortex_m4.edge_cycles(loop, True, off) == cortex_m4.edge_cycles(loop, True, aligned) + 1
+    assert cortex_m4.edge_cycles(loop, False, off) == cortex_m4.edge_cycles(loop, False, aligned)
 
 
 def test_m7_issues_two_instructions_but_one_load_a_cycle() -> None:

@@ -36,7 +36,7 @@ def run(
     """Run a firmware on the virtual board, behind a serial port for any program.
 
     A fault, a stack overflow or a loop without end stops it with a report and exit status 1. Times are
-    modelled: +-15 % on a Cortex-M7, up to 10 % too low on a Cortex-M4 where they could be compared.
+    modelled: +-15 % on a Cortex-M7, up to 7 % too low on a Cortex-M4 where they could be compared.
     """
     if serial and as_json:
         raise RequestError("--serial and --json both need standard output: use one of them")

@@ -1,7 +1,7 @@
 """What each step from block to block costs on a core: decoding, then the core's own model.
 
 Every figure that comes of this is modelled. Against published times of MLPerf Tiny's firmware
-(benchmarks/virtual_mlperf.py) a Cortex-M7 came out within 4 % on eight, a Cortex-M4 between 10 % too low and
+(benchmarks/virtual_mlperf.py) a Cortex-M7 came out within 4 % on eight, a Cortex-M4 between 7 % too low and
 1 % too high on four; the words of ``accuracy`` leave room for what is not among them.
 """
 
@@ -20,7 +20,7 @@ ReadCode = Callable[[int, int], bytes]
 
 _ACCURACY = {
     "cortex-m7": "modelled, +-15 %",
-    "cortex-m4": "modelled, 2 % too high to 10 % too low where compared",
+    "cortex-m4": "modelled, 2 % too high to 7 % too low where compared",
 }
 
 
