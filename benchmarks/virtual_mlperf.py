@@ -10,7 +10,6 @@ asked over its serial port, by the benchmark's own protocol, to infer; the firmw
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import statistics
 import subprocess
@@ -21,8 +20,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from recording import record
+
 _ROOT = Path(__file__).resolve().parent.parent
-_RESULTS = _ROOT / "benchmarks" / "results" / "virtual_mlperf.json"
 _PATIENCE = 300.0
 _H7A3 = str(_ROOT / "benchmarks" / "boards" / "stm32h7a3.json")
 _CODE, _PUBLISHED = "HEAD:closed/bosch/code", "HEAD:closed/bosch/results"
@@ -112,7 +112,7 @@ def main() -> None:
     """Prints the table and the mean and worst error of each core."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clone", type=Path, help="of mlcommons/tiny_results_v1.1")
-    parser.add_argument("--record", action="store_true", help=f"write {_RESULTS.name}")
+    parser.add_argument("--record", action="store_true", help="write results/virtual_mlperf.json")
     options = parser.parse_args()
     sys.path.insert(0, str(_ROOT))
     rows = []
@@ -132,13 +132,7 @@ def main() -> None:
         summary[core] = {"mean_error_percent": statistics.mean(errors), "worst_error_percent": max(errors)}
         print(f"{core}: mean error {statistics.mean(errors):.1f} %, worst {max(errors):.1f} %")
     if options.record:
-        result = {
-            "command": "python benchmarks/virtual_mlperf.py CLONE --record",
-            "date": time.strftime("%Y-%m-%d"),
-            "cores": summary,
-            "rows": [asdict(row) for row in rows],
-        }
-        _RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        record("virtual_mlperf", {"cores": summary, "rows": [asdict(row) for row in rows]})
 
 
 if __name__ == "__main__":
