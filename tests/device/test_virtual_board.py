@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,34 @@ def test_a_process_that_does_not_start_raises_its_own_sentence(tmp_path: Path) -
         virtual_board(tmp_path / "none.elf", "stm32f746"),
     ):
         pass
+
+
+def test_a_board_ends_with_whoever_started_it() -> None:
+    elf = build("stm32f746")
+    code = (
+        "import sys, time\nfrom pathlib import Path\n"
+        "from tinynas.device.virtual.process import virtual_board\n"
+        "with virtual_board(Path(sys.argv[1]), 'stm32f746') as board:\n"
+        "    print(board._process.pid, flush=True); time.sleep(60)"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", code, str(elf)], stdout=subprocess.PIPE, cwd=ROOT)
+    assert owner.stdout is not None
+    board = int(owner.stdout.readline())
+    owner.kill()
+    owner.communicate()
+    deadline = time.monotonic() + 30
+    while _alive(board) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _alive(board)
+
+
+def _alive(process: int) -> bool:
+    """Whether it runs; one that has ended and that nobody has asked yet does not."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def test_the_rest_of_tinynas_never_imports_unicorn() -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--tcp-port", type=int, default=0, help="serial port at this TCP port (default: any)")
     where.add_argument("--pty", action="store_true", help="serial port as a pseudo-terminal")
     where.add_argument("--stdio", action="store_true", help="serial port on standard input and output")
+    parser.add_argument("--leash", action="store_true", help="stop when standard input ends")
     parser.add_argument("--seconds", type=float, help="stop after so many seconds of real time")
     parser.add_argument("--json", action="store_true", help="print how it ended as one JSON object")
     parser.add_argument("--no-native", action="store_true", help="count without numba, ten times slower")
@@ -77,6 +79,8 @@ def _run(options: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         # no exception: it could come up inside one of Unicorn's callbacks and be lost there
         signal.signal(number, lambda *_: machine.stop())
+    if options.leash:
+        threading.Thread(target=_hold, args=(machine,), daemon=True, name="leash").start()
     started = time.monotonic()
     ending = machine.run(options.seconds)
     machine.wire.flush()
@@ -105,6 +109,13 @@ def _endpoint(options: argparse.Namespace) -> Endpoint:
         raise ToolchainError(
             f"TCP port {options.tcp_port} cannot be opened ({failure.strerror}): choose another --tcp-port"
         ) from None
+
+
+def _hold(machine: Machine) -> None:
+    """Stops the board when whoever started it has gone, however that came."""
+    while os.read(0, 1):
+        pass
+    machine.stop()
 
 
 def _announce(url: str, options: argparse.Namespace) -> None:

@@ -54,7 +54,16 @@ def virtual_board(elf: Path, board: str) -> Iterator[VirtualBoard]:
     with TemporaryDirectory(prefix="tinynas-virtual-") as folder:
         port_file, log = Path(folder) / "port", Path(folder) / "log"
         # -P: a file of the working folder must not pass for a library's module
-        command = (sys.executable, "-P", "-m", "tinynas.device.virtual", str(elf), "--board", board)
+        command = (
+            sys.executable,
+            "-P",
+            "-m",
+            "tinynas.device.virtual",
+            str(elf),
+            "--board",
+            board,
+            "--leash",
+        )
         with log.open("wb") as output:
             process = _start((*command, "--port-file", str(port_file)), output)
         try:
@@ -66,10 +75,13 @@ def virtual_board(elf: Path, board: str) -> Iterator[VirtualBoard]:
 def _start(command: tuple[str, ...], output: IO[bytes]) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
     environment = os.environ | {"PYTHONPATH": path}
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
+    # its standard input is a pipe that ends with this process, even one that is killed
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=environment)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
     process.terminate()
     try:
         process.wait(_FAREWELL)
