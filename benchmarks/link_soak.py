@@ -43,7 +43,7 @@ from tinynas.errors import DeviceError  # noqa: E402
 #: samples whose right outputs are known beforehand
 _SAMPLES = 64
 #: seconds without an end of a call that count as a hang
-_HANG = 300
+_HANG = 1800
 _DETAILS = 5
 _FLAGS = ("-O2", "-fsanitize=undefined", "-fno-sanitize-recover")
 
