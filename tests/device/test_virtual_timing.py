@@ -16,8 +16,9 @@ pytest.importorskip("capstone", reason="capstone missing: pip install 'tinynas[v
 
 from tinynas.device.virtual import cortex_m4, cortex_m7
 from tinynas.device.virtual.accesses import program_of
+from tinynas.device.virtual.accuracy import accuracy
 from tinynas.device.virtual.decode import Decoder, Instruction
-from tinynas.device.virtual.timing import Timing, accuracy
+from tinynas.device.virtual.timing import Timing
 
 START = 0x08000000
 

@@ -131,7 +131,7 @@ def measure(
     subject = _subject(model, samples, source) if model is not None and given is None else None
     elf = way.firmware(given, target, folder)
     with watching() as watch, way.connect(elf, target) as line:
-        found = ask(line, target, way.times, watch, subject=subject, runs=runs, layers=layers)
+        found = ask(line, target, way.times(target), watch, subject=subject, runs=runs, layers=layers)
     _answer(found.to_dict(), layers, as_json)
 
 

@@ -14,6 +14,7 @@ from tinynas.device.flash import flash
 from tinynas.device.platformio import choose_environment
 from tinynas.device.ports import SerialLine, choose_port, list_ports
 from tinynas.device.project import find_project
+from tinynas.device.virtual.accuracy import accuracy
 from tinynas.device.virtual.chip import load_chip
 from tinynas.device.virtual.process import virtual_board
 from tinynas.errors import DeviceError, RequestError, ToolchainError
@@ -21,11 +22,10 @@ from tinynas.pipeline.build import built_before, places
 
 
 class Target(Protocol):
-    """Where firmware runs. `times` says how its times are known; `suffix` tells its records apart."""
+    """Where firmware runs. `suffix` tells its records apart."""
 
-    @property
-    def times(self) -> str:
-        """``measured``, or what else they are."""
+    def times(self, board: Board) -> str:
+        """How times on `board` are known: ``measured``, or else how far they can be trusted."""
 
     @property
     def suffix(self) -> str:
@@ -68,8 +68,11 @@ class PortTarget:
     """A board at a serial port: its name, any URL of pyserial's, or None for the only one there is."""
 
     port: str | None = None
-    times: str = "measured"
     suffix: str = ""
+
+    def times(self, board: Board) -> str:
+        """As `Target.times`."""
+        return "measured"
 
     def require(self, board: Board) -> None:
         """As `Target.require`: tools, and a port with something on it."""
@@ -101,8 +104,11 @@ class PortTarget:
 class VirtualTarget:
     """The virtual board: a process that runs the same firmware."""
 
-    times: str = "modelled by the virtual board"
     suffix: str = "-virtual"
+
+    def times(self, board: Board) -> str:
+        """As `Target.times`: by a model of the core, and how far to trust it."""
+        return f"{accuracy(board.core)}; by the virtual board"
 
     def require(self, board: Board) -> None:
         """As `Target.require`: tools, the extra, and data of the chip."""

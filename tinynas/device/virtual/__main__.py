@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinynas.board import load_board
+from tinynas.device.virtual.accuracy import accuracy
 from tinynas.device.virtual.chip import load_chip
 from tinynas.device.virtual.image import read_image
 from tinynas.errors import TinynasError, ToolchainError
@@ -128,8 +129,6 @@ def _announce(url: str, options: argparse.Namespace) -> None:
 
 
 def _facts(machine: Machine, seconds: float) -> dict[str, object]:
-    from tinynas.device.virtual.timing import accuracy
-
     return {
         "board": machine.board.id,
         "instructions": machine.instructions,

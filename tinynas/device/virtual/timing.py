@@ -1,8 +1,6 @@
 """What each step from block to block costs on a core: decoding, then the core's own model.
 
-Every figure that comes of this is modelled. Against published times of MLPerf Tiny's firmware
-(benchmarks/virtual_mlperf.py) a Cortex-M7 came out within 4 % on eight, a Cortex-M4 between 7 % too low and
-1 % too high on four; the words of ``accuracy`` leave room for what is not among them.
+Every figure that comes of this is modelled: ``accuracy.py`` has the words that stand beside it.
 """
 
 from __future__ import annotations
@@ -17,16 +15,6 @@ from tinynas.device.virtual.decode import Decoder, Instruction
 from tinynas.device.virtual.edges import Price
 
 ReadCode = Callable[[int, int], bytes]
-
-_ACCURACY = {
-    "cortex-m7": "modelled, +-15 %",
-    "cortex-m4": "modelled, 2 % too high to 7 % too low where compared",
-}
-
-
-def accuracy(core: str) -> str:
-    """The words that stand beside every figure of this model."""
-    return _ACCURACY[core]
 
 
 class Timing:
