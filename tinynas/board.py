@@ -12,6 +12,7 @@ later "it fits" worthless.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -141,6 +142,12 @@ def make_budget(board: Board, sram: str | None = None, flash: str | None = None)
         sram_bytes=_share(board.id, "SRAM", sram, board.sram_bytes),
         flash_bytes=_share(board.id, "flash", flash, board.flash_bytes),
     )
+
+
+def facts_digest(board: Board) -> str:
+    """A fingerprint of a board's facts: a user's edited board file makes another request."""
+    facts = json.dumps(board.to_dict(), sort_keys=True)
+    return hashlib.blake2b(facts.encode(), digest_size=4).hexdigest()
 
 
 def _share(board_id: str, memory: str, asked: str | None, available: int) -> int:

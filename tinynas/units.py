@@ -42,6 +42,21 @@ def format_size(size: int) -> str:
     return f"{size:,} B"
 
 
+def parse_count(text: str) -> int:
+    """The number meant by ``1.5m``, ``500k`` or ``2000000``: of MACs or parameters, so ``k`` is a thousand.
+
+    Raises:
+        RequestError: the text is not a count, or not a whole positive number.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise RequestError(f"'{text}' is not a count: write 1.5m, 500k, or a number such as 2000000")
+    value = round(float(match[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[2].lower()], 6)
+    if value != int(value) or value <= 0:
+        raise RequestError(f"'{text}' is not a whole, positive number: write 1.5m, 500k or 2000000")
+    return int(value)
+
+
 def format_count(count: float) -> str:
     """``52.0M``: MACs or parameters for a table or a plot's label."""
     for factor, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

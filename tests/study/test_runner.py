@@ -17,9 +17,9 @@ import pytest
 from study_fakes import FakeTrainer, Mortal, fake_error, samples
 
 from tinynas.errors import RequestError, RunError
-from tinynas.search.run_folder import open_run
+from tinynas.search.run_folder import STUDIED, open_run
 from tinynas.study.executors import Executor, ProcessExecutor, RayExecutor
-from tinynas.study.folder import NETWORKS, TABLE, Study, keep_networks, read_study
+from tinynas.study.folder import TABLE, Study, keep_networks, read_study
 from tinynas.study.record import Outcome, Record, Sampled
 from tinynas.study.runner import Trainer, continue_study
 
@@ -41,7 +41,7 @@ def _study(
             seen.append(done)
 
     with open_run(folder, REQUEST) as run:
-        if not run.has(NETWORKS):
+        if not run.has(STUDIED):
             keep_networks(run, chain.from_iterable(samples().values()))
         return continue_study(run, trainer, executor, on_record)
 

@@ -26,6 +26,7 @@ from tinynas.cli.plan import plan
 from tinynas.cli.search import search
 from tinynas.cli.show import show
 from tinynas.cli.space import space
+from tinynas.cli.study import study
 from tinynas.errors import TinynasError
 
 INTERRUPTED = 130
@@ -55,6 +56,10 @@ app.command(epilog="Example: tinynas measure model.tflite --board stm32f746 --po
 app.command(
     epilog="Example: tinynas deploy runs/stm32f746-320k-digits-s0-1f3a09 --board stm32f746 --virtual"
 )(deploy)
+app.command(
+    epilog="Example: tinynas study --space anynetx-a,regnetx --board stm32f746 --sram 320k --data cifar10 "
+    "--resolution 24 --macs 0.5m-2m --networks 40"
+)(study)
 app.command(epilog="Example: tinynas cost mcunet-in2 --board stm32f746 --runtime tflm")(cost)
 
 
@@ -95,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_error(culprit, sentence, as_json="--json" in words)
     # typer turns Ctrl-C into this status
     if status == INTERRUPTED:
-        rest = ": run the same command again to go on" if words[0] == "search" else ""
+        rest = ": run the same command again to go on" if words[0] in ("search", "study") else ""
         print(f"interrupted{rest}", file=sys.stderr)
     return int(status or 0)
 

@@ -1,6 +1,6 @@
 """What a Graph costs: MACs, weights, SRAM and flash per runtime."""
 
-from tinynas.cost.compute import activations, macs, weights_and_biases
+from tinynas.cost.compute import conv_activations, macs, weights_and_biases
 from tinynas.cost.counts import Counts, Int, count
 from tinynas.cost.memory import Buffers, LivePeak, Plan, buffers, live_peak, plan_greedy
 from tinynas.cost.runtime import (
@@ -28,8 +28,8 @@ __all__ = [
     "Runtime",
     "SramEstimate",
     "TflmRuntime",
-    "activations",
     "buffers",
+    "conv_activations",
     "count",
     "find_runtime",
     "live_peak",

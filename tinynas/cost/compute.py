@@ -35,15 +35,6 @@ def macs(graph: Graph) -> int:
     return sum(operator_macs(graph, op) for op in graph.operators)
 
 
-def activations(graph: Graph) -> int:
-    """Elements of the outputs of all convolutions, as RegNet counts them (arXiv 2003.13678, section 2)."""
-    return sum(
-        graph.tensors[op.outputs[0]].elements
-        for op in graph.operators
-        if op.kind in _WEIGHTED and op.kind is not OpKind.FULLY_CONNECTED
-    )
-
-
 def weights_and_biases(graph: Graph) -> int:
     """Number of weights and biases the int8 model carries."""
     return sum(operator_weights(graph, op) for op in graph.operators)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinynas.board import Board, Budget
+from tinynas.board import Board, Budget, facts_digest
 from tinynas.errors import RequestError
 from tinynas.pipeline.effort import Effort, effort_dict
 
@@ -50,7 +48,7 @@ class SearchRequest:
         """Plain data for request.json; two requests with equal data have equal results."""
         plain: dict[str, Any] = {
             "board": self.board.id,
-            "board_facts": _digest(self.board.to_dict()),
+            "board_facts": facts_digest(self.board),
             "sram_bytes": self.budget.sram_bytes,
             "flash_bytes": self.budget.flash_bytes,
             "runtime": self.runtime,
@@ -66,8 +64,3 @@ class SearchRequest:
         if self.supernet is not None:
             plain["supernet"] = str(self.supernet)
         return plain
-
-
-def _digest(facts: dict[str, Any]) -> str:
-    """A fingerprint of a board's facts: a user's edited board file makes another request."""
-    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=4).hexdigest()

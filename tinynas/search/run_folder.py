@@ -34,6 +34,8 @@ RESULT = "result.json"
 TIMES = "times.json"
 #: folder of what boards said of the model, a file each
 DEPLOYMENTS = "deployments"
+#: what only a study holds: the networks it trains
+STUDIED = "networks.json"
 _LOCK = ".lock"
 
 

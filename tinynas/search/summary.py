@@ -19,6 +19,7 @@ from tinynas.search.run_folder import (
     REQUEST,
     RESULT,
     SPACE,
+    STUDIED,
     TIMES,
     TRAINED,
     WINNER,
@@ -83,6 +84,8 @@ def read_run(path: Path | str) -> RunSummary:
     folder = Path(path)
     with disk_errors(folder):
         found = is_run(folder)
+    if (folder / STUDIED).exists():
+        raise RequestError(f"'{folder}' is a study, not a search: look at it with tinynas study {folder}")
     if not found:
         raise RequestError(f"'{folder}' is not the folder of a run: {_suggestion(folder)}")
     return RunSummary(

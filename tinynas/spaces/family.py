@@ -101,6 +101,14 @@ class Family(Protocol[SpaceT]):
         """The grid that stage 1 chooses from; names are unique."""
         ...
 
+    def whole(self, pictures: Pictures, resolution: int) -> SpaceT:
+        """All that the family has at `resolution`, as one space: what a study compares.
+
+        Raises:
+            RequestError: its networks are not one space; the message says how to name one.
+        """
+        ...
+
     def with_elastic(self, space: SpaceT, pictures: Pictures, count: int) -> SpaceT:
         """`space` with up to `count` resolutions of the grid next below its own besides."""
         ...

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinynas.board import Budget
+from tinynas.errors import RequestError
 from tinynas.spaces.batch import sample_batch, tabulate
 from tinynas.spaces.family import Target
 from tinynas.spaces.memory import BatchMemory, batch_memory
@@ -32,6 +33,10 @@ class MobileFamily:
             for width in width_grid()
             for resolution in resolution_grid(pictures.native)
         ]
+
+    def whole(self, pictures: Pictures, resolution: int) -> MobileSpace:
+        """Refused: a supernet, and so a space, has one width multiplier."""
+        raise RequestError("mobile has a space for each width multiplier: name one, such as mobile:w0.3")
 
     def with_elastic(self, space: MobileSpace, pictures: Pictures, count: int) -> MobileSpace:
         """`space` with lower resolutions besides, at the strides of its own."""

@@ -29,21 +29,31 @@ from tinynas.spaces.xspace import STEM, XSpace
 
 #: a function of the pictures that lists the spaces of a family
 _Grid: TypeAlias = "Callable[[str, Pictures], list[XSpace[Any]]]"
+#: a function of the pictures and a resolution that makes the widest space there
+_One: TypeAlias = "Callable[[str, Pictures, int], XSpace[Any]]"
 
 
 @dataclass(frozen=True, slots=True)
 class XFamily:
-    """Spaces of X blocks; `grid` lists them. A tenth of the mobile family's samples takes about a minute."""
+    """Spaces of X blocks; `grid` lists them, `one` has all their networks of one resolution.
+
+    A tenth of the mobile family's samples takes about a minute.
+    """
 
     name: str
     choice_type: type[Any]
     grid: _Grid
+    one: _One
     samples: int = 100
     together: int = 1
 
     def spaces(self, pictures: Pictures) -> list[XSpace[Any]]:
         """The grid for `pictures`."""
         return self.grid(self.name, pictures)
+
+    def whole(self, pictures: Pictures, resolution: int) -> XSpace[Any]:
+        """Every network of the family at `resolution`."""
+        return self.one(self.name, pictures, resolution)
 
     def with_elastic(self, space: XSpace[Any], pictures: Pictures, count: int) -> XSpace[Any]:
         """`space` with lower resolutions besides."""
@@ -82,6 +92,16 @@ def regnet_grid(se: float) -> _Grid:
     return grid
 
 
+def all_regnets(se: float) -> _One:
+    """Every w0 and wa at one resolution."""
+    return lambda name, pictures, resolution: RegNetSpace(name, (resolution,), pictures, se)
+
+
+def all_anynets(rule: AnyNetRule) -> _One:
+    """The space of `rule` at one resolution."""
+    return lambda name, pictures, resolution: AnyNetSpace(name, (resolution,), pictures, rule=rule)
+
+
 def anynet_grid(rule: AnyNetRule) -> _Grid:
     """One space at every resolution."""
 
@@ -97,9 +117,12 @@ def anynet_grid(rule: AnyNetRule) -> _Grid:
 def x_families() -> list[XFamily]:
     """RegNetX and RegNetY, and AnyNetX A to E."""
     return [
-        XFamily("regnetx", RegNetChoice, regnet_grid(0.0)),
-        XFamily("regnety", RegNetChoice, regnet_grid(SE_RATIO)),
-        *(XFamily(f"anynetx-{letter}", AnyNetChoice, anynet_grid(rule)) for letter, rule in RULES.items()),
+        XFamily("regnetx", RegNetChoice, regnet_grid(0.0), all_regnets(0.0)),
+        XFamily("regnety", RegNetChoice, regnet_grid(SE_RATIO), all_regnets(SE_RATIO)),
+        *(
+            XFamily(f"anynetx-{letter}", AnyNetChoice, anynet_grid(rule), all_anynets(rule))
+            for letter, rule in RULES.items()
+        ),
     ]
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from tinynas.errors import RequestError, RunError
 from tinynas.search.disk import append_line
 from tinynas.search.lines import cut_torn_line, read_lines
-from tinynas.search.run_folder import REQUEST, RunFolder, read_json
+from tinynas.search.run_folder import REQUEST, STUDIED, RunFolder, read_json
 from tinynas.study.record import Record, Sampled, parse_record, record_line
 
-#: names in the folder; the second makes it a study
-TABLE, NETWORKS = "table.jsonl", "networks.json"
+#: the networks trained, a line each
+TABLE = "table.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Study:
 
 def is_study(path: Path) -> bool:
     """Whether `path` is the folder of a study."""
-    return (path / NETWORKS).is_file()
+    return (path / STUDIED).is_file()
 
 
 def read_study(path: Path) -> Study:
@@ -66,7 +66,7 @@ def read_study(path: Path) -> Study:
 
 def keep_networks(run: RunFolder, networks: Iterable[Sampled]) -> None:
     """Write down what was sampled; the folder is a study after it."""
-    run.write_json(NETWORKS, [asdict(network) for network in networks])
+    run.write_json(STUDIED, [asdict(network) for network in networks])
 
 
 class Table:
@@ -88,8 +88,8 @@ class Table:
 
 def _networks(path: Path) -> list[Sampled]:
     try:
-        return [Sampled.from_dict(each) for each in read_json(path / NETWORKS)]
+        return [Sampled.from_dict(each) for each in read_json(path / STUDIED)]
     except (TypeError, ValueError) as error:
         raise RunError(
-            f"'{path / NETWORKS}' is damaged ({error}): start anew in another folder with --run"
+            f"'{path / STUDIED}' is damaged ({error}): start anew in another folder with --run"
         ) from error

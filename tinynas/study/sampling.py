@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from tinynas.cost import activations, macs
+from tinynas.cost import conv_activations, macs
 from tinynas.errors import RequestError
 from tinynas.networks import Genotype, build_graph
 from tinynas.search.limits import Limits
@@ -65,7 +65,7 @@ def sample_networks(
         choice, genotype = sampled
         cost, graph = limits.footprint(genotype), build_graph(genotype)
         found[str(genotype)] = Sampled(
-            name, index, str(genotype), _plain(choice), cost.macs, cost.params, activations(graph),
+            name, index, str(genotype), _plain(choice), cost.macs, cost.params, conv_activations(graph),
             cost.sram_bytes, cost.flash_bytes,
         )  # fmt: skip
     return list(found.values())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import keras
 
 from tinynas.data import BatchStream, Split
 from tinynas.data.augment import Augmentation
@@ -26,6 +29,12 @@ class Recipe:
     decay: float = 2e-3
     smoothing: float = 0.1
     calibration: Calibration = field(default_factory=Calibration)
+
+
+def forget_networks() -> None:
+    """Free what Keras and the backend keep of networks trained earlier in this process."""
+    keras.backend.clear_session()
+    gc.collect()
 
 
 class NetworkTrainer:

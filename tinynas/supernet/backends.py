@@ -123,7 +123,7 @@ class _TensorFlowLearner:
         variables = [variable.value for variable in model.trainable_variables]
         sums = [tf.Variable(tf.zeros_like(variable), trainable=False) for variable in variables]
 
-        @tf.function(input_signature=[images, labels, vector, weight])  # type: ignore[untyped-decorator]
+        @tf.function(autograph=False, input_signature=[images, labels, vector, weight])  # type: ignore[untyped-decorator]
         def accumulate(x: Any, y: Any, genes: Any, scale: Any) -> Any:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
@@ -133,7 +133,7 @@ class _TensorFlowLearner:
                     total.assign_add(gradient * scale)
             return loss
 
-        @tf.function(input_signature=[])  # type: ignore[untyped-decorator]
+        @tf.function(autograph=False, input_signature=[])  # type: ignore[untyped-decorator]
         def apply() -> None:
             optimizer.apply_gradients(
                 [(total.value(), v) for total, v in zip(sums, model.trainable_variables, strict=True)]
@@ -141,11 +141,11 @@ class _TensorFlowLearner:
             for total in sums:
                 total.assign(tf.zeros_like(total))
 
-        @tf.function(input_signature=[images, vector])  # type: ignore[untyped-decorator]
+        @tf.function(autograph=False, input_signature=[images, vector])  # type: ignore[untyped-decorator]
         def statistics(x: Any, genes: Any) -> Any:
             return model.forward(x, model.genes(fixed, genes))[1]
 
-        @tf.function(input_signature=[images, vector, size])  # type: ignore[untyped-decorator]
+        @tf.function(autograph=False, input_signature=[images, vector, size])  # type: ignore[untyped-decorator]
         def logits(x: Any, genes: Any, given: Any) -> Any:
             return model.forward(x, model.genes(fixed, genes), given)[0]
 
