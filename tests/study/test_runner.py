@@ -131,12 +131,14 @@ def test_a_study_killed_at_any_moment_goes_on_to_the_same_table(tmp_path: Path, 
     folder, script = tmp_path / "study", tmp_path / "script.py"
     script.write_text(SLOW_STUDY.format(path=sys.path, folder=str(folder), workers=workers))
     table = folder / TABLE
-    for lines in (1, 3):
-        process = subprocess.Popen([sys.executable, str(script)], start_new_session=True)
+    for lines, end in ((1, signal.SIGINT), (3, signal.SIGKILL)):
+        process = subprocess.Popen(
+            [sys.executable, str(script)], start_new_session=True, stderr=subprocess.DEVNULL
+        )
         while not table.exists() or table.read_bytes().count(b"\n") < lines:
             assert process.poll() is None
             time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
+        os.killpg(process.pid, end) if end is signal.SIGINT else process.send_signal(end)
         process.wait()
         assert not _survivors(process.pid)
     with table.open("ab") as file:
