@@ -47,6 +47,18 @@ def test_a_whole_study_on_digits(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "is a study, not a search" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_a_network_that_diverges_is_tabled_as_the_worst(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("tensorflow")
+    words = ["--space", "regnetx", "--board", "stm32f746", "--networks", "1", "--macs", "50k-500k"]
+    words += ["--pictures", "200", "--epochs", "2", "--rate", "1e8", "--run", str(tmp_path / "s"), "--json"]
+    assert main(["study", *words]) == 0
+    (space,) = json.loads(capsys.readouterr().out)["spaces"]
+    assert (space["diverged"], space["error_min"], space["n"]) == (1, 1.0, 1)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tinynas.cost import find_runtime
-from tinynas.data import Dataset, Split, describe, fingerprint, hold_out, load_dataset
+from tinynas.data import Dataset, Split, describe, fingerprint, hold_out, load_dataset, resize
 from tinynas.data.augment import Augmentation
 from tinynas.errors import DataError
 from tinynas.networks import parse_genotype
@@ -99,8 +99,7 @@ def _sample(request: StudyRequest, data: Dataset, watch: Observer) -> list[Sampl
     """The networks of every space."""
     limits = Limits(runtime=find_runtime(request.runtime), board=request.board, budget=request.budget)
     pictures = Pictures(data.native_resolution, data.channels, len(data.classes))
-    resolution = request.resolution or data.native_resolution
-    spaces = {name: find_space(name, pictures, resolution) for name in request.spaces}
+    spaces = {name: find_space(name, pictures, _resolution(request, data)) for name in request.spaces}
     watch.begin("sampling", len(spaces))
     networks = []
     for done, (name, space) in enumerate(spaces.items(), start=1):
@@ -122,7 +121,13 @@ def _trainer(request: StudyRequest, data: Dataset) -> StudyTrainer:
     rest, held = hold_out(data.train, held_out / total, request.seed)
     if 0 < request.pictures < len(rest):
         _, rest = hold_out(rest, request.pictures / len(rest), request.seed + 1)
-    return StudyTrainer(rest, held, data.augmentation, request)
+    # every network is of one resolution, so what it is scored on is resized once
+    scored = Split(resize(held.images, _resolution(request, data)), held.labels)
+    return StudyTrainer(rest, scored, data.augmentation, request)
+
+
+def _resolution(request: StudyRequest, data: Dataset) -> int:
+    return request.resolution or data.native_resolution
 
 
 @cache
