@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinynas.errors import RequestError
-from tinynas.units import KIB, MIB, format_count, format_size, parse_size
+from tinynas.units import KIB, MIB, format_count, format_size, parse_count, parse_size
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,16 @@ def test_format_size_below_a_kibibyte_has_no_other_unit() -> None:
 )
 def test_format_count(count: float, text: str) -> None:
     assert format_count(count) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("2000000", 2_000_000), ("1.5m", 1_500_000), ("500K", 500_000), ("0.2g", 200_000_000)]
+)
+def test_counts_are_decimal(text: str, count: int) -> None:
+    assert parse_count(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "m", "-1k", "1.5", "0", "3 boards", "1e6"])
+def test_what_is_no_count_is_refused(text: str) -> None:
+    with pytest.raises(RequestError, match=r"write 1\.5m, 500k"):
+        parse_count(text)
