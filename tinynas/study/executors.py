@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection, wait
@@ -31,8 +31,8 @@ MOST_DEATHS = 3
 class Executor(Protocol):
     """Does work on many items."""
 
-    def run(self, work: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
-        """What `work` makes of each of `items`, in the order of completion.
+    def run(self, work: Callable[[_Item], _Result], items: Sequence[_Item]) -> Generator[_Result, None, None]:
+        """What `work` makes of each of `items`, in the order of completion; once closed, workers are let go.
 
         `work`, the items and the results must pickle, and nothing but an item may decide its result.
 
@@ -52,7 +52,7 @@ class ProcessExecutor:
             raise RequestError(f"--workers is {workers}: it must be at least 1")
         self._workers = workers
 
-    def run(self, work: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
+    def run(self, work: Callable[[_Item], _Result], items: Sequence[_Item]) -> Generator[_Result, None, None]:
         """See `Executor`. A killed worker takes the others' items with it; all those are done again."""
         waiting = dict(enumerate(items))
         deaths = 0
@@ -72,7 +72,7 @@ class ProcessExecutor:
 
     def _round(
         self, work: Callable[[_Item], _Result], waiting: dict[int, _Item]
-    ) -> Iterator[tuple[int, _Result]]:
+    ) -> Generator[tuple[int, _Result], None, None]:
         """Results until all are there or a worker dies."""
         context = multiprocessing.get_context("spawn")
         theirs, ours = context.Pipe(duplex=False)
@@ -106,7 +106,7 @@ class RayExecutor:
         self._address, self._workers, self._cores = address, workers, cores_each
         self._ray = _import_ray()
 
-    def run(self, work: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
+    def run(self, work: Callable[[_Item], _Result], items: Sequence[_Item]) -> Generator[_Result, None, None]:
         """See `Executor`. Ray itself starts the item of a killed worker again."""
         ray = self._ray
         self._connect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from itertools import zip_longest
 from typing import TypeAlias
 
@@ -32,10 +33,10 @@ def continue_study(
     table, study = Table(run.path), read_study(run.path)
     known = {record.network.key for record in study.records}
     missing = [network for network in _in_turns(study) if network.key not in known]
-    results = executor.run(_Tabled(trainer), missing)
-    for done, record in enumerate(results, start=len(known) + 1):
-        table.append(record)
-        on_record(record, done, len(study.networks))
+    with closing(executor.run(_Tabled(trainer), missing)) as results:
+        for done, record in enumerate(results, start=len(known) + 1):
+            table.append(record)
+            on_record(record, done, len(study.networks))
     return read_study(run.path)
 
 
