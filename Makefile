@@ -1,7 +1,7 @@
 # Two commands do all set-up on a fresh Debian or Ubuntu: `make search` and `make test`.
 #
 #   make search SEARCH_FLAGS="--board stm32f412 --sram 128k"
-#   make test   PYTEST_FLAGS="tests/test_board.py -x"
+#   make test   PYTEST_FLAGS="tests/test_board.py -x" WORKERS=0
 #   make search PYTHON=/opt/python3.12/bin/python3
 
 SHELL := /bin/bash
@@ -12,6 +12,7 @@ PYTHON       ?= python3
 VENV         ?= .venv
 SEARCH_FLAGS ?= --board stm32f746 --sram 320k
 PYTEST_FLAGS ?=
+WORKERS      ?= 2
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -29,7 +30,7 @@ search: $(VENV)/.installed ## set up what is needed, then search a network for a
 	@$(BIN)/tinynas search $(SEARCH_FLAGS)
 
 test: lint tools ## set up what is needed, then lint, type check, check the rooms and run every test (PYTEST_FLAGS)
-	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(PYTEST_FLAGS)
 
 lint: $(VENV)/.installed-dev ## ruff, mypy --strict and the import rules
 	@$(BIN)/ruff check .

@@ -25,3 +25,22 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: it holds other people's models and data, never committed here")
     return folder
+
+
+#: rooms whose tests train networks; two TensorFlow jobs at once collapse on two cores
+_TRAINING_ROOMS = frozenset({"export", "pipeline", "study", "supernet"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share tests among pytest-xdist's workers: what trains stays on one, and goes first since it takes longest.
+
+    The other tests stay together by file, whose fixtures they share.
+    """
+    trains = {item: _room(item) in _TRAINING_ROOMS for item in items}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("training" if trains[item] else str(item.path)))
+    items.sort(key=lambda item: not trains[item])
+
+
+def _room(item: pytest.Item) -> str:
+    return item.path.relative_to(ROOT / "tests").parts[0]
