@@ -32,7 +32,7 @@ _TRAINING_ROOMS = frozenset({"export", "pipeline", "study", "supernet"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share tests among pytest-xdist's workers: what trains stays on one, and goes first since it takes longest.
+    """Share tests among workers: what trains stays on one, and goes first since it takes longest.
 
     The other tests stay together by file, whose fixtures they share.
     """
