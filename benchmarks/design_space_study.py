@@ -5,7 +5,7 @@
 The study can be killed and started again; it is what this command does:
 
     tinynas study --space anynetx-a,anynetx-e,regnetx --board stm32f746 --sram 320k --data cifar10
-        --resolution 24 --macs 0.5m-2m --networks 50 --epochs 3 --pictures 10000 --held-out 5000
+        --resolution 24 --macs 0.5m-2m --networks 40 --epochs 2 --pictures 10000 --held-out 5000
 
 Writes benchmarks/results/design_space_study.json and the figures docs/study-*.png.
 """
@@ -52,8 +52,8 @@ def main() -> None:
     )
     parser.add_argument("--run", type=Path, default=Path("runs/design-spaces"))
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--networks", type=int, default=50)
-    parser.add_argument("--epochs", type=float, default=3)
+    parser.add_argument("--networks", type=int, default=40)
+    parser.add_argument("--epochs", type=float, default=2)
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--spaces", default=",".join(SPACES))
     parser.add_argument("--no-record", action="store_true", help="train and print only")
