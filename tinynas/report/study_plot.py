@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: distinct in hue and in lightness, so that grey prints can be told apart too
 _COLOURS = ("#1b4f8f", "#c8102e", "#3d9140", "#e0902f", "#7d5ba6", "#20a4a4", "#6b7280", "#a0522d")
 _COLUMNS = 3
+#: of a panel's height, between the bars of two spaces
+_BAR = 0.045
 
 Draw: TypeAlias = "Callable[[Study, Sequence[Findings]], Figure]"
 
@@ -78,26 +80,30 @@ def draw_efficiency(study: Study, findings: Sequence[Findings]) -> Figure:
 
 
 def draw_properties(study: Study, findings: Sequence[Findings]) -> Figure:
-    """Error against each property; shaded: where the best network lies, 95 % of empirical bootstraps."""
+    """Error against each property; the bars say where the best network lies: 95 % of empirical bootstraps."""
     names = [name for name in PROPERTIES if any(name in found.properties for found in findings)]
     figure, panels = _panels(max(1, len(names)))
     for axes, name in zip(panels, names, strict=False):
         shown = PROPERTIES[name]
-        for found, colour in _coloured(findings):
-            records = study.of(found.space)
-            points = [(shown.of(r.network), 100 * r.outcome.error) for r in records]
+        for row, (found, colour) in enumerate(_coloured(findings), start=1):
+            points = [(shown.of(r.network), 100 * r.outcome.error) for r in study.of(found.space)]
             known = [(x, y) for x, y in points if x is not None]
-            axes.plot(
-                *zip(*known, strict=True), "o", color=colour, markersize=3.5, alpha=0.8
-            ) if known else None
-            if name in found.properties:
-                interval = found.properties[name]
-                axes.axvspan(interval.low, interval.high, color=colour, alpha=0.1, linewidth=0)
-                axes.axvline(interval.median, color=colour, linewidth=1.2)
-        axes.set_xscale("log" if shown.wide else "linear")
+            if known:
+                axes.plot(*zip(*known, strict=True), "o", color=colour, markersize=3.5, alpha=0.7)
+            if (interval := found.properties.get(name)) is not None:
+                height = [1 - _BAR * row] * 2
+                place: dict[str, Any] = {
+                    "transform": axes.get_xaxis_transform(),
+                    "color": colour,
+                    "clip_on": False,
+                }
+                axes.plot([interval.low, interval.high], height, linewidth=2, **place)
+                axes.plot([interval.median], height[:1], "|", markersize=10, markeredgewidth=2.5, **place)
+        axes.margins(y=_BAR * (len(findings) + 1))
+        _count_axis(axes, shown.wide)
         axes.set_xlabel(shown.title)
         axes.set_ylabel("error, %")
-    _name_spaces(figure, findings)
+    _name_spaces(figure, findings, bars="bars: where the best lies, median and 95 %")
     return figure
 
 
@@ -134,8 +140,8 @@ def draw_complexity(study: Study, findings: Sequence[Findings]) -> Figure:
             networks = [record.network for record in study.of(found.space)]
             macs, values = ([getattr(network, key) for network in networks] for key in ("macs", name))
             axes.plot(macs, values, "o", color=colour, markersize=4)
-        axes.set_xscale("log")
         axes.set_yscale("log")
+        _count_axis(axes, wide=True)
         axes.set_xlabel("multiply-accumulates")
         axes.set_ylabel(title)
     _name_spaces(figure, findings)
@@ -169,17 +175,31 @@ def _panels(count: int, size: tuple[float, float] | None = None) -> tuple[Figure
     return figure, panels[:count]
 
 
+def _count_axis(axes: Axes, wide: bool) -> None:
+    """Numbers along x as people write them, at 1, 2, 5, 10 where the range is `wide`."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    if wide:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_minor_locator(NullLocator())
+    text = FuncFormatter(lambda value, _: format_count(value) if value >= 1000 else f"{value:g}")
+    axes.xaxis.set_major_formatter(text)
+
+
 def _coloured(findings: Sequence[Findings]) -> list[tuple[Findings, str]]:
     return [(found, _COLOURS[place % len(_COLOURS)]) for place, found in enumerate(findings)]
 
 
-def _name_spaces(figure: Figure, findings: Sequence[Findings]) -> None:
+def _name_spaces(figure: Figure, findings: Sequence[Findings], bars: str = "") -> None:
     from matplotlib.lines import Line2D
 
     marks = [
         Line2D([], [], marker="o", linestyle="", color=colour, label=found.space)
         for found, colour in _coloured(findings)
     ]
+    if bars:
+        marks.append(Line2D([], [], color="#6b7280", marker="|", markersize=10, linewidth=2, label=bars))
     figure.legend(handles=marks, loc="outside upper center", ncols=len(marks), frameon=False)
 
 
