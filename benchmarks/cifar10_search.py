@@ -33,7 +33,7 @@ from tinynas.search import open_run, read_run
 
 COMMAND = (
     "search --board stm32f746 --sram 64k --flash 256k --runtime tflm --data cifar10 --effort standard "
-    "--largest-epochs 1 --supernet-epochs 8 --subnets-per-batch 2 --supernet-rate 0.1 --finetune-epochs 35 "
+    "--largest-epochs 1 --supernet-epochs 8 --subnets-per-batch 2 --supernet-rate 0.1 --finetune-epochs 24 "
     "--finetune-rate 0.15 --population 60 --iterations 6 --parents 12 --crossover 20 --mutation 20"
 )
 #: what of a result is worth keeping
