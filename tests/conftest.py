@@ -10,6 +10,8 @@ from hypothesis import settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# tables are as wide as in a file; pytest-xdist would have them as wide as its own lines
+os.environ.pop("COLUMNS", None)
 
 # machines are shared and slow at times: no example has a time limit. CI draws the same examples every time
 settings.register_profile("tinynas", deadline=None, derandomize=os.environ.get("CI") == "true")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,7 +59,8 @@ def test_needs_are_those_of_the_runtime(
 def _few(name: str, count: int) -> XFamily:
     """A family of the first `count` spaces, so that a test takes a second."""
     whole = find_family(name)
-    return XFamily(name, whole.choice_type, lambda _, shown: whole.spaces(shown)[:count], samples=12)
+    assert isinstance(whole, XFamily)
+    return replace(whole, grid=lambda _, shown: whole.spaces(shown)[:count], samples=12)
 
 
 def _stage(family: XFamily, budget: Budget, runtime: str = "tflm") -> SpaceReport:
