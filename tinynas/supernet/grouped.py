@@ -1,15 +1,17 @@
 """Grouped convolutions that train fast on a CPU.
 
-TensorFlow's own grouped kernel has a gradient that takes seconds for a small batch. Two other forms compute
-the same: one dense convolution whose kernel is block-diagonal (it multiplies by the zeros too), or one
-convolution a group (overhead for each). So groups are bundled: a bundle is one block-diagonal convolution,
-wide enough to be worth a call, and bundles are concatenated. `benchmarks/grouped_training.py` measures it.
+Keras sends them through XLA on TensorFlow, which takes seconds for a small batch. TensorFlow's own kernel is
+fast where oneDNN is in it; without oneDNN its gradient fails. There, and on other backends, groups are
+bundled: a bundle is one dense convolution with a block-diagonal kernel, wide enough to be worth a call, and
+bundles are concatenated. `benchmarks/grouped_training.py` measures all forms.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -26,9 +28,16 @@ def grouped_conv(x: Tensor, kernel: Tensor, groups: int, stride: int) -> Tensor:
     """The SAME convolution of `x` [n, h, w, in] in `groups` by `kernel` [k, k, in / groups, out]."""
     if groups == 1:
         return ops.conv(x, kernel, strides=stride, padding="same")
+    if keras.backend.backend() == "tensorflow" and _tensorflow_differentiates():
+        import tensorflow as tf
+
+        return tf.nn.conv2d(x, kernel, stride, "SAME")
+    return bundled_conv(x, kernel, groups, stride)
+
+
+def bundled_conv(x: Tensor, kernel: Tensor, groups: int, stride: int) -> Tensor:
+    """`grouped_conv` by dense convolutions of bundles of groups, for any backend."""
     inputs, outputs = kernel.shape[2], kernel.shape[3] // groups
-    if inputs == outputs == 1:
-        return ops.depthwise_conv(x, ops.swapaxes(kernel, 2, 3), strides=stride, padding="same")
     size = bundle_size(groups, inputs)
     parts = [
         ops.conv(
@@ -40,6 +49,24 @@ def grouped_conv(x: Tensor, kernel: Tensor, groups: int, stride: int) -> Tensor:
         for first in range(0, groups, size)
     ]
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
+
+
+@cache
+def _tensorflow_differentiates() -> bool:
+    """Whether TensorFlow, as it is here, has the gradients of grouped convolutions: asked once."""
+    import tensorflow as tf
+
+    # out of whatever is being traced
+    with tf.init_scope():
+        x, kernel, y = tf.ones((1, 2, 2, 4)), tf.ones((1, 1, 2, 4)), tf.ones((1, 2, 2, 4))
+        how = {"out_backprop": y, "strides": [1, 1, 1, 1], "padding": "SAME"}
+        try:
+            of_x = tf.raw_ops.Conv2DBackpropInput(input_sizes=x.shape, filter=kernel, **how)
+            of_kernel = tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=kernel.shape, **how)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            return False
+        # every pixel feeds two outputs, every weight meets four pixels
+        return bool(np.all(of_x.numpy() == 2) and np.all(of_kernel.numpy() == 4))
 
 
 def bundle_size(groups: int, inputs: int) -> int:
