@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tinynas.cost.compute import macs, operator_macs
+from tinynas.engine.choosing import Goal
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Operator
 
@@ -87,14 +88,14 @@ class ModelCost:
         return round(self.instructions / self.file_macs, 3)
 
 
-def measure(model: Path, core: Core, folder: Path) -> ModelCost:
+def measure(model: Path, core: Core, folder: Path, goal: Goal) -> ModelCost:
     """Every figure of one model; files go through `folder`.
 
     Raises:
         ModelError: the engine cannot run the model.
         AssertionError: outputs, counts, arena or stack are not what they must be.
     """
-    emitted = build_emitted(model.read_bytes(), model.name, core, folder)
+    emitted = build_emitted(model.read_bytes(), model.name, core, folder, goal=goal)
     inputs = lcg_inputs(emitted)
     given = firmware_inputs(emitted, inputs)
     counted = count(emitted.firmware, given[0], folder)
@@ -120,7 +121,7 @@ def measure(model: Path, core: Core, folder: Path) -> ModelCost:
         macs=sum(each.macs for each in operators),
         instructions=counted.total,
         instructions_qemu=emulated.instructions[0],
-        instructions_float_io=_with_float_io(model, core, folder / "float"),
+        instructions_float_io=_with_float_io(model, core, folder / "float", goal),
         scheduler=counted.scheduler,
         steps=sum(step.count for step in emitted.plan.steps),
         arena_bytes=emitted.plan.arena,
@@ -147,9 +148,9 @@ def _operator_costs(emitted: Emitted, counted: Count) -> Iterator[OperatorCost]:
         )
 
 
-def _with_float_io(model: Path, core: Core, folder: Path) -> int | None:
+def _with_float_io(model: Path, core: Core, folder: Path, goal: Goal) -> int | None:
     """QEMU's count of the model with its QUANTIZE and DEQUANTIZE left in, if it has any."""
-    emitted = build_emitted(model.read_bytes(), model.name, core, folder, keep_float_io=True)
+    emitted = build_emitted(model.read_bytes(), model.name, core, folder, keep_float_io=True, goal=goal)
     ends = (*emitted.plan.graph.inputs, *emitted.plan.graph.outputs)
     if all(emitted.plan.graph.tensors[i].dtype is DType.INT8 for i in ends):
         return None
@@ -231,6 +232,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=ROOT.parent / "shared" / "models")
     parser.add_argument("--only", default="", help="models whose name holds this; nothing is recorded")
     parser.add_argument("--core", choices=CORES, default="m7")
+    parser.add_argument("--goal", choices=[goal.value for goal in Goal], default=Goal.RAM.value)
     options = parser.parse_args()
     for missing in (compiler_missing(), emulator_missing(), unicorn_missing()):
         if missing:
@@ -242,7 +244,7 @@ def main() -> None:
     for file in files:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                costs.append(measure(file, CORES[options.core], Path(folder)))
+                costs.append(measure(file, CORES[options.core], Path(folder), Goal(options.goal)))
             except ModelError as error:
                 refused[file.stem] = str(error)
                 print(error, "\n")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armv7em.build import Core, Firmware, Interface, build
+from tinynas.engine.choosing import Goal
 from tinynas.engine.emit import SOURCES, Emission, emit
 from tinynas.engine.plan import Plan
 from tinynas.engine.planner import plan_network
@@ -47,15 +48,18 @@ def build_emitted(
     folder: Path,
     keep_float_io: bool = False,
     flags: tuple[str, ...] = (),
+    goal: Goal = Goal.RAM,
 ) -> Emitted:
     """Compiles the .tflite `model` and builds it for `core` in `folder`; `flags` are further ones for gcc.
+
+    What is planned for is `goal`.
 
     Raises:
         ModelError: the engine cannot run the model.
         BuildError: gcc does not take the C.
     """
     original = graph_from_bytes(model, name)
-    plan = plan_network(simplify(original, keep_float_io=keep_float_io))
+    plan = plan_network(simplify(original, keep_float_io=keep_float_io), goal)
     library = folder / "library"
     emission = emit(plan, _NAME, library)
     mine = library / SOURCES / f"{_NAME}.c"

@@ -46,6 +46,26 @@ tn_kernel tn_depthwise_multiplied; /* multiplier > 1; weights [kh][kw][out]; no 
 tn_kernel tn_dense;            /* fully connected; weights [out][depth]; no scratch. The input lies whole and is read as
                                   output->columns vectors of depth; one step */
 
+/* Convolutions and dense layers by blocks (tn_blocks.h), for layers that are narrow (see tn_conv) with every shift in
+ * -22..-1. An output map of size 2 is planes: a plane of int16 for each channel, `before` zeros first, then the columns, less
+ * the zero point -128; then nothing may be clamped but what is below the zero point, and no output may leave int16 before. */
+typedef struct {
+    const int16_t *weights;   /* of pairs of channels; layout: tn_blocks.h */
+    const int32_t *constants; /* four an output channel: twice the bias, multiplier, rounding, right shift; an odd last
+                                 channel's twice */
+    uint32_t depth;           /* values a pixel, a multiple of 4 */
+    uint32_t columns;         /* output pixels of a row */
+    uint16_t kernel_rows, kernel_columns;
+    uint16_t stride_rows, stride_columns;
+    uint16_t pad_top, pad_left;
+    uint16_t before;
+    int8_t padding; /* the input's zero point */
+    int8_t low, high;
+} tn_blocks;
+
+tn_kernel tn_convolve_packed; /* any window; scratch 8 * depth */
+tn_kernel tn_dense_packed;    /* as tn_dense; scratch 8 * depth, of one vector 2 * depth */
+
 /* Elementwise. An input with one row, column or channel where the output has more is repeated. `constant`, if not 0,
  * stands in flash in the place of the second input, and is then always the right side: constant_rows x
  * constant_columns x constant_channels. The output row may lie exactly over an input row of its own shape. */

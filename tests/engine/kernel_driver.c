@@ -239,6 +239,52 @@ static void convolution(const char *name, tn_kernel *kernel, uint32_t rows, uint
     release_all();
 }
 
+/* A layer of tn_blocks with any halfwords as weights, `halves` of them a value of a pair of channels. */
+__attribute__((unused)) static void layer_of_blocks(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns, uint32_t channels, uint32_t outputs,
+                   uint32_t window, uint32_t stride, uint32_t pad, uint32_t halves, int planes)
+{
+    tn_blocks layer;
+    memset(&layer, 0, sizeof layer);
+    const uint32_t even = (outputs + 1) & ~1u, before = pad / 2;
+    tn_map input = map_of(rows, columns, channels, 1);
+    const uint32_t height = window_count(rows, window, stride, pad), width = window_count(columns, window, stride, pad);
+    layer.depth = (window * window * channels + 3) & ~3u;
+    layer.columns = width;
+    layer.kernel_rows = layer.kernel_columns = (uint16_t)window;
+    layer.stride_rows = layer.stride_columns = (uint16_t)stride;
+    layer.pad_top = layer.pad_left = (uint16_t)before;
+    layer.before = (uint16_t)draw(0, 3);
+    tn_map output = planes ? map_of(height, outputs, width + layer.before + (uint32_t)draw(0, 3), 2)
+                           : map_of(height, width, outputs, 1);
+    if (planes) {
+        output.channels = (output.channels + 1) & ~1u;
+    }
+    int16_t *const weights = allocate(even * layer.depth * halves);
+    for (uint32_t i = 0; i < even / 2 * layer.depth * halves; i++) {
+        weights[i] = (int16_t)(halves == 1 ? draw(-32767, 32767) : draw(-256, 254));
+    }
+    int32_t *const constants = allocate(16 * even);
+    const int32_t reach = 127 * 128 * (int32_t)layer.depth;
+    layer.padding = (int8_t)draw(-128, 127);
+    layer.low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
+    layer.high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
+    for (uint32_t i = 0; i < even; i++) {
+        int32_t *const constant = constants + 4 * i;
+        const int32_t right = draw(planes ? 10 : 1, 22);
+        constant[0] = draw(-reach, reach);
+        constant[1] = draw(1 << 30, INT32_MAX);
+        constant[2] = (2 * (planes ? 0 : draw(-128, 127)) + 1) * (1 << (right - 1));
+        constant[3] = right;
+    }
+    if (outputs % 2) { /* the last but one is there twice */
+        memcpy(constants + 4 * (outputs - 1), constants + 4 * (outputs - 2), 16);
+    }
+    layer.weights = weights;
+    layer.constants = constants;
+    report(name, kernel, &layer, &input, 1, &output, 8 * layer.depth, (int)height);
+    release_all();
+}
+
 static void elementwise(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns, uint32_t channels, int once)
 {
     tn_binary binary;
@@ -354,6 +400,8 @@ static void run_all(void)
         convolution("depthwise_multiplied", tn_depthwise_multiplied, rows, columns, channels, 3 * channels, window,
                     stride, pad, channels, wide);
         convolution("dense", tn_dense, 1, 1, channels * channels, outputs, 1, 1, 0, 1, wide);
+        layer_of_blocks("convolve_packed", tn_convolve_packed, rows, columns, channels, outputs + 1, window, stride, pad, 1, 0);
+        layer_of_blocks("pointwise packed", tn_convolve_packed, rows, columns, channels, outputs + 1, 1, stride, 0, 1, 0);
         elementwise("add", tn_add, rows, columns, channels, draw(0, 3) == 0);
         elementwise("mul", tn_mul, rows, columns, channels, draw(0, 1));
         others(rows, columns, channels);

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinynas.engine.kernels import choose
+from tinynas.engine.choosing import Goal, choose_kernels
 from tinynas.engine.plan import ALIGNMENT, Placement, Plan, Step
 from tinynas.engine.rows import map_shape, row_program
 from tinynas.graph import Graph
 
 
-def naive_plan(graph: Graph) -> Plan:
-    """A plan for `graph` in which nothing shares memory."""
-    kernels = [choose(graph, index) for index in range(len(graph.operators))]
+def naive_plan(graph: Graph, goal: Goal = Goal.RAM) -> Plan:
+    """A plan for `graph` in which nothing shares memory, with the kernels for `goal`."""
+    kernels = choose_kernels(graph, goal)
     used = dict.fromkeys((*graph.inputs, *(op.outputs[0] for op in graph.operators)))
     offset, maps = 0, {}
     for tensor in used:

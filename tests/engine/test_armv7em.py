@@ -18,6 +18,7 @@ from make_tflite import binary, concatenation, convolution, dense, mean, pool, u
 from numpy.typing import NDArray
 from random_network import random_tflite
 
+from tinynas.engine.choosing import Goal
 from tinynas.graph import Activation, OpKind, Padding
 from tinynas.networks import build_graph, find_network
 from tinynas.pipeline.compile_check import random_samples
@@ -126,11 +127,12 @@ def _random_operators() -> Iterator[tuple[str, bytes]]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("goal", Goal)
 @CORES
-def test_every_kernel_equals_tflm(tmp_path: Path, core: Core) -> None:
+def test_every_kernel_equals_tflm(tmp_path: Path, core: Core, goal: Goal) -> None:
     def check(named: tuple[str, bytes]) -> None:
         name, model = named
-        emitted = build_emitted(model, name, core, tmp_path / name)
+        emitted = build_emitted(model, name, core, tmp_path / name, goal=goal)
         _exact_run(emitted, _samples(emitted, 8), tmp_path / name)
 
     with ThreadPoolExecutor() as workers:
@@ -148,10 +150,11 @@ NETWORKS = (
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("goal", Goal)
 @pytest.mark.parametrize("seed", range(len(NETWORKS)))
-def test_random_networks_equal_tflm(tmp_path: Path, seed: int) -> None:
+def test_random_networks_equal_tflm(tmp_path: Path, seed: int, goal: Goal) -> None:
     model = random_tflite(build_graph(find_network(NETWORKS[seed])), seed)
-    emitted = build_emitted(model, "random", CORTEX_M7, tmp_path)
+    emitted = build_emitted(model, "random", CORTEX_M7, tmp_path, goal=goal)
     # pictures of different brightness: noise alone is averaged out at the end
     brightness = np.arange(-60, 61, 24).reshape(-1, 1, 1, 1, 1)
     samples = (_samples(emitted, len(brightness))[0] // 2 + brightness).astype(np.int8)

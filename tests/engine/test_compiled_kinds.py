@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from micro_oracle import micro_outputs, needs_compiler, random_inputs
 from naive_plan import naive_plan
 
+from tinynas.engine.choosing import Goal
 from tinynas.engine.emit import emit
 from tinynas.engine.host import HostProgram
 from tinynas.engine.planner import plan_network
@@ -201,10 +202,10 @@ KINDS: dict[str, Callable[[], st.SearchStrategy[bytes]]] = {
 
 
 def check_together(models: dict[str, bytes], folder: Path) -> None:
-    """All `models` in one program, each against TFLite Micro."""
+    """All `models` in one program, each against TFLite Micro; the goal is in the name."""
     graphs = {name: graph_from_bytes(model, f"{name}.tflite") for name, model in models.items()}
     for name, graph in graphs.items():
-        emit(naive_plan(graph), name, folder)
+        emit(naive_plan(graph, Goal(name.split("_")[-1])), name, folder)
     with HostProgram([folder], graphs, sanitize=True) as program:
         for name, graph in graphs.items():
             inputs = random_inputs(graph, SAMPLES, seed=1)
@@ -220,9 +221,9 @@ def test_every_kind_equals_tflite_micro(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     models = {
-        f"{kind}{number}": data.draw(strategy().map(Model)).data
+        f"{kind}_{goal.value}": data.draw(strategy().map(Model)).data
         for kind, strategy in KINDS.items()
-        for number in range(3)
+        for goal in Goal
     }
     check_together(models, tmp_path_factory.mktemp("kinds"))
 

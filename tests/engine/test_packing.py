@@ -15,6 +15,7 @@ from make_tflite import TfliteMaker, convolution, options, random_scale, unary
 from micro_oracle import micro_outputs
 
 from tinynas.engine import parameters
+from tinynas.engine.block_packing import block_depth, gathered_order, packed_weights
 from tinynas.engine.kernels import choose
 from tinynas.engine.lookups import lookup_table
 from tinynas.engine.packing import pack, pack_depthwise
@@ -95,6 +96,26 @@ def test_depthwise_weights_lie_where_the_header_says(taps: int, channels: int, s
         tap, channel = 2 * pair + (place % 4) // 2, 4 * four + 2 * (place // 4) + place % 2
         inside = tap < taps and channel < channels
         assert blocks[four, pair, place] == (weights[tap, channel] if inside else 0)
+
+
+@given(runs=st.integers(1, 4), run=st.integers(1, 13), outputs=st.integers(2, 7), seed=st.integers(0, 99))
+def test_block_weights_lie_where_the_header_says(runs: int, run: int, outputs: int, seed: int) -> None:
+    filters = np.random.default_rng(seed).integers(-127, 128, (outputs, runs, run)).astype(np.int8)
+    ordered = gathered_order(filters.reshape(outputs, -1), runs)
+    depth, words = ordered.shape[1], run // 4 * 4
+    assert depth == block_depth(runs, run) and depth % 4 == 0
+    # whole words of all rows, bytes 0 2 1 3 of each, then what is left over of each row
+    places = [(row, at + lane) for row in range(runs) for at in range(0, words, 4) for lane in (0, 2, 1, 3)]
+    places += [(row, at) for row in range(runs) for at in range(words, run)]
+    for value in range(depth):
+        expected = filters[:, *places[value]] if value < len(places) else 0
+        np.testing.assert_array_equal(ordered[:, value], expected)
+    packed = packed_weights(ordered).reshape(-1, depth)
+    for pair, halfwords in enumerate(packed):
+        # the last of an odd number goes with the one before it
+        first = min(2 * pair, outputs - 2)
+        np.testing.assert_array_equal(halfwords.astype(np.int8), ordered[first])
+        np.testing.assert_array_equal((halfwords - ordered[first]) // 256, ordered[first + 1])
 
 
 def conv_graph(seed: int = 0, activation: Activation = Activation.NONE) -> Graph:

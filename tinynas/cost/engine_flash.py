@@ -26,6 +26,8 @@ from tinynas.graph import Graph, OpKind
 #: arm-none-eabi-size FILE.o. `tests/cost/test_engine_runtime.py` builds them again.
 CODE_BYTES: Mapping[str, int] = {
     "affine.c": 416,
+    "blocks.c": 1964,
+    "blocks_packed.c": 1860,
     "convolution.c": 1052,
     "dense.c": 228,
     "depthwise.c": 3012,
@@ -35,8 +37,8 @@ CODE_BYTES: Mapping[str, int] = {
     "movement.c": 824,
     "pointwise.c": 300,
     "pooling.c": 1204,
-    "products.c": 2336,
-    "softmax.c": 604,
+    "products.c": 2300,
+    "softmax.c": 608,
 }
 #: the model's own functions: input, output, invoke
 MODEL_CODE_BYTES = 60

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinynas.engine.plan import ALIGNMENT, Plan
 from tinynas.engine.rows import MapShape
-from tinynas.engine.streaming import RowGraph, row_graph
+from tinynas.engine.streaming import RowGraph, planned_rows
 
 _NOBODY = -1
 #: owners of bytes are tensor * _ROWS + row, or below _NOBODY for working memory
@@ -29,7 +29,7 @@ def check_plan(plan: Plan) -> None:
         PlanError: a step reads what is not there (any more), writes outside the arena or over what it
             reads, is done twice, or a row of an output is missing at the end.
     """
-    _Replay(plan, row_graph(plan.graph)).run()
+    _Replay(plan, planned_rows(plan)).run()
 
 
 class _Replay:

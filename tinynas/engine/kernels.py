@@ -1,16 +1,21 @@
-"""The catalogue of the C kernels in firmware/engine: what each can do and the working memory it needs.
+"""The catalogue of the C kernels in firmware/engine: what each can do, needs and costs.
 
-The first kernel that accepts an operator runs it. A kernel is an entry here, a parameter struct and a
-function in C, and a packing (`tinynas.engine.packing`).
+Of the kernels that accept an operator, and that the goal allows, the one of the least modelled cost runs it
+(`tinynas.engine.choosing`). A kernel is an entry here, a parameter struct and a function in C, and a packing
+(`tinynas.engine.packing`).
 """
 
 from __future__ import annotations
 
+import enum
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tinynas.engine.block_packing import block_depth, fits_packed
+from tinynas.engine.costs import BlockRates, Rates, depth_of
+from tinynas.engine.layers import layer_of
 from tinynas.engine.rows import averages_rows, map_shape, shape_of
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Graph, Operator, OpKind
@@ -22,17 +27,29 @@ MOST_BYTES = 2**26
 
 Accepts = Callable[[Graph, Operator], bool]
 Bytes = Callable[[Graph, Operator], int]
+Instructions = Callable[[Graph, Operator], float]
 
 
 def _none(graph: Graph, operator: Operator) -> int:
     return 0
 
 
+class Spends(enum.Flag):
+    """What a kernel takes more of than the smallest one for the same operator, to be faster."""
+
+    NOTHING = 0
+    #: working memory, or wider feature maps
+    ARENA = enum.auto()
+    #: weights of more than a byte each
+    FLASH = enum.auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A row kernel in C: `function`, the operators it accepts, and its working memory in bytes.
+    """A row kernel in C: `function`, the operators it accepts, its working memory in bytes, and its cost.
 
     Working memory is free between two steps, unless it `keeps` it from the first step to the last.
+    `instructions` is the modelled number of all steps together; it may be unknown where there is no choice.
     """
 
     function: str
@@ -40,10 +57,28 @@ class Kernel:
     accepts: Accepts = lambda graph, operator: True
     working: Bytes = _none
     keeps: bool = False
+    spends: Spends = Spends.NOTHING
+    instructions: Instructions = _none
 
 
 def choose(graph: Graph, index: int) -> Kernel:
-    """The kernel for operator `index` of `graph`.
+    """The fastest of the kernels for operator `index` of `graph` that spend nothing.
+
+    Raises:
+        ModelError: there is none; the operator is named with its index.
+    """
+    return fastest(graph, index, candidates(graph, index, Spends.NOTHING))
+
+
+def fastest(graph: Graph, index: int, kernels: Sequence[Kernel]) -> Kernel:
+    """The one of least cost, the first of equals."""
+    if len(kernels) == 1:
+        return kernels[0]
+    return min(kernels, key=lambda kernel: kernel.instructions(graph, graph.operators[index]))
+
+
+def candidates(graph: Graph, index: int, spends: Spends) -> list[Kernel]:
+    """The kernels that run operator `index` of `graph` and take no more than `spends`; there is one at least.
 
     Raises:
         ModelError: there is none; the operator is named with its index.
@@ -62,13 +97,21 @@ def choose(graph: Graph, index: int) -> Kernel:
             raise ModelError(
                 f"{graph.name}: operator {index} ({operator.kind.value}) works on a tensor {fault}"
             )
-    for kernel in _KERNELS_OF.get(operator.kind, ()):
-        if kernel.accepts(graph, operator):
-            return kernel
+    if found := [
+        kernel
+        for kernel in _KERNELS_OF.get(operator.kind, ())
+        if kernel.spends in spends and kernel.accepts(graph, operator)
+    ]:
+        return found
     raise ModelError(
         f"{graph.name}: operator {index} ({operator.kind.value}{_why(graph, operator)}) is not one the "
         "engine runs: build the network without it, or run the file with TensorFlow Lite Micro"
     )
+
+
+def kernel_named(function: str) -> Kernel:
+    """The first entry of the C function `function`."""
+    return next(kernel for kernel in _KERNELS if kernel.function == function)
 
 
 def check_end(graph: Graph, index: int) -> None:
@@ -166,8 +209,8 @@ def _broadcasts(graph: Graph, operator: Operator) -> bool:
     )
 
 
-_INT8 = {DType.INT8}
 _FLOATS = {DType.FLOAT32, DType.INT8}
+_INT8 = {DType.INT8}
 #: element types other than int8 alone
 _ELEMENTS: dict[OpKind, set[DType]] = {
     OpKind.QUANTIZE: _FLOATS,
@@ -181,13 +224,63 @@ def _from_float(graph: Graph, operator: Operator) -> bool:
     return graph.tensors[operator.inputs[0]].dtype is DType.FLOAT32
 
 
+def _packs(graph: Graph, operator: Operator) -> bool:
+    """Whether the short requantisation is exact for every channel, and packed weights fit."""
+    try:
+        layer = layer_of(graph, operator)
+    except (ValueError, ModelError):
+        # what is wrong is told when it is packed
+        return False
+    return layer.short and fits_packed(layer)
+
+
+def _blocks(graph: Graph, operator: Operator) -> bool:
+    return _one_group(graph, operator) and _packs(graph, operator)
+
+
+def _dense_blocks(graph: Graph, operator: Operator) -> bool:
+    return _weighted(graph, operator) and _packs(graph, operator)
+
+
+def _widened(graph: Graph, operator: Operator) -> int:
+    """The inputs of as many pixels as a block has, as int16."""
+    rows = operator.window.kernel[0] if operator.window is not None else 1
+    columns = map_shape(graph.tensors[operator.outputs[0]]).columns if operator.window is not None else 1
+    pixels = 4 if columns >= 4 else 2 if columns >= 2 else 1
+    return 2 * pixels * block_depth(rows, depth_of(graph, operator) // rows)
+
+
+_PACKED = BlockRates((24.75, 13.75, 8.75), (92, 64, 48), pixel=45, gathered=1.4)
+
 _KERNELS: tuple[Kernel, ...] = (
-    Kernel("tn_pointwise", OpKind.CONV_2D, _pointwise),
-    Kernel("tn_convolve", OpKind.CONV_2D, _one_group, _columns_of_patch),
-    Kernel("tn_convolve_groups", OpKind.CONV_2D, _undilated, _columns_of_patch),
-    Kernel("tn_depthwise", OpKind.DEPTHWISE_CONV_2D, _single),
-    Kernel("tn_depthwise_multiplied", OpKind.DEPTHWISE_CONV_2D, _undilated),
-    Kernel("tn_dense", OpKind.FULLY_CONNECTED, _weighted),
+    Kernel("tn_pointwise", OpKind.CONV_2D, _pointwise, instructions=Rates(1.25, 14.5)),
+    Kernel("tn_convolve", OpKind.CONV_2D, _one_group, _columns_of_patch, instructions=Rates(1.25, 14.5, 3)),
+    Kernel(
+        "tn_convolve_groups",
+        OpKind.CONV_2D,
+        _undilated,
+        _columns_of_patch,
+        instructions=Rates(1.25, 14.5, 3),
+    ),
+    Kernel(
+        "tn_convolve_packed",
+        OpKind.CONV_2D,
+        _blocks,
+        _widened,
+        spends=Spends.ARENA,
+        instructions=_PACKED,
+    ),
+    Kernel("tn_depthwise", OpKind.DEPTHWISE_CONV_2D, _single, instructions=Rates(2.5, 22)),
+    Kernel("tn_depthwise_multiplied", OpKind.DEPTHWISE_CONV_2D, _undilated, instructions=Rates(8, 30)),
+    Kernel("tn_dense", OpKind.FULLY_CONNECTED, _weighted, instructions=Rates(1.45, 26)),
+    Kernel(
+        "tn_dense_packed",
+        OpKind.FULLY_CONNECTED,
+        _dense_blocks,
+        _widened,
+        spends=Spends.ARENA,
+        instructions=_PACKED,
+    ),
     Kernel("tn_add", OpKind.ADD, _broadcasts),
     Kernel("tn_mul", OpKind.MUL, _broadcasts),
     Kernel("tn_average_pool", OpKind.AVERAGE_POOL_2D),
@@ -208,4 +301,5 @@ _KERNELS: tuple[Kernel, ...] = (
     Kernel("tn_permute", OpKind.TRANSPOSE),
     Kernel("tn_permute", OpKind.RESHAPE),
 )
+
 _KERNELS_OF = {kind: [kernel for kernel in _KERNELS if kernel.kind is kind] for kind in OpKind}

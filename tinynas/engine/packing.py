@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinynas.engine.block_packing import pack_convolution, pack_dense
+from tinynas.engine.layers import Layer, layer_of, stored
 from tinynas.engine.lookups import lookup_table, softmax_exponentials
 from tinynas.engine.parameters import (
     Affine,
@@ -20,7 +22,6 @@ from tinynas.engine.parameters import (
     Concatenation,
     Convolution,
     Int8s,
-    Int32s,
     Lookup,
     Mean,
     Pad,
@@ -34,10 +35,9 @@ from tinynas.engine.parameters import (
 )
 from tinynas.engine.rows import averages_rows, map_shape, nearest_indices
 from tinynas.errors import ModelError
-from tinynas.graph import DType, Graph, Operator, OpKind, Padding, Tensor, Window
+from tinynas.graph import DType, Graph, Operator, OpKind, Tensor
 from tinynas.graph.quantized import (
     activation_range,
-    folded_multipliers,
     mean_multiplier,
     quantization_of,
     quantize_multiplier,
@@ -53,8 +53,6 @@ _SAME_SCALE = 1e-6
 _MOST_CLASSES = 2**12 - 1
 #: rows and columns that a table of uint16 can name
 _MOST_PLACES = 2**16
-#: accumulators below this may be doubled, and their sign taken for their product's
-_NARROW = 2**30
 
 
 def pack(graph: Graph, index: int, function: str) -> Parameters:
@@ -93,10 +91,6 @@ def _data(tensor: Tensor, *dtypes: DType) -> NDArray[Any]:
     return tensor.data
 
 
-def _stored(tensor: Tensor) -> Int8s:
-    return _data(tensor, DType.INT8)
-
-
 def _numbers(graph: Graph, operator: Operator) -> list[int]:
     """The operator's second input, a list of sizes or axes."""
     values = _data(graph.tensors[operator.inputs[1]], DType.INT32, DType.INT64)
@@ -107,32 +101,19 @@ def _numbers(graph: Graph, operator: Operator) -> list[int]:
 
 
 def _convolution(graph: Graph, operator: Operator) -> Convolution:
-    weights = _stored(graph.tensors[operator.inputs[1]])
-    source = _source(graph, operator)
-    return _weighted(
-        graph,
-        operator,
-        filters=weights.reshape(weights.shape[0], -1),
-        packed=weights.ravel(),
-        groups=source.shape[3] // weights.shape[3],
-    )
+    layer = layer_of(graph, operator)
+    groups = _source(graph, operator).shape[3] // graph.tensors[operator.inputs[1]].shape[3]
+    return _weighted(graph, operator, layer, packed=layer.filters.ravel(), groups=groups)
 
 
 def _depthwise(graph: Graph, operator: Operator) -> Convolution:
-    taps = _taps(graph, operator)
-    return _weighted(graph, operator, filters=taps.T, packed=pack_depthwise(taps), groups=taps.shape[1])
+    layer = layer_of(graph, operator)
+    return _weighted(graph, operator, layer, packed=pack_depthwise(layer.filters.T), groups=layer.outputs)
 
 
 def _depthwise_multiplied(graph: Graph, operator: Operator) -> Convolution:
-    taps = _taps(graph, operator)
-    groups = _source(graph, operator).shape[3]
-    return _weighted(graph, operator, filters=taps.T, packed=taps.ravel(), groups=groups)
-
-
-def _taps(graph: Graph, operator: Operator) -> Int8s:
-    """A depthwise filter [taps, channels]."""
-    weights = _stored(graph.tensors[operator.inputs[1]])
-    return weights.reshape(-1, weights.shape[3])
+    layer, groups = layer_of(graph, operator), _source(graph, operator).shape[3]
+    return _weighted(graph, operator, layer, packed=layer.filters.T.ravel(), groups=groups)
 
 
 def pack_depthwise(taps: Int8s) -> Int8s:
@@ -148,36 +129,20 @@ def pack_depthwise(taps: Int8s) -> Int8s:
 
 
 def _dense(graph: Graph, operator: Operator) -> Convolution:
-    tensor = graph.tensors[operator.inputs[1]]
-    weights = _stored(tensor)
-    if tensor.quantization is not None and any(tensor.quantization.zero_points):
-        raise ValueError("its weights have a zero point other than 0")
-    if _source(graph, operator).elements != weights.shape[1]:
-        raise ValueError(
-            f"its weights take {weights.shape[1]} inputs and there are {_source(graph, operator).elements}"
-        )
-    return _weighted(graph, operator, filters=weights, packed=weights.ravel(), groups=1)
+    layer = layer_of(graph, operator)
+    return _weighted(graph, operator, layer, packed=layer.filters.ravel(), groups=1)
 
 
-def _weighted(graph: Graph, operator: Operator, filters: Int8s, packed: Int8s, groups: int) -> Convolution:
-    """Parameters of a layer whose output channel o is the sum of products with `filters`[o]."""
-    source, target = _source(graph, operator), _target(graph, operator)
-    outputs, depth = filters.shape
-    multipliers, shifts = folded_multipliers(source, graph.tensors[operator.inputs[1]], target)
-    if len(multipliers) not in (1, outputs):
-        raise ValueError(f"its weights have {len(multipliers)} scales for {outputs} channels")
-    low, high = activation_range(target, operator.activation)
-    window = operator.window or Window((1, 1), (1, 1), Padding.VALID)
-    margins = window.margins(source.shape[1], source.shape[2]) if operator.window else (0, 0, 0, 0)
-    zero = quantization_of(source)[1]
-    bias = _folded_bias(graph, operator, filters, zero)
+def _weighted(graph: Graph, operator: Operator, layer: Layer, packed: Int8s, groups: int) -> Convolution:
+    window, margins = layer.window, layer.margins
+    padding = PaddingPixel(layer.input_zero, _source(graph, operator).shape[3]) if any(margins) else None
     return Convolution(
         weights=packed,
-        bias=bias,
-        multipliers=np.broadcast_to(multipliers.astype(np.int32), (outputs,)),
-        shifts=np.broadcast_to(shifts.astype(np.int8), (outputs,)),
-        padding=PaddingPixel(zero, source.shape[3]) if any(margins) else None,
-        depth=depth,
+        bias=layer.bias,
+        multipliers=layer.multipliers.astype(np.int32),
+        shifts=layer.shifts.astype(np.int8),
+        padding=padding,
+        depth=layer.filters.shape[1],
         kernel_rows=window.kernel[0],
         kernel_columns=window.kernel[1],
         stride_rows=window.stride[0],
@@ -185,28 +150,11 @@ def _weighted(graph: Graph, operator: Operator, filters: Int8s, packed: Int8s, g
         pad_top=margins[0],
         pad_left=margins[2],
         groups=groups,
-        output_zero=quantization_of(target)[1],
-        low=low,
-        high=high,
-        narrow=int(_is_narrow(bias, filters)),
+        output_zero=layer.output_zero,
+        low=layer.low,
+        high=layer.high,
+        narrow=int(layer.narrow),
     )
-
-
-def _folded_bias(graph: Graph, operator: Operator, filters: Int8s, zero: int) -> Int32s:
-    """bias[o] - zero * sum(filters[o]), wrapping around in 32 bits as the accumulator does."""
-    bias = np.zeros(len(filters), np.int64)
-    if len(operator.inputs) > 2 and operator.inputs[2] >= 0:
-        bias = _data(graph.tensors[operator.inputs[2]], DType.INT32).astype(np.int64).ravel()
-    if len(bias) != len(filters):
-        raise ValueError(f"its bias has {len(bias)} values for {len(filters)} channels")
-    folded: Int32s = (bias - zero * filters.astype(np.int64).sum(axis=1)).astype(np.int32)
-    return folded
-
-
-def _is_narrow(bias: Int32s, filters: Int8s) -> bool:
-    """Whether no input makes a sum too large for the short requantisation of tn_arithmetic.h."""
-    largest = np.abs(bias.astype(np.int64)) + 128 * np.abs(filters.astype(np.int64)).sum(axis=1)
-    return bool(np.all(largest < _NARROW))
 
 
 def _scale(tensor: Tensor) -> float:
@@ -248,7 +196,7 @@ def _binary(graph: Graph, operator: Operator, left: Scale, right: Scale, output:
     low, high = activation_range(target, operator.activation)
     constant, shape = None, (0, 0, 0)
     if sides[1].constant:
-        constant, shape = _stored(sides[1]).ravel(), _image_shape(sides[1], target)
+        constant, shape = stored(sides[1]).ravel(), _image_shape(sides[1], target)
     return Binary(
         left=left,
         right=right,
@@ -376,6 +324,8 @@ _PACKERS: dict[str, Callable[[Graph, Operator], Parameters]] = {
     "tn_depthwise": _depthwise,
     "tn_depthwise_multiplied": _depthwise_multiplied,
     "tn_dense": _dense,
+    "tn_convolve_packed": pack_convolution,
+    "tn_dense_packed": pack_dense,
     "tn_add": _add,
     "tn_mul": _multiply,
     "tn_average_pool": _pool,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Int8s = NDArray[np.int8]
+Int16s = NDArray[np.int16]
 Int32s = NDArray[np.int32]
 Uint16s = NDArray[np.uint16]
 
@@ -116,6 +117,7 @@ class PaddingPixel:
 #: what pointers point at
 _POINTED: dict[Any, str] = {
     Int8s: "int8_t",
+    Int16s: "int16_t",
     Int32s: "int32_t",
     Uint16s: "uint16_t",
     PaddingPixel: "int8_t",
@@ -166,6 +168,27 @@ class Convolution(Parameters):
     low: I8
     high: I8
     narrow: U8
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks(Parameters):
+    """Convolutions and dense layers by blocks of pixels and channels; see tn_blocks.h for the layouts."""
+
+    c_name: ClassVar[str] = "tn_blocks"
+    weights: Int16s
+    constants: Int32s
+    depth: U32
+    columns: U32
+    kernel_rows: U16
+    kernel_columns: U16
+    stride_rows: U16
+    stride_columns: U16
+    pad_top: U16
+    pad_left: U16
+    before: U16
+    padding: I8
+    low: I8
+    high: I8
 
 
 @dataclass(frozen=True, eq=False)

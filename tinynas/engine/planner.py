@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinynas.engine.choosing import Goal, choose_kernels
 from tinynas.engine.grouping import Group, best_groups, least_bytes
-from tinynas.engine.kernels import MOST_BYTES
+from tinynas.engine.kernels import MOST_BYTES, Spends
 from tinynas.engine.layout import Layout, lay_out
 from tinynas.engine.plan import Placement, Plan
 from tinynas.engine.schedule import schedule
 from tinynas.engine.streaming import RowGraph, row_graph
 from tinynas.errors import ModelError
 from tinynas.graph import Graph
+
+#: what a balanced plan may take beyond the smallest arena: a part of it, and some bytes for small networks
+_BALANCED_SHARE, _BALANCED_BYTES = 5, 2048
 
 
 @dataclass(frozen=True)
@@ -53,21 +57,30 @@ class Arrangement:
         )
 
 
-def arrange(graph: Graph) -> Arrangement:
-    """The groups and places with the smallest arena found for `graph`, which must be simplified.
+def arrange(graph: Graph, goal: Goal = Goal.RAM, arena: int | None = None) -> Arrangement:
+    """Groups and places for `graph`, which must be simplified: for `Goal.RAM` the smallest arena found.
+
+    For another goal kernels may spend memory to be faster, within `arena` bytes where that is given and can
+    be met: those that spend most in the groups that need too much are exchanged for smaller ones.
 
     Raises:
         ModelError: an operator that no kernel runs, nothing to run, or more memory than there is anywhere.
     """
-    rows = row_graph(graph)
-    groups = best_groups(rows)
-    layout = lay_out(rows, groups)
-    if layout.arena > MOST_BYTES:
-        raise ModelError(
-            f"{graph.name} needs {layout.arena:,} bytes at a time, more than a microcontroller holds: use "
-            "smaller inputs"
-        )
-    return Arrangement(rows, groups, layout)
+    if goal is Goal.RAM:
+        return _arrange(row_graph(graph))
+    if goal is Goal.BALANCED:
+        least = _arrange(row_graph(graph)).arena
+        most = least + least // _BALANCED_SHARE + _BALANCED_BYTES
+        arena = most if arena is None else min(arena, most)
+    small: set[int] = set()
+    while True:
+        arranged = _arrange(row_graph(graph, choose_kernels(graph, goal, small)))
+        if arena is None or arranged.arena <= arena:
+            return arranged
+        too_large = _most_spending(arranged, arena)
+        if too_large is None:
+            return arranged
+        small.add(too_large)
 
 
 def least_arena(graph: Graph, enough: int = 0) -> int:
@@ -81,10 +94,37 @@ def least_arena(graph: Graph, enough: int = 0) -> int:
     return least_bytes(row_graph(graph), enough)
 
 
-def plan_network(graph: Graph) -> Plan:
-    """The plan with the smallest arena found for `graph`, which must be simplified.
+def plan_network(graph: Graph, goal: Goal = Goal.RAM, arena: int | None = None) -> Plan:
+    """The plan for `graph`, which must be simplified, that `arrange` finds.
 
     Raises:
         ModelError: see `arrange`.
     """
-    return arrange(graph).plan()
+    return arrange(graph, goal, arena).plan()
+
+
+def _most_spending(arranged: Arrangement, arena: int) -> int | None:
+    """The operator whose kernel spends most in the groups that need more than `arena` bytes, if any does.
+
+    Where no group needs as much, and only the layout does, it may be of any group.
+    """
+    rows = arranged.rows
+    spending = [op for op, kernel in enumerate(rows.kernels) if kernel.spends & Spends.ARENA]
+    large = [
+        op
+        for group in arranged.groups
+        for op in spending
+        if group.first <= op < group.end and group.bytes > arena
+    ]
+    return max(large or spending, key=lambda op: rows.working[op], default=None)
+
+
+def _arrange(rows: RowGraph) -> Arrangement:
+    groups = best_groups(rows)
+    layout = lay_out(rows, groups)
+    if layout.arena > MOST_BYTES:
+        raise ModelError(
+            f"{rows.graph.name} needs {layout.arena:,} bytes at a time, more than a microcontroller holds: use "
+            "smaller inputs"
+        )
+    return Arrangement(rows, groups, layout)

@@ -14,8 +14,8 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from tinynas.engine.kernels import Kernel, check_end, choose
-from tinynas.engine.plan import ALIGNMENT
+from tinynas.engine.kernels import Kernel, check_end, choose, kernel_named
+from tinynas.engine.plan import ALIGNMENT, Plan
 from tinynas.engine.rows import MapShape, Reading, RowProgram, Rows, Span, map_shape, row_program
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Graph
@@ -102,8 +102,13 @@ class RowGraph:
         return replace(self, programs=programs)
 
 
-def row_graph(graph: Graph) -> RowGraph:
-    """The row programs of a simplified graph.
+def planned_rows(plan: Plan) -> RowGraph:
+    """The row programs of `plan`, with its kernels."""
+    return row_graph(plan.graph, [kernel_named(function) for function in plan.kernels])
+
+
+def row_graph(graph: Graph, kernels: Sequence[Kernel] | None = None) -> RowGraph:
+    """The row programs of a simplified graph, run by `kernels`, or by those that spend nothing.
 
     Raises:
         ModelError: an operator that no kernel runs, no operator at all, or more than the tables can number.
@@ -123,17 +128,17 @@ def row_graph(graph: Graph) -> RowGraph:
     for end in (*graph.inputs, *graph.outputs):
         # one that no operator reads has its place in the arena too
         check_end(graph, end)
-    kernels = tuple(choose(graph, index) for index in range(len(graph.operators)))
+    chosen = tuple(kernels or (choose(graph, index) for index in range(len(graph.operators))))
     working = tuple(
         aligned(kernel.working(graph, operator))
-        for kernel, operator in zip(kernels, graph.operators, strict=True)
+        for kernel, operator in zip(chosen, graph.operators, strict=True)
     )
     programs = tuple(row_program(graph, op) for op in graph.operators)
     if (work := sum(each.steps * max(1, len(each.readings)) for each in programs)) > _MOST_WORK:
         raise ModelError(
             f"{graph.name} makes {work:,} rows out of others, more than the engine plans: use smaller inputs"
         )
-    return RowGraph(graph, programs, kernels, working)
+    return RowGraph(graph, programs, chosen, working)
 
 
 def aligned(size: int) -> int:

@@ -218,7 +218,7 @@ class Tables:
 def _part_of(member: str) -> str:
     if member == "weights":
         return "weights"
-    return "quantisation" if member in ("bias", "multipliers", "shifts") else "tables"
+    return "quantisation" if member in ("bias", "multipliers", "shifts", "constants") else "tables"
 
 
 def _words(size: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinynas.engine.plan import Plan
-from tinynas.engine.streaming import row_graph
+from tinynas.engine.streaming import planned_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Timeline:
 
 def timeline(plan: Plan) -> Timeline:
     """Replay `plan` and note when each row is made and when it is read for the last time."""
-    rows = row_graph(plan.graph)
+    rows = planned_rows(plan)
     shapes = rows.shapes
     born = {(tensor, row): -1 for tensor in plan.graph.inputs for row in range(shapes[tensor].rows)}
     read = dict(born)

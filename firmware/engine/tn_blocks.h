@@ -1,0 +1,190 @@
+/* Blocks: four (two, one) pixels times two output channels, as all fast convolutions and dense layers are computed.
+ *
+ * The inputs of the pixels are widened to int16 into scratch, pairs of one pixel in a word, the pixels side by side:
+ *
+ *     word   0       1       2       3       4       5     ...           of four pixels p, q, r, s
+ *            p0 p2   q0 q2   r0 r2   s0 s2   p1 p3   q1 q3 ...           (the lower half first)
+ *
+ * The order of a pixel's values is the one in which SXTB16 leaves a word's bytes, 0 2 1 3, and the weights stand in it too.
+ * Of the kernel's rows come the whole words first, then what is left over of each row, then zeros up to a multiple of four.
+ *
+ * Two layouts of weights, both by pairs of channels (o, o + 1), both as halfwords:
+ *   packed   256 * w[o + 1] + w[o]: SMLAD of the word gives R = 256 * S1 + S0 and SMLAD of its SXTB16 gives S0, so that a
+ *            halfword serves two channels; no larger than int8. 12 instructions for 16 products of four pixels.
+ *   paired   2 * w[o] of a pair of values, then 2 * w[o + 1] of the same: 11 instructions, and nothing to take apart;
+ *            twice as large.
+ */
+#ifndef TN_BLOCKS_H
+#define TN_BLOCKS_H
+
+#include "tinynas_kernels.h"
+#include "tn_arithmetic.h"
+#include "tn_window.h"
+
+/* What a step gathers from. */
+typedef struct {
+    const tn_blocks *layer;
+    tn_window window;
+    int32_t columns;   /* of the input */
+    uint32_t channels; /* of the input */
+    uint32_t words;    /* whole words of a kernel row */
+    uint32_t tail;     /* bytes left over */
+} tn_patch;
+
+/* The input of a step. In blocks.c, as are the functions below. */
+tn_patch tn_patch_at(const tn_op *op, int8_t *arena, int step);
+
+/* The whole input of a dense layer as one pixel. */
+tn_patch tn_patch_of_vector(const tn_op *op, int8_t *arena);
+
+/* Widens the inputs of `pixels` (4, 2 or 1) output pixels from column `column` on. */
+void tn_widen(const tn_patch *patch, uint32_t column, uint32_t pixels, uint32_t *to);
+
+/* A row of the output is written from column `column` on: where that is, and how far the next pixel or plane. */
+typedef struct {
+    int8_t *row;
+    uint32_t channels;
+    uint32_t planes; /* whether the output is planes */
+    uint32_t pitch;  /* bytes of a plane */
+} tn_target;
+
+tn_target tn_target_of(const tn_op *op, int8_t *arena, int step);
+
+/* What is left to do with a row: margins of planes, clamping. */
+void tn_finish_row(const tn_op *op, const tn_target *target);
+
+/* Blocks of up to four pixels: how many begin at `column`. */
+TN_INLINE uint32_t tn_block_pixels(const tn_blocks *layer, uint32_t column)
+{
+    const uint32_t left = layer->columns - column;
+    return left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+/* An output channel's constants: twice its bias, its multiplier, its rounding (see tn_rounding), its right shift. */
+enum { TN_BIAS, TN_MULTIPLIER, TN_ROUNDING, TN_SHIFT, TN_CONSTANTS };
+
+/* Two halves of a word. */
+TN_INLINE int32_t tn_low(uint32_t word)
+{
+    return (int16_t)word;
+}
+
+TN_INLINE int32_t tn_high(uint32_t word)
+{
+    return (int32_t)word >> 16;
+}
+
+TN_INLINE uint32_t tn_halves(int32_t low, int32_t high)
+{
+    return ((uint32_t)low & 0xffffu) | (uint32_t)high << 16;
+}
+
+/* A pair of channels of some pixels: what the blocks below begin with. */
+typedef struct {
+    const int16_t *weights, *end; /* of the pair */
+    const int32_t *constants;     /* of the pair */
+    int8_t *out;                  /* the first channel of the first pixel */
+    uint32_t step;                /* bytes to the next pixel, or to the next plane */
+    uint32_t entry;               /* see TN_LOOP */
+} tn_pair;
+
+/* The last of an odd number of channels goes with the one before it, which is thus made twice, to the same value. */
+TN_INLINE uint32_t tn_next_pair(uint32_t channel, uint32_t channels)
+{
+    return channel + 3 == channels ? 1 : 2;
+}
+
+#if TN_DSP
+/* Values a step of the inner loops, and steps a round. */
+enum { TN_STEP = 4, TN_UNROLLED = 4 };
+
+/* How far into the loop its first round begins, in bytes; the last bit says Thumb. */
+TN_INLINE uint32_t tn_entry(uint32_t depth, uint32_t step_bytes)
+{
+    return (0u - depth / TN_STEP) % TN_UNROLLED * step_bytes | 1;
+}
+
+/* Every instruction of a step is four bytes long, so that `entry` can be a number of bytes. */
+#define TN_LOOP(step)                \
+    "adr.w  %[a], 1f             \n" \
+    "ldr    %[b], %[entry]       \n" \
+    "add    %[a], %[a], %[b]     \n" \
+    "bx     %[a]                 \n" \
+    ".p2align 2                  \n" \
+    "1:                          \n" \
+    step step step step              \
+    "ldr    %[a], %[end]         \n" \
+    "cmp    %[w], %[a]           \n" \
+    "bne    1b                   \n"
+
+/* After the loop w walks over the outputs and x points at the constants. */
+#define TN_TURN                      \
+    "ldr    %[x], %[constants]   \n" \
+    "ldr    %[w], %[out]         \n"
+
+/* Multiplier, rounding and shift of the channel whose constants begin at byte `at`. */
+#define TN_LOAD_CHANNEL(at)                      \
+    "ldrd   %[a], %[b], [%[x], #" at " + 4]  \n" \
+    "ldr    %[c], [%[x], #" at " + 12]       \n"
+
+/* tn_rescale_narrow, and the zero point. */
+#define TN_RESCALE(sum)                               \
+    "smmlar %[d], %[" sum "], %[a], %[b]          \n" \
+    "add    %[d], %[d], %[" sum "], asr #31       \n" \
+    "asr    %[" sum "], %[d], %[c]                \n" \
+    "ssat   %[" sum "], #8, %[" sum "]            \n"
+
+/* The same where nothing below the zero point is kept: what the sign corrects is then cut off. */
+#define TN_RECTIFY(sum)                               \
+    "smmlar %[" sum "], %[" sum "], %[a], %[b]    \n" \
+    "asr    %[" sum "], %[" sum "], %[c]          \n"
+
+#define TN_ROWS_4(at, s)                                                                              \
+    TN_LOAD_CHANNEL(at) TN_RESCALE(s "0") TN_RESCALE(s "1") TN_RESCALE(s "2") TN_RESCALE(s "3")       \
+    "ldr    %[a], %[step]                         \n"                                                 \
+    "strb   %[" s "0], [%[w]]                     \n"                                                 \
+    "strb   %[" s "1], [%[w], %[a]]               \n"                                                 \
+    "add    %[b], %[w], %[a], lsl #1              \n"                                                 \
+    "strb   %[" s "2], [%[b]]                     \n"                                                 \
+    "strb   %[" s "3], [%[b], %[a]]               \n"
+#define TN_ROWS_2(at, s)                                      \
+    TN_LOAD_CHANNEL(at) TN_RESCALE(s "0") TN_RESCALE(s "1")   \
+    "ldr    %[a], %[step]                         \n"         \
+    "strb   %[" s "0], [%[w]]                     \n"         \
+    "strb   %[" s "1], [%[w], %[a]]               \n"
+#define TN_ROWS_1(at, s)                    \
+    TN_LOAD_CHANNEL(at) TN_RESCALE(s "0")   \
+    "strb   %[" s "0], [%[w]]           \n"
+#define TN_NEXT_BYTE "add %[w], %[w], #1 \n"
+
+#define TN_PLANE_PAIR(s, t, at)                           \
+    "pkhbt  %[" s "], %[" s "], %[" t "], lsl #16     \n" \
+    "usat16 %[" s "], #8, %[" s "]                    \n" \
+    "str    %[" s "], [%[w], #" at "]                 \n"
+#define TN_PLANE_4(at, s)                                                                                 \
+    TN_LOAD_CHANNEL(at) TN_RECTIFY(s "0") TN_RECTIFY(s "1") TN_RECTIFY(s "2") TN_RECTIFY(s "3")           \
+    TN_PLANE_PAIR(s "0", s "1", "0") TN_PLANE_PAIR(s "2", s "3", "4")
+#define TN_PLANE_2(at, s) TN_LOAD_CHANNEL(at) TN_RECTIFY(s "0") TN_RECTIFY(s "1") TN_PLANE_PAIR(s "0", s "1", "0")
+#define TN_PLANE_1(at, s)                   \
+    TN_LOAD_CHANNEL(at) TN_RECTIFY(s "0")   \
+    "usat   %[" s "0], #8, %[" s "0]    \n" \
+    "strh   %[" s "0], [%[w]]           \n"
+#define TN_NEXT_PLANE                \
+    "ldr    %[a], %[step]        \n" \
+    "add    %[w], %[w], %[a]     \n"
+
+#else
+
+/* Writes an output; x is twice a sum with its bias. */
+TN_INLINE void tn_write(int32_t x, const int32_t *constants, int planes, int8_t *out)
+{
+    const int32_t high = tn_high_plus(x, constants[TN_MULTIPLIER], constants[TN_ROUNDING]);
+    if (planes) { /* nothing below the zero point is kept, which is all that the sign would correct */
+        *(int16_t *)(void *)out = (int16_t)tn_clamp(high >> constants[TN_SHIFT], 0, 255);
+    } else {
+        *out = tn_saturate((high + (x >> 31)) >> constants[TN_SHIFT]);
+    }
+}
+#endif
+
+#endif

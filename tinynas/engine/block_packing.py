@@ -1,0 +1,108 @@
+"""Packing of the kernels that work by blocks of pixels and channels (firmware/engine/tn_blocks.h)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinynas.engine.layers import Layer, layer_of
+from tinynas.engine.parameters import Blocks, Int8s, Int16s, Int32s
+from tinynas.engine.rows import map_shape
+from tinynas.graph import Graph, Operator
+
+#: values of a step of the inner loop, and bytes of a word
+_STEP = _WORD = 4
+#: where SXTB16 leaves a word's bytes
+_LANES = [0, 2, 1, 3]
+#: a packed halfword holds 256 times the second channel's weight, whose sum has 23 bits
+_PACKED = 256
+_MOST_PACKED_SUM = 2**31 // (_PACKED * 128)
+
+
+def block_depth(runs: int, run: int) -> int:
+    """Values a pixel of `runs` kernel rows of `run` bytes: a multiple of four."""
+    return -(-runs * run // _STEP) * _STEP
+
+
+def fits_packed(layer: Layer) -> bool:
+    """Whether the filters may stand as 256 * w[o + 1] + w[o], see tn_blocks.h."""
+    if layer.outputs == 1:
+        return False
+    low, high = _partners(layer.filters)
+    sums = np.abs(high.astype(np.int64)).sum(axis=1)
+    words = _PACKED * high.astype(np.int64) + low
+    return bool(np.all(sums < _MOST_PACKED_SUM) and np.all(words >= np.iinfo(np.int16).min))
+
+
+def pack_convolution(graph: Graph, operator: Operator) -> Blocks:
+    """The constants of tn_convolve_packed.
+
+    Raises:
+        ValueError: as `layer_of`.
+    """
+    layer = layer_of(graph, operator)
+    return _blocks(graph, operator, layer, layer.window.kernel[0])
+
+
+def pack_dense(graph: Graph, operator: Operator) -> Blocks:
+    """The constants of tn_dense_packed.
+
+    Raises:
+        ValueError: as `layer_of`.
+    """
+    return _blocks(graph, operator, layer_of(graph, operator), 1)
+
+
+def _blocks(graph: Graph, operator: Operator, layer: Layer, runs: int) -> Blocks:
+    ordered = gathered_order(layer.filters, runs)
+    dense = operator.window is None
+    return Blocks(
+        weights=packed_weights(ordered),
+        constants=channel_constants(layer),
+        depth=ordered.shape[1],
+        columns=1 if dense else map_shape(graph.tensors[operator.outputs[0]]).columns,
+        kernel_rows=layer.window.kernel[0],
+        kernel_columns=layer.window.kernel[1],
+        stride_rows=layer.window.stride[0],
+        stride_columns=layer.window.stride[1],
+        pad_top=layer.margins[0],
+        pad_left=layer.margins[2],
+        before=0,
+        padding=layer.input_zero,
+        low=layer.low,
+        high=layer.high,
+    )
+
+
+def gathered_order(filters: Int8s, runs: int) -> Int8s:
+    """`filters` [outputs, values] of `runs` kernel rows in the order of tn_blocks.h: [outputs, depth]."""
+    rows = filters.reshape(len(filters), runs, -1)
+    whole = rows.shape[2] // _WORD * _WORD
+    words = rows[:, :, :whole].reshape(len(filters), -1, _WORD)[:, :, _LANES].reshape(len(filters), -1)
+    ordered = np.concatenate([words, rows[:, :, whole:].reshape(len(filters), -1)], axis=1)
+    return np.pad(ordered, ((0, 0), (0, -ordered.shape[1] % _STEP)))
+
+
+def packed_weights(ordered: Int8s) -> Int16s:
+    """256 * w[o + 1] + w[o] for pairs of channels: [pairs * depth]."""
+    low, high = _partners(ordered)
+    return (_PACKED * high.astype(np.int16) + low).astype(np.int16).ravel()
+
+
+def channel_constants(layer: Layer) -> Int32s:
+    """Of each channel twice its bias, multiplier, rounding and right shift: [4 * channels], by pairs."""
+    rounding = (2 * layer.output_zero + 1) << (layer.rights - 1)
+    columns = (2 * layer.bias.astype(np.int64), layer.multipliers, rounding, layer.rights)
+    return _by_pairs(np.stack(columns, axis=1)).astype(np.int32).ravel()
+
+
+def _partners(filters: Int8s) -> tuple[Int8s, Int8s]:
+    even = _by_pairs(filters)
+    return even[::2], even[1::2]
+
+
+def _by_pairs(rows: NDArray[Any]) -> NDArray[Any]:
+    """The last of an odd number goes with the one before it, which is thus there twice."""
+    return np.insert(rows, -1, rows[-2], axis=0) if len(rows) % 2 else rows

@@ -1,0 +1,63 @@
+"""Modelled cost of kernels: executed instructions of an Armv7E-M core for all rows of an operator.
+
+Rates are of the inner loops, counted in their source, and of what surrounds them, measured by
+benchmarks/instructions.py. They choose between kernels; no figure that anyone is told comes from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinynas.engine.rows import map_shape
+from tinynas.graph import Graph, Operator, OpKind
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Instructions a multiply-accumulate, an output value, a gathered input value."""
+
+    product: float
+    output: float
+    gathered: float = 0.0
+
+    def __call__(self, graph: Graph, operator: Operator) -> float:
+        """All instructions of `operator`."""
+        made = graph.tensors[operator.outputs[0]].elements
+        depth = depth_of(graph, operator)
+        pixels = made // map_shape(graph.tensors[operator.outputs[0]]).channels
+        return made * (depth * self.product + self.output) + pixels * depth * self.gathered
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRates:
+    """Instructions of blocks of two channels by four, two and one pixels.
+
+    `steps` are those of four values of each size of block, `ends` what is around all steps of one;
+    `pixel` and `gathered` are what a pixel and each of its values take to be widened.
+    """
+
+    steps: tuple[float, float, float]
+    ends: tuple[float, float, float]
+    pixel: float
+    gathered: float
+
+    def __call__(self, graph: Graph, operator: Operator) -> float:
+        """All instructions of `operator`."""
+        made = map_shape(graph.tensors[operator.outputs[0]])
+        depth = depth_of(graph, operator)
+        columns = 1 if operator.kind is OpKind.FULLY_CONNECTED else made.columns
+        blocks = (columns // 4, columns % 4 // 2, columns % 2)
+        pairs = -(-made.channels // 2)
+        products = sum(
+            number * pairs * (step * -(-depth // 4) + end)
+            for number, step, end in zip(blocks, self.steps, self.ends, strict=True)
+        )
+        return made.rows * (products + columns * (self.pixel + self.gathered * depth))
+
+
+def depth_of(graph: Graph, operator: Operator) -> int:
+    """Products of an output value."""
+    weights = graph.tensors[operator.inputs[1]]
+    if operator.kind is OpKind.DEPTHWISE_CONV_2D:
+        return weights.elements // weights.shape[3]
+    return weights.elements // weights.shape[0]

@@ -1,0 +1,141 @@
+"""Layers with weights as the kernels see them: filters, biases, requantisation, the ranges of sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinynas.engine.parameters import Int8s, Int32s
+from tinynas.graph import DType, Graph, Operator, OpKind, Padding, Tensor, Window
+from tinynas.graph.quantized import activation_range, folded_multipliers, quantization_of
+
+#: accumulators below this may be doubled, and their sign taken for their product's
+_NARROW = 2**30
+#: right shifts with which the zero point fits into the rounding, see tn_products.h
+_SHORT = range(1, 23)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A convolution or dense layer: output o is the sum of products with `filters`[o], plus `bias`[o].
+
+    `filters` int8 [outputs, depth], `bias` int32 [outputs] with the input's zero point folded in,
+    `multipliers` and `shifts` (> 0 to the left) int64 [outputs]; `margins` are top, bottom, left, right.
+    """
+
+    filters: Int8s
+    bias: Int32s
+    multipliers: NDArray[np.int64]
+    shifts: NDArray[np.int64]
+    window: Window
+    margins: tuple[int, int, int, int]
+    input_zero: int
+    output_zero: int
+    low: int
+    high: int
+
+    @property
+    def outputs(self) -> int:
+        """Output channels."""
+        return len(self.filters)
+
+    @cached_property
+    def reach(self) -> NDArray[np.int64]:
+        """The largest magnitude that a sum with its bias can have: [outputs]."""
+        sums: NDArray[np.int64] = np.abs(self.filters.astype(np.int64)).sum(axis=1)
+        largest: NDArray[np.int64] = np.abs(self.bias.astype(np.int64)) + 128 * sums
+        return largest
+
+    @property
+    def narrow(self) -> bool:
+        """Whether no input makes a sum too large for the short requantisation of tn_arithmetic.h."""
+        return bool(np.all(self.reach < _NARROW))
+
+    @cached_property
+    def rights(self) -> NDArray[np.int64]:
+        """Shifts to the right [outputs]; 1 for a multiplier of 0, with which any is right."""
+        return np.where(self.multipliers == 0, 1, -self.shifts)
+
+    @property
+    def short(self) -> bool:
+        """Whether every channel can be requantised in few instructions: narrow, its shift 1 to 22."""
+        return self.narrow and all(int(right) in _SHORT for right in np.unique(self.rights))
+
+
+def layer_of(graph: Graph, operator: Operator) -> Layer:
+    """The convolution (depthwise or not) or dense layer `operator`.
+
+    Raises:
+        ValueError: weights or a quantisation are missing or strange.
+        ModelError: a scale is damaged.
+    """
+    source, target = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
+    filters = _filters(graph, operator)
+    outputs = len(filters)
+    multipliers, shifts = folded_multipliers(source, graph.tensors[operator.inputs[1]], target)
+    if len(multipliers) not in (1, outputs):
+        raise ValueError(f"its weights have {len(multipliers)} scales for {outputs} channels")
+    low, high = activation_range(target, operator.activation)
+    window = operator.window or Window((1, 1), (1, 1), Padding.VALID)
+    margins = window.margins(source.shape[1], source.shape[2]) if operator.window else (0, 0, 0, 0)
+    zero = quantization_of(source)[1]
+    return Layer(
+        filters,
+        _folded_bias(graph, operator, filters, zero),
+        np.broadcast_to(multipliers.astype(np.int64), (outputs,)),
+        np.broadcast_to(shifts.astype(np.int64), (outputs,)),
+        window,
+        margins,
+        zero,
+        quantization_of(target)[1],
+        low,
+        high,
+    )
+
+
+def stored(tensor: Tensor) -> Int8s:
+    """The values of an int8 constant.
+
+    Raises:
+        ValueError: they are missing or of another type.
+    """
+    if tensor.data is None:
+        raise ValueError(f"the constant {tensor.name} has no data")
+    if tensor.dtype is not DType.INT8:
+        raise ValueError(f"the constant {tensor.name} is {tensor.dtype.label}, not int8")
+    values: Int8s = tensor.data.view(np.int8)
+    return values
+
+
+def _filters(graph: Graph, operator: Operator) -> Int8s:
+    tensor = graph.tensors[operator.inputs[1]]
+    weights = stored(tensor)
+    if operator.kind is OpKind.DEPTHWISE_CONV_2D:
+        return weights.reshape(-1, weights.shape[3]).T
+    if operator.kind is OpKind.FULLY_CONNECTED:
+        if tensor.quantization is not None and any(tensor.quantization.zero_points):
+            raise ValueError("its weights have a zero point other than 0")
+        elements = graph.tensors[operator.inputs[0]].elements
+        if elements != weights.shape[1]:
+            raise ValueError(f"its weights take {weights.shape[1]} inputs and there are {elements}")
+        return weights
+    return weights.reshape(weights.shape[0], -1)
+
+
+def _folded_bias(graph: Graph, operator: Operator, filters: Int8s, zero: int) -> Int32s:
+    """bias[o] - zero * sum(filters[o]), wrapping around in 32 bits as the accumulator does."""
+    bias = np.zeros(len(filters), np.int64)
+    if len(operator.inputs) > 2 and operator.inputs[2] >= 0:
+        tensor = graph.tensors[operator.inputs[2]]
+        if tensor.data is None:
+            raise ValueError(f"the constant {tensor.name} has no data")
+        if tensor.dtype is not DType.INT32:
+            raise ValueError(f"the constant {tensor.name} is {tensor.dtype.label}, not int32")
+        bias = tensor.data.astype(np.int64).ravel()
+    if len(bias) != len(filters):
+        raise ValueError(f"its bias has {len(bias)} values for {len(filters)} channels")
+    folded: Int32s = (bias - zero * filters.astype(np.int64).sum(axis=1)).astype(np.int32)
+    return folded
