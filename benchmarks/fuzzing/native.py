@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tinynas.engine.packing import pack
 from tinynas.engine.parameters import Map, PaddingPixel, Parameters, Scale, members
 from tinynas.engine.plan import Plan
-from tinynas.engine.rows import map_shape
+from tinynas.engine.streaming import planned_rows
 
 _NUMBERS: dict[str, Any] = {
     **{f"int{bits}_t": getattr(ctypes, f"c_int{bits}") for bits in (8, 16, 32)},
@@ -73,8 +73,9 @@ def _output(plan: Plan, arena: NDArray[np.uint8], index: int) -> NDArray[Any]:
 def _network(engine: ctypes.CDLL, plan: Plan, memory: list[Any]) -> _Network:
     graph = plan.graph
     maps = {}
+    shapes = planned_rows(plan).shapes
     for tensor, placement in plan.maps.items():
-        shape = map_shape(graph.tensors[tensor])
+        shape = shapes[tensor]
         entry = Map(
             placement.offset, placement.slots, shape.rows, shape.columns, shape.channels, shape.element
         )

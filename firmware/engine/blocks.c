@@ -12,25 +12,35 @@
 enum { TN_WIDEN_BYTES = 5 * 4 };
 #endif
 
+/* Where in a round of four words tn_widen_words begins, in bytes; the last bit says Thumb. Worked out once for many. */
+TN_INLINE uint32_t tn_widen_entry(uint32_t words)
+{
+#if TN_DSP
+    return ((0u - words) % 4 * TN_WIDEN_BYTES) | 1;
+#else
+    return words;
+#endif
+}
+
 /* `words` words of int8 as pairs of int16, those of a pixel `pixels` words apart: 5 instructions a word where four pixels
  * lie side by side, as they nearly always do. Returns where the next goes. */
-TN_INLINE uint32_t *tn_widen_words(const int8_t *in, uint32_t words, uint32_t pixels, uint32_t *to)
+TN_INLINE uint32_t *tn_widen_words(const int8_t *in, uint32_t words, uint32_t entry, uint32_t pixels, uint32_t *to)
 {
 #if TN_DSP
     if (pixels == 4) {
         if (words) {
             const int8_t *const end = in + 4 * words;
-            uint32_t a = ((0u - words) % 4 * TN_WIDEN_BYTES) | 1, b;
+            uint32_t a, b;
             __asm__ volatile("adr.w %[b], 1f      \n"
-                             "add   %[b], %[b], %[a] \n"
+                             "add   %[b], %[b], %[entry] \n"
                              "bx    %[b]          \n"
                              ".p2align 2          \n"
                              "1:                  \n"
                              TN_WIDEN TN_WIDEN TN_WIDEN TN_WIDEN
                              "cmp   %[in], %[end] \n"
                              "bne   1b            \n"
-                             : [in] "+r"(in), [to] "+r"(to), [a] "+r"(a), [b] "=&r"(b)
-                             : [end] "r"(end)
+                             : [in] "+r"(in), [to] "+r"(to), [a] "=&r"(a), [b] "=&r"(b)
+                             : [entry] "r"(entry), [end] "r"(end)
                              : "memory", "cc");
         }
         return to;
@@ -46,11 +56,12 @@ TN_INLINE uint32_t *tn_widen_words(const int8_t *in, uint32_t words, uint32_t pi
         to[pixels] = tn_halves(in[1], in[3]);
     }
 #endif
+    (void)entry;
     return to;
 }
 
 /* `words` words of the input's zero point. */
-static uint32_t *tn_widen_padding(int8_t value, uint32_t words, uint32_t pixels, uint32_t *to)
+TN_NOINLINE static uint32_t *tn_widen_padding(int8_t value, uint32_t words, uint32_t pixels, uint32_t *to)
 {
     const uint32_t word = tn_halves(value, value);
     for (; words; words--, to += 2 * pixels) {
@@ -68,7 +79,7 @@ static int8_t tn_patch_byte(const tn_patch *patch, const int8_t *row, int32_t x,
 }
 
 /* The whole words of a kernel row with some columns outside. */
-static uint32_t *tn_widen_edge(const tn_patch *patch, const int8_t *row, int32_t x, uint32_t pixels, uint32_t *to)
+TN_NOINLINE static uint32_t *tn_widen_edge(const tn_patch *patch, const int8_t *row, int32_t x, uint32_t pixels, uint32_t *to)
 {
     if (patch->channels % 4 == 0) { /* columns are whole words */
         const uint32_t words = patch->channels / 4;
@@ -76,7 +87,8 @@ static uint32_t *tn_widen_edge(const tn_patch *patch, const int8_t *row, int32_t
         const int32_t from = tn_clamp(0, x, end), until = tn_clamp(patch->columns, from, end);
         to = tn_widen_padding(patch->layer->padding, (uint32_t)(from - x) * words, pixels, to);
         if (until > from) {
-            to = tn_widen_words(row + (uint32_t)from * patch->channels, (uint32_t)(until - from) * words, pixels, to);
+            const uint32_t between = (uint32_t)(until - from) * words;
+            to = tn_widen_words(row + (uint32_t)from * patch->channels, between, tn_widen_entry(between), pixels, to);
         }
         return tn_widen_padding(patch->layer->padding, (uint32_t)(end - until) * words, pixels, to);
     }
@@ -104,24 +116,33 @@ TN_INLINE void tn_leave_over(tn_rest *rest, int8_t value, uint32_t pixels)
     rest->odd ^= 1;
 }
 
-/* One pixel, of `pixels` side by side, all of whose window is inside; its first byte is place `first` of the rows. */
-static void tn_widen_inside(const tn_patch *patch, uint32_t first, uint32_t pixels, uint32_t *to)
+/* `count` pixels, of `pixels` side by side, all of whose windows are inside; the first begins with place `first` of the
+ * rows. What the loops need is in locals, as GCC would read it again after every store. */
+TN_NOINLINE static void tn_widen_inside(const tn_patch *patch, uint32_t first, uint32_t count, uint32_t pixels, uint32_t *to)
 {
-    const uint32_t words = patch->words, tail = patch->tail;
-    const int8_t *row = patch->window.first;
-    tn_rest rest = {to + 2 * words * patch->layer->kernel_rows * pixels, 0};
-    for (uint32_t y = patch->layer->kernel_rows; y; y--) {
-        const int8_t *const in = row + first;
-        to = tn_widen_words(in, words, pixels, to);
-        for (uint32_t i = 0; i < tail; i++) {
-            tn_leave_over(&rest, in[4 * words + i], pixels);
+    const uint32_t words = patch->words, tail = patch->tail, entry = tn_widen_entry(words);
+    const uint32_t kernel_rows = patch->layer->kernel_rows, row_bytes = patch->window.row_bytes;
+    const uint32_t advance = patch->layer->stride_columns * patch->channels;
+    const int8_t *const start = patch->window.start, *const end = patch->window.end;
+    const uint32_t rest_at = 2 * words * kernel_rows * pixels;
+    for (; count; count--, first += advance, to++) {
+        const int8_t *row = patch->window.first;
+        uint32_t *next = to;
+        tn_rest rest = {to + rest_at, 0};
+        for (uint32_t y = kernel_rows; y; y--) {
+            const int8_t *const in = row + first;
+            next = tn_widen_words(in, words, entry, pixels, next);
+            for (uint32_t i = 0; i < tail; i++) {
+                tn_leave_over(&rest, in[4 * words + i], pixels);
+            }
+            row += row_bytes;
+            row = row == end ? start : row;
         }
-        row = tn_next_row(&patch->window, row);
     }
 }
 
 /* The same of a window that is partly padding; its first column is x. */
-static void tn_widen_padded(const tn_patch *patch, int32_t x, uint32_t pixels, uint32_t *to)
+TN_NOINLINE static void tn_widen_padded(const tn_patch *patch, int32_t x, uint32_t pixels, uint32_t *to)
 {
     const tn_blocks *const layer = patch->layer;
     const tn_window *const window = &patch->window;
@@ -143,14 +164,26 @@ static void tn_widen_padded(const tn_patch *patch, int32_t x, uint32_t pixels, u
 void tn_widen(const tn_patch *patch, uint32_t column, uint32_t pixels, uint32_t *to)
 {
     const tn_blocks *const layer = patch->layer;
-    const int whole = patch->window.inside == layer->kernel_rows;
-    int32_t x = (int32_t)(column * layer->stride_columns) - layer->pad_left;
-    for (uint32_t i = 0; i < pixels; i++, x += layer->stride_columns, to++) {
-        if (whole && x >= 0 && x + (int32_t)layer->kernel_columns <= patch->columns) {
-            tn_widen_inside(patch, (uint32_t)x * patch->channels, pixels, to);
-        } else {
-            tn_widen_padded(patch, x, pixels, to);
+    const int32_t stride = layer->stride_columns;
+    const int32_t x = (int32_t)column * stride - layer->pad_left;
+    const int32_t rightmost = patch->columns - layer->kernel_columns;
+    if (patch->window.inside < layer->kernel_rows) {
+        for (uint32_t i = 0; i < pixels; i++) {
+            tn_widen_padded(patch, x + (int32_t)i * stride, pixels, to + i);
         }
+        return;
+    }
+    for (uint32_t i = 0, count; i < pixels; i += count) {
+        const int32_t from = x + (int32_t)i * stride;
+        count = 1;
+        if (from < 0 || from > rightmost) {
+            tn_widen_padded(patch, from, pixels, to + i);
+            continue;
+        }
+        while (i + count < pixels && from + (int32_t)count * stride <= rightmost) {
+            count++;
+        }
+        tn_widen_inside(patch, (uint32_t)from * patch->channels, count, pixels, to + i);
     }
 }
 
@@ -192,17 +225,14 @@ tn_target tn_target_of(const tn_op *op, int8_t *arena, int step)
     return target;
 }
 
-/* Sets the columns of a row of planes that are padding to 0: planes hold values less their zero point. */
-static void tn_clear_margins(const tn_blocks *layer, const tn_map *output, int8_t *row)
+/* Sets column `from` to `until` of a row of planes to 0: planes hold values less their zero point. */
+static void tn_clear_columns(const tn_map *output, uint32_t from, uint32_t until, int8_t *row)
 {
-    int16_t *plane = (int16_t *)(void *)row;
-    const uint32_t pitch = output->channels, from = layer->before + layer->columns;
-    for (uint32_t i = output->columns; i; i--, plane += pitch) {
-        for (uint32_t j = 0; j < layer->before; j++) {
-            plane[j] = 0;
-        }
-        for (uint32_t j = from; j < pitch; j++) {
-            plane[j] = 0;
+    const uint32_t pitch = output->channels;
+    for (; from < until; from++) {
+        int16_t *value = (int16_t *)(void *)row + from;
+        for (uint32_t i = output->columns; i; i--, value += pitch) {
+            *value = 0;
         }
     }
 }
@@ -211,7 +241,8 @@ void tn_finish_row(const tn_op *op, const tn_target *target)
 {
     const tn_blocks *const layer = op->parameters;
     if (target->planes) {
-        tn_clear_margins(layer, op->output, target->row);
+        tn_clear_columns(op->output, 0, layer->before, target->row);
+        tn_clear_columns(op->output, layer->before + layer->columns, op->output->channels, target->row);
     } else {
         tn_clamp_row(target->row, layer->columns * target->channels, layer->low, layer->high);
     }

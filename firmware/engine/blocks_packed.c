@@ -181,6 +181,12 @@ void tn_convolve_packed(const tn_op *op, int8_t *arena, int step)
     tn_packed_rows(op, arena, step, &patch);
 }
 
+void tn_convolve_packed_planes(const tn_op *op, int8_t *arena, int step)
+{
+    const tn_patch patch = tn_patch_at(op, arena, step);
+    tn_packed_row(op, arena, step, &patch, 1);
+}
+
 void tn_dense_packed(const tn_op *op, int8_t *arena, int step)
 {
     const tn_patch patch = tn_patch_of_vector(op, arena);

@@ -24,8 +24,10 @@
 
 #if defined(__GNUC__)
 #define TN_INLINE static inline __attribute__((always_inline))
+#define TN_NOINLINE __attribute__((noinline))
 #else
 #define TN_INLINE static inline
+#define TN_NOINLINE
 #endif
 
 TN_INLINE uint32_t tn_min(uint32_t a, uint32_t b)

@@ -270,7 +270,7 @@ __attribute__((unused)) static void layer_of_blocks(const char *name, tn_kernel 
     layer.high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
     for (uint32_t i = 0; i < even; i++) {
         int32_t *const constant = constants + 4 * i;
-        const int32_t right = draw(planes ? 10 : 1, 22);
+        const int32_t right = draw(planes ? 14 : 1, 22);
         constant[0] = draw(-reach, reach);
         constant[1] = draw(1 << 30, INT32_MAX);
         constant[2] = (2 * (planes ? 0 : draw(-128, 127)) + 1) * (1 << (right - 1));
@@ -282,6 +282,53 @@ __attribute__((unused)) static void layer_of_blocks(const char *name, tn_kernel 
     layer.weights = weights;
     layer.constants = constants;
     report(name, kernel, &layer, &input, 1, &output, 8 * layer.depth, (int)height);
+    release_all();
+}
+
+/* Depthwise of planes of any int16. */
+__attribute__((unused)) static void planes(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns,
+                                           uint32_t channels, uint32_t height, uint32_t width, uint32_t stride)
+{
+    tn_blocks layer;
+    memset(&layer, 0, sizeof layer);
+    const uint32_t above = (uint32_t)draw(0, (int32_t)height - 1);
+    const uint32_t made = (rows + 2 * above - height) / stride + 1;
+    const uint32_t together = width == 3 ? 2 : 4;
+    const uint32_t groups = (columns + together - 1) / together;
+    tn_map input = map_of(rows, channels, (stride * (groups * together - 1) + width + 1) & ~1u, 2);
+    tn_map output = map_of(made, columns, channels, 1);
+    layer.depth = height * 2 * (width - 1);
+    layer.columns = columns;
+    layer.kernel_rows = (uint16_t)height;
+    layer.kernel_columns = (uint16_t)width;
+    layer.stride_rows = layer.stride_columns = (uint16_t)stride;
+    layer.pad_top = (uint16_t)above;
+    layer.low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
+    layer.high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
+    int16_t *const weights = allocate(2 * channels * layer.depth);
+    int32_t *const constants = allocate(16 * channels);
+    for (uint32_t i = 0; i < channels * height; i++) { /* words (w0 w1) (w2 w3) .., (w1 w2) (w3 w4) .. */
+        int16_t *const row = weights + i * 2 * (width - 1);
+        row[0] = (int16_t)(2 * draw(-128, 127));
+        for (uint32_t j = 1; j < width; j++) {
+            const int16_t value = (int16_t)(2 * draw(-128, 127));
+            row[width + j - 2] = value;
+            if (j < width - 1) {
+                row[j] = value;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < channels; i++) {
+        const int32_t right = draw(1, 22);
+        constants[4 * i] = draw(-(1 << 28), 1 << 28);
+        constants[4 * i + 1] = draw(1 << 30, INT32_MAX);
+        /* of 3 columns nothing below the zero point is kept, so that no sign need be corrected: here it is the least */
+        constants[4 * i + 2] = (2 * (width == 3 ? -128 : draw(-128, 127)) + 1) * (1 << (right - 1));
+        constants[4 * i + 3] = right;
+    }
+    layer.weights = weights;
+    layer.constants = constants;
+    report(name, kernel, &layer, &input, 1, &output, 0, (int)made);
     release_all();
 }
 
@@ -402,6 +449,12 @@ static void run_all(void)
         convolution("dense", tn_dense, 1, 1, channels * channels, outputs, 1, 1, 0, 1, wide);
         layer_of_blocks("convolve_packed", tn_convolve_packed, rows, columns, channels, outputs + 1, window, stride, pad, 1, 0);
         layer_of_blocks("pointwise packed", tn_convolve_packed, rows, columns, channels, outputs + 1, 1, stride, 0, 1, 0);
+        layer_of_blocks("convolve_packed_planes", tn_convolve_packed_planes, rows, columns, channels, outputs + 1, window,
+                        stride, pad, 1, 1);
+        const uint32_t height = (uint32_t)draw(1, 7), step = (uint32_t)draw(1, 2);
+        planes("planes 3", tn_depthwise_planes_3, rows + 2, columns, channels, 3, 3, step);
+        planes("planes 5", tn_depthwise_planes, rows + 6, columns, channels, height, 5, step);
+        planes("planes 7", tn_depthwise_planes, rows + 6, columns, channels, height, 7, step);
         elementwise("add", tn_add, rows, columns, channels, draw(0, 3) == 0);
         elementwise("mul", tn_mul, rows, columns, channels, draw(0, 1));
         others(rows, columns, channels);

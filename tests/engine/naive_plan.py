@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from tinynas.engine.choosing import Goal, choose_kernels
 from tinynas.engine.plan import ALIGNMENT, Placement, Plan, Step
-from tinynas.engine.rows import map_shape, row_program
+from tinynas.engine.rows import row_program
+from tinynas.engine.streaming import row_graph
 from tinynas.graph import Graph
 
 
@@ -15,8 +16,9 @@ def naive_plan(graph: Graph, goal: Goal = Goal.RAM) -> Plan:
     kernels = choose_kernels(graph, goal)
     used = dict.fromkeys((*graph.inputs, *(op.outputs[0] for op in graph.operators)))
     offset, maps = 0, {}
+    shapes = row_graph(graph, kernels).shapes
     for tensor in used:
-        shape = map_shape(graph.tensors[tensor])
+        shape = shapes[tensor]
         maps[tensor] = Placement(offset, shape.rows)
         offset += _words(shape.bytes)
     scratch = []

@@ -10,8 +10,8 @@ from kernel_host import ENGINE, FLAGS, compiler, sources
 
 HERE = Path(__file__).resolve().parent
 DRIVER = str(HERE / "kernel_driver.c")
-#: bytes of all kernels' code and constants together
-CODE_LIMIT = 20_000
+#: bytes of all kernels' code and constants together; no network has them all
+CODE_LIMIT = 28_000
 STACK_LIMIT = 2_048
 
 

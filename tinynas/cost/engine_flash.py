@@ -26,11 +26,12 @@ from tinynas.graph import Graph, OpKind
 #: arm-none-eabi-size FILE.o. `tests/cost/test_engine_runtime.py` builds them again.
 CODE_BYTES: Mapping[str, int] = {
     "affine.c": 416,
-    "blocks.c": 1964,
-    "blocks_packed.c": 1860,
+    "blocks.c": 2068,
+    "blocks_packed.c": 3592,
     "convolution.c": 1052,
     "dense.c": 228,
     "depthwise.c": 3012,
+    "depthwise_planes.c": 3500,
     "elementwise.c": 1496,
     "engine.c": 192,
     "lookup.c": 212,

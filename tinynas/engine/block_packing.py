@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from tinynas.engine.layers import Layer, layer_of
 from tinynas.engine.parameters import Blocks, Int8s, Int16s, Int32s
+from tinynas.engine.planes import planes_for
 from tinynas.engine.rows import map_shape
 from tinynas.graph import Graph, Operator
 
@@ -46,6 +48,43 @@ def pack_convolution(graph: Graph, operator: Operator) -> Blocks:
     return _blocks(graph, operator, layer, layer.window.kernel[0])
 
 
+def pack_convolution_planes(graph: Graph, operator: Operator) -> Blocks:
+    """The constants of tn_convolve_packed_planes; planes hold values less the zero point.
+
+    Raises:
+        ValueError: as `layer_of`.
+    """
+    layer = layer_of(graph, operator)
+    (reader,) = (each for each in graph.operators if operator.outputs[0] in each.inputs)
+    packed = _blocks(graph, operator, layer, layer.window.kernel[0])
+    return replace(packed, constants=channel_constants(layer, 0), before=planes_for(graph, reader).before)
+
+
+def pack_depthwise_planes(graph: Graph, operator: Operator) -> Blocks:
+    """The constants of the kernels of depthwise_planes.c.
+
+    Raises:
+        ValueError: as `layer_of`.
+    """
+    layer = layer_of(graph, operator)
+    weights = plane_weights(layer.filters.reshape(layer.outputs, *layer.window.kernel))
+    plain = replace(layer, bias=layer.plain_bias.astype(np.int32))
+    return replace(
+        _blocks(graph, operator, layer, layer.window.kernel[0]),
+        weights=weights.ravel(),
+        constants=_constants(plain, layer.output_zero).ravel(),
+        depth=weights.shape[1],
+    )
+
+
+def plane_weights(filters: Int8s) -> Int16s:
+    """`filters` [channels, rows, columns] doubled, as depthwise_planes.c says: [channels, values]."""
+    values = 2 * filters.astype(np.int16)
+    # w0 w1, w2 w3, ... and then w1 w2, w3 w4, ...
+    words: Int16s = np.concatenate([values[:, :, :-1], values[:, :, 1:]], axis=2)
+    return words.reshape(len(filters), -1)
+
+
 def pack_dense(graph: Graph, operator: Operator) -> Blocks:
     """The constants of tn_dense_packed.
 
@@ -60,7 +99,7 @@ def _blocks(graph: Graph, operator: Operator, layer: Layer, runs: int) -> Blocks
     dense = operator.window is None
     return Blocks(
         weights=packed_weights(ordered),
-        constants=channel_constants(layer),
+        constants=channel_constants(layer, layer.output_zero),
         depth=ordered.shape[1],
         columns=1 if dense else map_shape(graph.tensors[operator.outputs[0]]).columns,
         kernel_rows=layer.window.kernel[0],
@@ -91,11 +130,19 @@ def packed_weights(ordered: Int8s) -> Int16s:
     return (_PACKED * high.astype(np.int16) + low).astype(np.int16).ravel()
 
 
-def channel_constants(layer: Layer) -> Int32s:
-    """Of each channel twice its bias, multiplier, rounding and right shift: [4 * channels], by pairs."""
-    rounding = (2 * layer.output_zero + 1) << (layer.rights - 1)
+def channel_constants(layer: Layer, zero: int) -> Int32s:
+    """Of each channel twice its bias, multiplier, rounding and right shift: [4 * channels], by pairs.
+
+    The rounding has the zero point `zero` in it.
+    """
+    return _by_pairs(_constants(layer, zero)).ravel()
+
+
+def _constants(layer: Layer, zero: int) -> Int32s:
+    rounding = (2 * zero + 1) << (layer.rights - 1)
     columns = (2 * layer.bias.astype(np.int64), layer.multipliers, rounding, layer.rights)
-    return _by_pairs(np.stack(columns, axis=1)).astype(np.int32).ravel()
+    table: Int32s = np.stack(columns, axis=1).astype(np.int32)
+    return table
 
 
 def _partners(filters: Int8s) -> tuple[Int8s, Int8s]:

@@ -55,6 +55,27 @@ class BlockRates:
         return made.rows * (products + columns * (self.pixel + self.gathered * depth))
 
 
+@dataclass(frozen=True, slots=True)
+class PlaneRates:
+    """Instructions of a depthwise kernel of planes.
+
+    A group of `together` outputs takes `group`, and `row` for each kernel row; each channel takes `channel` a
+    row of the output. Stride 2 is not told from 1.
+    """
+
+    together: int
+    row: float
+    group: float
+    channel: float
+
+    def __call__(self, graph: Graph, operator: Operator) -> float:
+        """All instructions of `operator`."""
+        made = map_shape(graph.tensors[operator.outputs[0]])
+        rows = operator.window.kernel[0] if operator.window is not None else 1
+        groups = -(-made.columns // self.together)
+        return made.rows * made.channels * (groups * (self.group + rows * self.row) + self.channel)
+
+
 def depth_of(graph: Graph, operator: Operator) -> int:
     """Products of an output value."""
     weights = graph.tensors[operator.inputs[1]]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tinynas.engine.block_packing import block_depth, fits_packed
-from tinynas.engine.costs import BlockRates, Rates, depth_of
+from tinynas.engine.costs import BlockRates, PlaneRates, Rates, depth_of
 from tinynas.engine.layers import layer_of
 from tinynas.engine.rows import averages_rows, map_shape, shape_of
 from tinynas.errors import ModelError
@@ -24,6 +24,9 @@ from tinynas.graph import DType, Graph, Operator, OpKind
 _MOST_ROWS = 2**16 - 1
 #: no microcontroller has as much memory, with external chips or without
 MOST_BYTES = 2**26
+
+#: rows of the largest window that the kernels of planes hold
+_MOST_PLANE_ROWS = 7
 
 Accepts = Callable[[Graph, Operator], bool]
 Bytes = Callable[[Graph, Operator], int]
@@ -44,11 +47,21 @@ class Spends(enum.Flag):
     FLASH = enum.auto()
 
 
+class Form(enum.Enum):
+    """How a feature map lies in memory."""
+
+    #: rows of columns of channels, int8 or float: as TensorFlow's NHWC
+    ROWS = "rows"
+    #: see `tinynas.engine.planes`
+    PLANES = "planes"
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """A row kernel in C: `function`, the operators it accepts, its working memory in bytes, and its cost.
 
     Working memory is free between two steps, unless it `keeps` it from the first step to the last.
+    `reads` and `writes` are the forms of its first input and of its output.
     `instructions` is the modelled number of all steps together; it may be unknown where there is no choice.
     """
 
@@ -59,10 +72,12 @@ class Kernel:
     keeps: bool = False
     spends: Spends = Spends.NOTHING
     instructions: Instructions = _none
+    reads: Form = Form.ROWS
+    writes: Form = Form.ROWS
 
 
 def choose(graph: Graph, index: int) -> Kernel:
-    """The fastest of the kernels for operator `index` of `graph` that spend nothing.
+    """The fastest of the kernels for operator `index` of `graph` that spend nothing; all those take rows.
 
     Raises:
         ModelError: there is none; the operator is named with its index.
@@ -111,7 +126,7 @@ def candidates(graph: Graph, index: int, spends: Spends) -> list[Kernel]:
 
 def kernel_named(function: str) -> Kernel:
     """The first entry of the C function `function`."""
-    return next(kernel for kernel in _KERNELS if kernel.function == function)
+    return next(kernel for kernel in CATALOGUE if kernel.function == function)
 
 
 def check_end(graph: Graph, index: int) -> None:
@@ -238,6 +253,35 @@ def _blocks(graph: Graph, operator: Operator) -> bool:
     return _one_group(graph, operator) and _packs(graph, operator)
 
 
+def _blocks_to_planes(graph: Graph, operator: Operator) -> bool:
+    return _blocks(graph, operator) and layer_of(graph, operator).writes_planes
+
+
+def _plane_window(graph: Graph, operator: Operator) -> bool:
+    """Whether the kernels of planes can run the depthwise convolution, whatever its window's columns."""
+    if not _single(graph, operator) or operator.window is None or operator.window.stride[1] > 2:
+        return False
+    try:
+        layer = layer_of(graph, operator)
+    except (ValueError, ModelError):
+        return False
+    rows, (top, bottom, _, _) = layer.window.kernel[0], layer.margins
+    return layer.reads_planes and rows <= _MOST_PLANE_ROWS and max(top, bottom) < rows
+
+
+def _planes_3(graph: Graph, operator: Operator) -> bool:
+    if operator.window is None or operator.window.kernel != (3, 3) or not _plane_window(graph, operator):
+        return False
+    layer = layer_of(graph, operator)
+    return layer.low == layer.output_zero
+
+
+def _planes_5_7(graph: Graph, operator: Operator) -> bool:
+    return (
+        operator.window is not None and operator.window.kernel[1] in (5, 7) and _plane_window(graph, operator)
+    )
+
+
 def _dense_blocks(graph: Graph, operator: Operator) -> bool:
     return _weighted(graph, operator) and _packs(graph, operator)
 
@@ -252,7 +296,8 @@ def _widened(graph: Graph, operator: Operator) -> int:
 
 _PACKED = BlockRates((24.75, 13.75, 8.75), (92, 64, 48), pixel=45, gathered=1.4)
 
-_KERNELS: tuple[Kernel, ...] = (
+#: every kernel; of equally fast ones the first is taken
+CATALOGUE: tuple[Kernel, ...] = (
     Kernel("tn_pointwise", OpKind.CONV_2D, _pointwise, instructions=Rates(1.25, 14.5)),
     Kernel("tn_convolve", OpKind.CONV_2D, _one_group, _columns_of_patch, instructions=Rates(1.25, 14.5, 3)),
     Kernel(
@@ -269,6 +314,31 @@ _KERNELS: tuple[Kernel, ...] = (
         _widened,
         spends=Spends.ARENA,
         instructions=_PACKED,
+    ),
+    Kernel(
+        "tn_convolve_packed_planes",
+        OpKind.CONV_2D,
+        _blocks_to_planes,
+        _widened,
+        spends=Spends.ARENA,
+        instructions=_PACKED,
+        writes=Form.PLANES,
+    ),
+    Kernel(
+        "tn_depthwise_planes_3",
+        OpKind.DEPTHWISE_CONV_2D,
+        _planes_3,
+        spends=Spends.ARENA,
+        instructions=PlaneRates(together=2, row=5, group=16, channel=75),
+        reads=Form.PLANES,
+    ),
+    Kernel(
+        "tn_depthwise_planes",
+        OpKind.DEPTHWISE_CONV_2D,
+        _planes_5_7,
+        spends=Spends.ARENA,
+        instructions=PlaneRates(together=4, row=24, group=50, channel=40),
+        reads=Form.PLANES,
     ),
     Kernel("tn_depthwise", OpKind.DEPTHWISE_CONV_2D, _single, instructions=Rates(2.5, 22)),
     Kernel("tn_depthwise_multiplied", OpKind.DEPTHWISE_CONV_2D, _undilated, instructions=Rates(8, 30)),
@@ -302,4 +372,4 @@ _KERNELS: tuple[Kernel, ...] = (
     Kernel("tn_permute", OpKind.RESHAPE),
 )
 
-_KERNELS_OF = {kind: [kernel for kernel in _KERNELS if kernel.kind is kind] for kind in OpKind}
+_KERNELS_OF = {kind: [kernel for kernel in CATALOGUE if kernel.kind is kind] for kind in OpKind}

@@ -14,6 +14,9 @@ from tinynas.graph.quantized import activation_range, folded_multipliers, quanti
 
 #: accumulators below this may be doubled, and their sign taken for their product's
 _NARROW = 2**30
+#: the largest int16 before rounding, and an int8 less -128
+_MOST_HALF, _MOST_SHIFTED = 2**15 - 2, 255
+INT8 = np.iinfo(np.int8)
 #: right shifts with which the zero point fits into the rounding, see tn_products.h
 _SHORT = range(1, 23)
 
@@ -22,12 +25,14 @@ _SHORT = range(1, 23)
 class Layer:
     """A convolution or dense layer: output o is the sum of products with `filters`[o], plus `bias`[o].
 
-    `filters` int8 [outputs, depth], `bias` int32 [outputs] with the input's zero point folded in,
-    `multipliers` and `shifts` (> 0 to the left) int64 [outputs]; `margins` are top, bottom, left, right.
+    `filters` int8 [outputs, depth], `bias` int32 [outputs] with the input's zero point folded in and
+    `plain_bias` without, `multipliers` and `shifts` (> 0 to the left) int64 [outputs]; `margins` are top,
+    bottom, left, right.
     """
 
     filters: Int8s
     bias: Int32s
+    plain_bias: NDArray[np.int64]
     multipliers: NDArray[np.int64]
     shifts: NDArray[np.int64]
     window: Window
@@ -62,7 +67,27 @@ class Layer:
     @property
     def short(self) -> bool:
         """Whether every channel can be requantised in few instructions: narrow, its shift 1 to 22."""
-        return self.narrow and all(int(right) in _SHORT for right in np.unique(self.rights))
+        return self.narrow and self._short_shifts
+
+    @property
+    def _short_shifts(self) -> bool:
+        return all(int(right) in _SHORT for right in np.unique(self.rights))
+
+    @property
+    def writes_planes(self) -> bool:
+        """Whether the outputs can stand in planes: with the zero point -128 and not clamped otherwise."""
+        if (self.low, self.high, self.output_zero) != (INT8.min, INT8.max, INT8.min) or not self.short:
+            return False
+        # two outputs share a word before they are cut to a byte each
+        largest = self.reach * self.multipliers // 2**31 >> self.rights
+        return bool(np.all(largest < _MOST_HALF))
+
+    @property
+    def reads_planes(self) -> bool:
+        """Whether inputs less a zero point of -128 leave the sums narrow."""
+        sums = np.abs(self.filters.astype(np.int64)).sum(axis=1)
+        reach = np.abs(self.plain_bias) + _MOST_SHIFTED * sums
+        return self.input_zero == INT8.min and bool(np.all(reach < _NARROW)) and self._short_shifts
 
 
 def layer_of(graph: Graph, operator: Operator) -> Layer:
@@ -82,9 +107,12 @@ def layer_of(graph: Graph, operator: Operator) -> Layer:
     window = operator.window or Window((1, 1), (1, 1), Padding.VALID)
     margins = window.margins(source.shape[1], source.shape[2]) if operator.window else (0, 0, 0, 0)
     zero = quantization_of(source)[1]
+    bias = _bias(graph, operator, outputs)
     return Layer(
         filters,
-        _folded_bias(graph, operator, filters, zero),
+        # wrapping around in 32 bits as the accumulator does
+        (bias - zero * filters.astype(np.int64).sum(axis=1)).astype(np.int32),
+        bias,
         np.broadcast_to(multipliers.astype(np.int64), (outputs,)),
         np.broadcast_to(shifts.astype(np.int64), (outputs,)),
         window,
@@ -125,17 +153,15 @@ def _filters(graph: Graph, operator: Operator) -> Int8s:
     return weights.reshape(weights.shape[0], -1)
 
 
-def _folded_bias(graph: Graph, operator: Operator, filters: Int8s, zero: int) -> Int32s:
-    """bias[o] - zero * sum(filters[o]), wrapping around in 32 bits as the accumulator does."""
-    bias = np.zeros(len(filters), np.int64)
-    if len(operator.inputs) > 2 and operator.inputs[2] >= 0:
-        tensor = graph.tensors[operator.inputs[2]]
-        if tensor.data is None:
-            raise ValueError(f"the constant {tensor.name} has no data")
-        if tensor.dtype is not DType.INT32:
-            raise ValueError(f"the constant {tensor.name} is {tensor.dtype.label}, not int32")
-        bias = tensor.data.astype(np.int64).ravel()
-    if len(bias) != len(filters):
-        raise ValueError(f"its bias has {len(bias)} values for {len(filters)} channels")
-    folded: Int32s = (bias - zero * filters.astype(np.int64).sum(axis=1)).astype(np.int32)
-    return folded
+def _bias(graph: Graph, operator: Operator, outputs: int) -> NDArray[np.int64]:
+    if len(operator.inputs) < 3 or operator.inputs[2] < 0:
+        return np.zeros(outputs, np.int64)
+    tensor = graph.tensors[operator.inputs[2]]
+    if tensor.data is None:
+        raise ValueError(f"the constant {tensor.name} has no data")
+    if tensor.dtype is not DType.INT32:
+        raise ValueError(f"the constant {tensor.name} is {tensor.dtype.label}, not int32")
+    bias: NDArray[np.int64] = tensor.data.astype(np.int64).ravel()
+    if len(bias) != outputs:
+        raise ValueError(f"its bias has {len(bias)} values for {outputs} channels")
+    return bias

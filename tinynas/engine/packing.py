@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynas.engine.block_packing import pack_convolution, pack_dense
+from tinynas.engine.block_packing import (
+    pack_convolution,
+    pack_convolution_planes,
+    pack_dense,
+    pack_depthwise_planes,
+)
 from tinynas.engine.layers import Layer, layer_of, stored
 from tinynas.engine.lookups import lookup_table, softmax_exponentials
 from tinynas.engine.parameters import (
@@ -325,6 +330,9 @@ _PACKERS: dict[str, Callable[[Graph, Operator], Parameters]] = {
     "tn_depthwise_multiplied": _depthwise_multiplied,
     "tn_dense": _dense,
     "tn_convolve_packed": pack_convolution,
+    "tn_convolve_packed_planes": pack_convolution_planes,
+    "tn_depthwise_planes": pack_depthwise_planes,
+    "tn_depthwise_planes_3": pack_depthwise_planes,
     "tn_dense_packed": pack_dense,
     "tn_add": _add,
     "tn_mul": _multiply,

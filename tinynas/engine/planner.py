@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 from tinynas.engine.choosing import Goal, choose_kernels
 from tinynas.engine.grouping import Group, best_groups, least_bytes
-from tinynas.engine.kernels import MOST_BYTES, Spends
+from tinynas.engine.kernels import MOST_BYTES, Form, Spends
 from tinynas.engine.layout import Layout, lay_out
 from tinynas.engine.plan import Placement, Plan
+from tinynas.engine.rows import map_shape
 from tinynas.engine.schedule import schedule
 from tinynas.engine.streaming import RowGraph, row_graph
 from tinynas.errors import ModelError
 from tinynas.graph import Graph
 
-#: what a balanced plan may take beyond the smallest arena: a part of it, and some bytes for small networks
-_BALANCED_SHARE, _BALANCED_BYTES = 5, 2048
+#: what a balanced plan may take beyond the smallest arena: percent of it, and some bytes for small networks
+_BALANCED_PERCENT, _BALANCED_BYTES = 40, 1024
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def arrange(graph: Graph, goal: Goal = Goal.RAM, arena: int | None = None) -> Ar
         return _arrange(row_graph(graph))
     if goal is Goal.BALANCED:
         least = _arrange(row_graph(graph)).arena
-        most = least + least // _BALANCED_SHARE + _BALANCED_BYTES
+        most = least + least * _BALANCED_PERCENT // 100 + _BALANCED_BYTES
         arena = most if arena is None else min(arena, most)
     small: set[int] = set()
     while True:
@@ -116,7 +117,16 @@ def _most_spending(arranged: Arrangement, arena: int) -> int | None:
         for op in spending
         if group.first <= op < group.end and group.bytes > arena
     ]
-    return max(large or spending, key=lambda op: rows.working[op], default=None)
+    return max(large or spending, key=lambda op: _spent(rows, op), default=None)
+
+
+def _spent(rows: RowGraph, operator: int) -> int:
+    """Bytes of working memory, and those that planes take more than rows."""
+    if rows.kernels[operator].reads is Form.ROWS:
+        return rows.working[operator]
+    stream = rows.streams[rows.graph.operators[operator].inputs[0]]
+    plain = map_shape(rows.graph.tensors[stream.tensor])
+    return rows.working[operator] + stream.slots * (stream.shape.row_bytes - plain.row_bytes)
 
 
 def _arrange(rows: RowGraph) -> Arrangement:

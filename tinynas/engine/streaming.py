@@ -14,8 +14,9 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from tinynas.engine.kernels import Kernel, check_end, choose, kernel_named
+from tinynas.engine.kernels import Form, Kernel, check_end, choose, kernel_named
 from tinynas.engine.plan import ALIGNMENT, Plan
+from tinynas.engine.planes import planes_shape
 from tinynas.engine.rows import MapShape, Reading, RowProgram, Rows, Span, map_shape, row_program
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Graph
@@ -68,9 +69,14 @@ class RowGraph:
 
     @cached_property
     def shapes(self) -> dict[int, MapShape]:
-        """The shape of every feature map, by tensor index."""
+        """The shape of every feature map, by tensor index, in the form that its reader wants."""
         made = (*self.graph.inputs, *(program.output for program in self.programs))
-        return {tensor: map_shape(self.graph.tensors[tensor]) for tensor in made}
+        planes = {
+            operator.inputs[0]: planes_shape(self.graph, operator)
+            for operator, kernel in zip(self.graph.operators, self.kernels, strict=True)
+            if kernel.reads is Form.PLANES
+        }
+        return {tensor: planes.get(tensor) or map_shape(self.graph.tensors[tensor]) for tensor in made}
 
     @cached_property
     def consumers(self) -> dict[int, list[tuple[int, Reading]]]:

@@ -22,6 +22,7 @@ from tinynas.engine.parameters import (
 )
 from tinynas.engine.plan import ALIGNMENT, Plan
 from tinynas.engine.rows import MapShape, map_shape
+from tinynas.engine.streaming import planned_rows
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Operator
 
@@ -130,7 +131,8 @@ class Tables:
     def __post_init__(self) -> None:
         graph, tensors = self.plan.graph, sorted(self.plan.maps)
         places = {tensor: place for place, tensor in enumerate(tensors)}
-        self.maps = [self._map(tensor) for tensor in tensors]
+        shapes = planned_rows(self.plan).shapes
+        self.maps = [self._map(tensor, shapes[tensor]) for tensor in tensors]
         read = 0
         for index, operator in enumerate(graph.operators):
             op = self._operator(index, operator, read, places)
@@ -160,8 +162,8 @@ class Tables:
         tables = self._bytes.get("tables", 0) + sum(_words(channels) for channels in self._pixels.values())
         return FlashBytes(self._bytes.get("weights", 0), self._bytes.get("quantisation", 0), tables, schedule)
 
-    def _map(self, tensor: int) -> Map:
-        shape, placement = map_shape(self.plan.graph.tensors[tensor]), self.plan.maps[tensor]
+    def _map(self, tensor: int, shape: MapShape) -> Map:
+        placement = self.plan.maps[tensor]
         try:
             return Map(
                 placement.offset, placement.slots, shape.rows, shape.columns, shape.channels, shape.element
