@@ -134,7 +134,7 @@ def _arrange(rows: RowGraph) -> Arrangement:
     layout = lay_out(rows, groups)
     if layout.arena > MOST_BYTES:
         raise ModelError(
-            f"{rows.graph.name} needs {layout.arena:,} bytes at a time, more than a microcontroller holds: use "
-            "smaller inputs"
+            f"{rows.graph.name} needs {layout.arena:,} bytes at a time, more than a microcontroller holds: "
+            "use smaller inputs"
         )
     return Arrangement(rows, groups, layout)
