@@ -59,3 +59,13 @@ H743_SRAM_KB = MappingProxyType(
         "mcunet-in4": Published(None, 342, 416),
     }
 )
+
+#: Plumerai 2023.05 on the DISCO-F746NG, Cortex-M7 at 216 MHz: MLPerf Tiny's published latencies in ms
+F746_MS = MappingProxyType(
+    {
+        "mlperftiny__vww_96_int8": 34.1,
+        "mlperftiny__pretrainedResnet_quant": 62.9,
+        "mlperftiny__kws_ref_model": 17.7,
+        "mlperftiny__ad01_int8": 1.7,
+    }
+)

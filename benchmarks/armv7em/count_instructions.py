@@ -4,7 +4,8 @@
 
 A program of its own, started as a process: Unicorn is GPL-2, and tinynas never imports it. It runs the same
 ELF as QEMU does, in the current directory, whose input.bin holds one inference's inputs, and prints one JSON
-object: instructions in all, of the scheduler, by operator (its index in the network's table), by C function.
+object: instructions in all, of the scheduler, by operator (its index in the network's table), by C function;
+and by operator (-1: the scheduler) the modelled cycles of a Cortex-M7 and of a Cortex-M4 (cycles.py).
 
 Every translated block that is entered adds its instructions to the operator whose kernel the scheduler called
 last: a block at a kernel's first address begins operator (r0 - table) / sizeof(tn_op). Instructions that a
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import unicorn
+from cycles import CycleModel
 from elftools.elf.elffile import ELFFile
 from unicorn import UC_ARCH_ARM, UC_HOOK_BLOCK, UC_HOOK_INTR, UC_MODE_MCLASS, UC_MODE_THUMB
 from unicorn.arm_const import UC_ARM_REG_LR, UC_ARM_REG_PC, UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_SP
@@ -173,6 +175,8 @@ def count(path: Path) -> dict[str, Any]:
 
 
 def _figures(machine: Uc, functions: Functions, counting: Counting) -> dict[str, Any]:
+    model = CycleModel()
+    cycles = {a: model.of(bytes(machine.mem_read(a, size)), a) for a, size in counting.sizes.items()}
     length = {a: thumb_instructions(bytes(machine.mem_read(a, size))) for a, size in counting.sizes.items()}
     by_owner: dict[int, int] = {}
     by_function: Counter[str] = Counter()
@@ -183,6 +187,13 @@ def _figures(machine: Uc, functions: Functions, counting: Counting) -> dict[str,
     return {
         "total": sum(by_owner.values()),
         "scheduler": by_owner.pop(_SCHEDULING, 0),
+        "cycles": {
+            str(owner): [
+                sum(times * cycles[a].m7 for a, times in blocks.items()),
+                sum(times * cycles[a].m4 for a, times in blocks.items()),
+            ]
+            for owner, blocks in counting.blocks.items()
+        },
         "operators": {str(owner): by_owner[owner] for owner in sorted(by_owner)},
         "functions": dict(by_function.most_common()),
     }

@@ -21,18 +21,22 @@ _SCRIPT = Path(__file__).resolve().parent / "count_instructions.py"
 
 @dataclass(frozen=True)
 class Count:
-    """Executed instructions of one inference: in all, of the scheduler, by operator index, by C function."""
+    """Executed instructions of one inference: in all, of the scheduler, by operator index, by C function.
+
+    `cycles` are the modelled ones of a Cortex-M7 and a Cortex-M4 by operator index, -1 for the scheduler.
+    """
 
     total: int
     scheduler: int
     operators: Mapping[int, int]
     functions: Mapping[str, int]
+    cycles: Mapping[int, tuple[int, int]]
     run: Run
 
 
 def unicorn_missing() -> str | None:
     """What to install before `count` can work, None where all is there."""
-    missing = [name for name in ("unicorn", "elftools") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("unicorn", "capstone", "elftools") if importlib.util.find_spec(name) is None]
     return f"{' and '.join(missing)} missing: pip install 'tinynas[virtual]'" if missing else None
 
 
@@ -59,5 +63,6 @@ def count(firmware: Firmware, sample: NDArray[np.int8], folder: Path, seconds: f
         figures["scheduler"],
         {int(index): instructions for index, instructions in figures["operators"].items()},
         figures["functions"],
+        {int(index): (m7, m4) for index, (m7, m4) in figures["cycles"].items()},
         read_results(firmware, 1, folder),
     )

@@ -57,6 +57,27 @@ def left(folder: Path) -> list[str]:
 
 
 @needs_compiler
+def test_a_goal_spends_what_it_may(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    model = tmp_path / "model.tflite"
+    rng = np.random.default_rng(1)
+    model.write_bytes(make.convolution(rng, (12, 12, 8), 16, (3, 3), (1, 1), Padding.SAME))
+    small = compiled(capsys, model, "-o", tmp_path / "small")
+    fast = compiled(capsys, model, "-o", tmp_path / "fast", "--optimize", "speed", "--check")
+    least = small["arena_bytes"]
+    assert (small["optimize"], fast["optimize"]) == ("ram", "speed")
+    assert least == small["least_arena_bytes"] == fast["least_arena_bytes"] < fast["arena_bytes"]
+    assert "blocks.c" in " ".join(fast["files"]) and "blocks.c" not in " ".join(small["files"])
+    words = ("--optimize", "speed", "--arena", str(least))
+    assert compiled(capsys, model, "-o", tmp_path / "held", *words)["arena_bytes"] == least
+    assert f"{least:,} bytes at least" in refused(
+        capsys, model, "-o", tmp_path / "none", "--arena", str(least - 4)
+    )
+    assert "choose ram, balanced, speed" in refused(
+        capsys, model, "-o", tmp_path / "none", "--optimize", "fun"
+    )
+
+
+@needs_compiler
 def test_a_checked_library(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     samples = tmp_path / "samples.npy"
     np.save(samples, np.random.default_rng(0).integers(-128, 128, (4, 8, 8, 3)).astype(np.int8))

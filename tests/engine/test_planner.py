@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from random_graphs import graphs
 
 from tinynas.engine.checker import PlanError, check_plan
+from tinynas.engine.choosing import Goal
 from tinynas.engine.grouping import Group, GroupTable, best_groups
 from tinynas.engine.kernels import Kernel
 from tinynas.engine.plan import Placement, Plan, Step
@@ -159,8 +160,14 @@ def test_steps_run_down_where_the_count_is_negative() -> None:
 
 def test_real_models_are_proven(shared: Path) -> None:
     for path in sorted((shared / "models").glob("*.tflite")):
-        plan = plan_network(simplify(read_tflite(path)))
-        check_plan(plan)
+        graph = simplify(read_tflite(path))
+        small, balanced, fast = (plan_network(graph, goal) for goal in (Goal.RAM, Goal.BALANCED, Goal.SPEED))
+        for plan in (small, balanced, fast):
+            check_plan(plan)
+        assert small.arena <= balanced.arena <= 1.4 * small.arena + 1024
+        # what may be spent is spent on something
+        assert plan_network(graph, Goal.SPEED, small.arena).arena <= small.arena
+        assert small.kernels != fast.kernels
 
 
 def test_an_operator_without_a_kernel_is_named() -> None:

@@ -50,6 +50,20 @@ def compile_(
     keep_float_io: Annotated[
         bool, typer.Option("--keep-float-io", help="Keep float inputs and outputs where the model has them.")
     ] = False,
+    optimize: Annotated[
+        str,
+        typer.Option(
+            "--optimize",
+            metavar="ram|balanced|speed",
+            help="ram: the smallest arena; balanced: fast in at most 40 % and 1 kB more; speed: the fastest.",
+        ),
+    ] = "ram",
+    arena: Annotated[
+        int | None,
+        typer.Option(
+            "--arena", min=1, metavar="BYTES", help="The most that the arena may take, for speed too."
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a folder that tinynas compiled before.")
     ] = False,
@@ -57,16 +71,32 @@ def compile_(
     *,
     source: SampleSource,
 ) -> None:
-    """Compile an int8 model to C: no heap, one static arena, TensorFlow Lite's outputs byte for byte."""
-    from tinynas.pipeline.compile import Check, compile_model
+    """Compile an int8 model to C: no heap, one static arena, TensorFlow Lite's outputs byte for byte.
+
+    Example: tinynas compile model.tflite -o lib/model --optimize speed --arena 65536 --check
+    """
+    from tinynas.engine.choosing import Goal
+    from tinynas.pipeline.compile import Aim, Check, compile_model
 
     if inputs is not None and not check:
         raise RequestError("--inputs are samples to compare on: add --check")
     asked = Check(samples, inputs) if check else None
+    goals = {goal.value: goal for goal in Goal}
+    if optimize not in goals:
+        raise RequestError(f"--optimize '{optimize}' is no goal: choose {', '.join(goals)}")
+    aim = Aim(goals[optimize], arena)
     report = compile_model(
-        model, folder, name, keep_float_io=keep_float_io, source=source, check=asked, force=force
+        model, folder, name, keep_float_io=keep_float_io, source=source, aim=aim, check=asked, force=force
     )
     print_json(report.to_dict()) if as_json else _print_report(output(), report)
+
+
+def _trade(report: CompileReport) -> str:
+    """What the goal cost."""
+    if report.arena_bytes == report.least_arena_bytes:
+        return f"{report.goal}, in the smallest arena found"
+    more = report.arena_bytes - report.least_arena_bytes
+    return f"{report.goal}, in {more:,} B more than the smallest arena"
 
 
 def _print_report(console: Console, report: CompileReport) -> None:
@@ -79,6 +109,7 @@ def _print_report(console: Console, report: CompileReport) -> None:
         ("model", report.model),
         ("operators", f"{report.operators} ({report.operators_in_file} in the file)"),
         ("arena", arena),
+        ("optimized for", _trade(report)),
         ("flash, constants", format_size(flash.total)),
         ("  weights", format_size(flash.weights)),
         ("  quantisation", format_size(flash.quantisation)),

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tinynas.engine.c_text import identifier
-from tinynas.engine.emit import GENERATOR, Emission, emit
+from tinynas.engine.choosing import Goal
+from tinynas.engine.emit import GENERATOR, emit
 from tinynas.engine.plan import Plan
 from tinynas.engine.planner import plan_network
 from tinynas.engine.tables import FlashBytes
@@ -38,7 +39,11 @@ class CompileReport:
     files: tuple[str, ...]
     operators: int
     operators_in_file: int
+    #: ram, balanced or speed
+    goal: str
     arena_bytes: int
+    #: what the goal "ram" would take
+    least_arena_bytes: int
     #: TFLite Micro's arena on this computer, head and tail; None unless it was checked
     tflm_arena_bytes: int | None
     flash: FlashBytes
@@ -53,7 +58,9 @@ class CompileReport:
             "files": list(self.files),
             "operators": self.operators,
             "operators_in_file": self.operators_in_file,
+            "optimize": self.goal,
             "arena_bytes": self.arena_bytes,
+            "least_arena_bytes": self.least_arena_bytes,
             "tflm_arena_bytes": self.tflm_arena_bytes,
             "flash_bytes": self.flash.total,
             "flash_pieces_bytes": {
@@ -75,6 +82,14 @@ class Check:
     seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a plan is made for, and the most bytes its arena may take, if anyone says."""
+
+    goal: Goal = Goal.RAM
+    arena: int | None = None
+
+
 def compile_model(
     path: Path,
     folder: Path,
@@ -82,6 +97,7 @@ def compile_model(
     *,
     keep_float_io: bool = False,
     source: SampleSource | None = None,
+    aim: Aim | None = None,
     check: Check | None = None,
     force: bool = False,
 ) -> CompileReport:
@@ -94,7 +110,8 @@ def compile_model(
     Raises:
         ModelError: the file is damaged, cannot be converted, or has an operator the engine does not run
             (named with its index).
-        RequestError: `folder` is in use, `name` cannot name C functions, or `path` needs samples.
+        RequestError: `folder` is in use, `name` cannot name C functions, `path` needs samples, or the arena
+            may not be as large as it must be.
         DataError: the given inputs do not fit.
         VerificationError: an output byte differs.
         ToolchainError: to check, a C compiler is needed and missing.
@@ -104,33 +121,28 @@ def compile_model(
     model = load_model(path, source or SampleSource())
     original = graph_from_bytes(model, path.name)
     graph = simplify(original, keep_float_io=keep_float_io)
-    plan = plan_network(graph)
+    aim = aim or Aim()
+    plan, least = plan_network(graph, aim.goal, aim.arena), plan_network(graph).arena
+    if aim.arena is not None and plan.arena > aim.arena:
+        raise RequestError(
+            f"'{path}' needs an arena of {least:,} bytes at least, more than --arena {aim.arena}: allow "
+            "that much, or use a smaller network"
+        )
     with _new_folder(folder, force) as partial:
         emission = emit(plan, prefix, partial)
         tflm, checked = None, 0
         if check is not None:
             tflm, checked = _check(partial, prefix, model, original, plan, check)
-    return _report(path, prefix, folder, original, graph, emission, tflm, checked)
-
-
-def _report(
-    path: Path,
-    name: str,
-    folder: Path,
-    original: Graph,
-    graph: Graph,
-    emission: Emission,
-    tflm: int | None,
-    checked: int,
-) -> CompileReport:
     return CompileReport(
         model=str(path),
-        name=name,
+        name=prefix,
         folder=folder,
         files=tuple(sorted(emission.files)),
         operators=len(graph.operators),
         operators_in_file=len(original.operators),
+        goal=aim.goal.value,
         arena_bytes=emission.arena,
+        least_arena_bytes=least,
         tflm_arena_bytes=tflm,
         flash=emission.flash,
         checked_samples=checked,
