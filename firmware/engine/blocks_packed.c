@@ -56,9 +56,6 @@ enum { TN_BYTES_4 = 4 * 24, TN_BYTES_2 = 4 * 13, TN_BYTES_1 = 4 * 8 }; /* of a s
 #define TN_APART_2 TN_APART_1 TN_SECOND("1") TN_FIRST("1")
 #define TN_APART_4 TN_APART_2 TN_SECOND("2") TN_FIRST("2") TN_SECOND("3") TN_FIRST("3")
 
-#define TN_IN                                                                                                       \
-    [entry] "m"(pair->entry), [end] "m"(pair->end), [constants] "m"(pair->constants), [out] "m"(pair->out),         \
-        [step] "m"(pair->step)
 #endif
 
 /* Sums of one pair of channels with `pixels` pixels, and their outputs. */
@@ -128,67 +125,24 @@ TN_INLINE void tn_packed_pair(const tn_pair *pair, const uint32_t *x, const uint
 #endif
 }
 
-/* All channels of `pixels` pixels. */
-TN_INLINE void tn_packed_pixels(const tn_blocks *layer, const uint32_t *widened, const uint32_t pixels,
-                                const tn_target *target, uint32_t column, const int planes)
-{
-    const uint32_t channels = target->channels;
-    tn_pair pair;
-    pair.end = layer->weights;
-    pair.constants = layer->constants;
-    pair.step = planes ? target->pitch : channels;
-    pair.out = target->row + (planes ? 2 * (layer->before + column) : column * channels);
-#if TN_DSP
-    pair.entry = tn_entry(layer->depth, pixels == 4 ? TN_BYTES_4 : pixels == 2 ? TN_BYTES_2 : TN_BYTES_1);
-#endif
-    for (uint32_t channel = 0; channel < channels; channel += 2) {
-        pair.weights = pair.end;
-        pair.end += layer->depth;
-        tn_packed_pair(&pair, widened, pixels, planes);
-        pair.constants += 2 * TN_CONSTANTS;
-        pair.out += tn_next_pair(channel, channels) * (planes ? target->pitch : 1);
-    }
-}
-
-TN_INLINE void tn_packed_row(const tn_op *op, int8_t *arena, int step, const tn_patch *patch, const int planes)
-{
-    const tn_blocks *const layer = op->parameters;
-    const tn_target target = tn_target_of(op, arena, step);
-    uint32_t *const widened = (uint32_t *)(void *)(arena + op->scratch);
-    uint32_t pixels;
-    for (uint32_t column = 0; column < layer->columns; column += pixels) {
-        pixels = tn_block_pixels(layer, column);
-        tn_widen(patch, column, pixels, widened);
-        if (pixels == 4) {
-            tn_packed_pixels(layer, widened, 4, &target, column, planes);
-        } else if (pixels == 2) {
-            tn_packed_pixels(layer, widened, 2, &target, column, planes);
-        } else {
-            tn_packed_pixels(layer, widened, 1, &target, column, planes);
-        }
-    }
-    tn_finish_row(op, &target);
-}
-
-static void tn_packed_rows(const tn_op *op, int8_t *arena, int step, const tn_patch *patch)
-{
-    tn_packed_row(op, arena, step, patch, 0);
-}
+#define TN_BLOCK_PAIR tn_packed_pair
+#define TN_WEIGHTS 1
+#include "tn_blocks_rows.h"
 
 void tn_convolve_packed(const tn_op *op, int8_t *arena, int step)
 {
     const tn_patch patch = tn_patch_at(op, arena, step);
-    tn_packed_rows(op, arena, step, &patch);
+    tn_block_rows(op, arena, step, &patch);
 }
 
 void tn_convolve_packed_planes(const tn_op *op, int8_t *arena, int step)
 {
     const tn_patch patch = tn_patch_at(op, arena, step);
-    tn_packed_row(op, arena, step, &patch, 1);
+    tn_block_row(op, arena, step, &patch, 1);
 }
 
 void tn_dense_packed(const tn_op *op, int8_t *arena, int step)
 {
     const tn_patch patch = tn_patch_of_vector(op, arena);
-    tn_packed_rows(op, arena, step, &patch);
+    tn_block_rows(op, arena, step, &patch);
 }

@@ -65,6 +65,7 @@ typedef struct {
 
 tn_kernel tn_convolve_packed; /* any window; scratch 8 * depth */
 tn_kernel tn_convolve_packed_planes; /* the same, whose output is planes */
+tn_kernel tn_convolve_paired, tn_convolve_paired_planes, tn_dense_paired; /* the same with paired weights */
 tn_kernel tn_dense_packed;    /* as tn_dense; scratch 8 * depth, of one vector 2 * depth */
 
 /* Depthwise of planes, which are int16 less the zero point -128 (depthwise_planes.c has the weights' layout); depth is the
@@ -86,6 +87,17 @@ typedef struct {
 
 tn_kernel tn_add; /* TFLite's ADD: both sides << 20, rescaled, summed, rescaled */
 tn_kernel tn_mul; /* TFLite's MUL; only `output` scale is used */
+
+/* An ADD of two maps of the output's shape, see sums.c. Input `scaled` (0 or 1) goes through the table, the other has the
+ * larger scale. The output row may lie exactly over either. */
+typedef struct {
+    const int32_t *table; /* 256: of -128 first, twice the scaled side, less both zero points */
+    int32_t multiplier, rounding, shift; /* of the sum: as constants of tn_blocks */
+    uint8_t scaled;
+    int8_t low, high;
+} tn_table_sum;
+
+tn_kernel tn_add_table;
 
 typedef struct {
     uint16_t kernel_rows, kernel_columns;

@@ -104,6 +104,11 @@ TN_INLINE uint32_t tn_entry(uint32_t depth, uint32_t step_bytes)
     return (0u - depth / TN_STEP) % TN_UNROLLED * step_bytes | 1;
 }
 
+/* What the assembly of a pair reads from memory. */
+#define TN_IN                                                                                                       \
+    [entry] "m"(pair->entry), [end] "m"(pair->end), [constants] "m"(pair->constants), [out] "m"(pair->out),         \
+        [step] "m"(pair->step)
+
 /* Every instruction of a step is four bytes long, so that `entry` can be a number of bytes. */
 #define TN_LOOP(step)                \
     "adr.w  %[a], 1f             \n" \

@@ -332,6 +332,28 @@ __attribute__((unused)) static void planes(const char *name, tn_kernel *kernel, 
     release_all();
 }
 
+/* ADD by a table of any sums. */
+__attribute__((unused)) static void sums(const char *name, uint32_t rows, uint32_t columns, uint32_t channels)
+{
+    tn_table_sum sum;
+    memset(&sum, 0, sizeof sum);
+    tn_map inputs[2] = {map_of(rows, columns, channels, 1), map_of(rows, columns, channels, 1)};
+    tn_map output = inputs[0];
+    int32_t *const table = allocate(4 * 256);
+    for (int i = 0; i < 256; i++) {
+        table[i] = draw(-(1 << 28), 1 << 28);
+    }
+    sum.table = table;
+    sum.multiplier = draw(1 << 30, INT32_MAX);
+    sum.shift = draw(16, 22);
+    sum.rounding = (2 * draw(-128, 127) + 1) * (1 << (sum.shift - 1));
+    sum.scaled = (uint8_t)draw(0, 1);
+    sum.low = (int8_t)draw(-128, 0);
+    sum.high = (int8_t)draw(0, 127);
+    report(name, tn_add_table, &sum, inputs, 2, &output, 0, (int)rows);
+    release_all();
+}
+
 static void elementwise(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns, uint32_t channels, int once)
 {
     tn_binary binary;
@@ -449,12 +471,16 @@ static void run_all(void)
         convolution("dense", tn_dense, 1, 1, channels * channels, outputs, 1, 1, 0, 1, wide);
         layer_of_blocks("convolve_packed", tn_convolve_packed, rows, columns, channels, outputs + 1, window, stride, pad, 1, 0);
         layer_of_blocks("pointwise packed", tn_convolve_packed, rows, columns, channels, outputs + 1, 1, stride, 0, 1, 0);
+        layer_of_blocks("convolve_paired", tn_convolve_paired, rows, columns, channels, outputs + 1, window, stride, pad, 2, 0);
+        layer_of_blocks("convolve_paired_planes", tn_convolve_paired_planes, rows, columns, channels, outputs + 1, window,
+                        stride, pad, 2, 1);
         layer_of_blocks("convolve_packed_planes", tn_convolve_packed_planes, rows, columns, channels, outputs + 1, window,
                         stride, pad, 1, 1);
         const uint32_t height = (uint32_t)draw(1, 7), step = (uint32_t)draw(1, 2);
         planes("planes 3", tn_depthwise_planes_3, rows + 2, columns, channels, 3, 3, step);
         planes("planes 5", tn_depthwise_planes, rows + 6, columns, channels, height, 5, step);
         planes("planes 7", tn_depthwise_planes, rows + 6, columns, channels, height, 7, step);
+        sums("add_table", rows, columns, channels);
         elementwise("add", tn_add, rows, columns, channels, draw(0, 3) == 0);
         elementwise("mul", tn_mul, rows, columns, channels, draw(0, 1));
         others(rows, columns, channels);

@@ -15,7 +15,7 @@ from make_tflite import TfliteMaker, convolution, options, random_scale, unary
 from micro_oracle import micro_outputs
 
 from tinynas.engine import parameters
-from tinynas.engine.block_packing import block_depth, gathered_order, packed_weights
+from tinynas.engine.block_packing import block_depth, gathered_order, packed_weights, paired_weights
 from tinynas.engine.kernels import choose
 from tinynas.engine.lookups import lookup_table
 from tinynas.engine.packing import pack, pack_depthwise
@@ -116,6 +116,13 @@ def test_block_weights_lie_where_the_header_says(runs: int, run: int, outputs: i
         first = min(2 * pair, outputs - 2)
         np.testing.assert_array_equal(halfwords.astype(np.int8), ordered[first])
         np.testing.assert_array_equal((halfwords - ordered[first]) // 256, ordered[first + 1])
+    paired = paired_weights(ordered).reshape(-1, depth // 2, 2, 2)
+    for pair, words in enumerate(paired):
+        first = min(2 * pair, outputs - 2)
+        for channel in (0, 1):
+            np.testing.assert_array_equal(
+                words[:, channel].ravel(), 2 * ordered[first + channel].astype(np.int16)
+            )
 
 
 def conv_graph(seed: int = 0, activation: Activation = Activation.NONE) -> Graph:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,9 @@ from tinynas.engine.parameters import Blocks, Int8s, Int16s, Int32s
 from tinynas.engine.planes import planes_for
 from tinynas.engine.rows import map_shape
 from tinynas.graph import Graph, Operator
+
+#: filters in the order of tn_blocks.h to weights as a kernel reads them
+WeightForm = Callable[[Int8s], Int16s]
 
 #: values of a step of the inner loop, and bytes of a word
 _STEP = _WORD = 4
@@ -38,25 +42,24 @@ def fits_packed(layer: Layer) -> bool:
     return bool(np.all(sums < _MOST_PACKED_SUM) and np.all(words >= np.iinfo(np.int16).min))
 
 
-def pack_convolution(graph: Graph, operator: Operator) -> Blocks:
-    """The constants of tn_convolve_packed.
+def pack_blocks(graph: Graph, operator: Operator, weights: WeightForm) -> Blocks:
+    """The constants of tn_convolve_packed, tn_dense_packed and their like of other `weights`.
 
     Raises:
         ValueError: as `layer_of`.
     """
-    layer = layer_of(graph, operator)
-    return _blocks(graph, operator, layer, layer.window.kernel[0])
+    return _blocks(graph, operator, layer_of(graph, operator), weights)
 
 
-def pack_convolution_planes(graph: Graph, operator: Operator) -> Blocks:
-    """The constants of tn_convolve_packed_planes; planes hold values less the zero point.
+def pack_blocks_to_planes(graph: Graph, operator: Operator, weights: WeightForm) -> Blocks:
+    """The same for those that write planes, which hold values less the zero point.
 
     Raises:
         ValueError: as `layer_of`.
     """
     layer = layer_of(graph, operator)
     (reader,) = (each for each in graph.operators if operator.outputs[0] in each.inputs)
-    packed = _blocks(graph, operator, layer, layer.window.kernel[0])
+    packed = _blocks(graph, operator, layer, weights)
     return replace(packed, constants=channel_constants(layer, 0), before=planes_for(graph, reader).before)
 
 
@@ -70,7 +73,7 @@ def pack_depthwise_planes(graph: Graph, operator: Operator) -> Blocks:
     weights = plane_weights(layer.filters.reshape(layer.outputs, *layer.window.kernel))
     plain = replace(layer, bias=layer.plain_bias.astype(np.int32))
     return replace(
-        _blocks(graph, operator, layer, layer.window.kernel[0]),
+        _blocks(graph, operator, layer, lambda ordered: weights),
         weights=weights.ravel(),
         constants=_constants(plain, layer.output_zero).ravel(),
         depth=weights.shape[1],
@@ -85,20 +88,11 @@ def plane_weights(filters: Int8s) -> Int16s:
     return words.reshape(len(filters), -1)
 
 
-def pack_dense(graph: Graph, operator: Operator) -> Blocks:
-    """The constants of tn_dense_packed.
-
-    Raises:
-        ValueError: as `layer_of`.
-    """
-    return _blocks(graph, operator, layer_of(graph, operator), 1)
-
-
-def _blocks(graph: Graph, operator: Operator, layer: Layer, runs: int) -> Blocks:
-    ordered = gathered_order(layer.filters, runs)
+def _blocks(graph: Graph, operator: Operator, layer: Layer, weights: WeightForm) -> Blocks:
+    ordered = gathered_order(layer.filters, layer.window.kernel[0])
     dense = operator.window is None
     return Blocks(
-        weights=packed_weights(ordered),
+        weights=weights(ordered),
         constants=channel_constants(layer, layer.output_zero),
         depth=ordered.shape[1],
         columns=1 if dense else map_shape(graph.tensors[operator.outputs[0]]).columns,
@@ -128,6 +122,14 @@ def packed_weights(ordered: Int8s) -> Int16s:
     """256 * w[o + 1] + w[o] for pairs of channels: [pairs * depth]."""
     low, high = _partners(ordered)
     return (_PACKED * high.astype(np.int16) + low).astype(np.int16).ravel()
+
+
+def paired_weights(ordered: Int8s) -> Int16s:
+    """2 * w of pairs of values of the one and the other channel of a pair: [2 * pairs * depth]."""
+    even = 2 * _by_pairs(ordered).astype(np.int16)
+    # [pair, channel, pair of values, value] to [pair, pair of values, channel, value]
+    split: Int16s = even.reshape(len(even) // 2, 2, -1, 2)
+    return split.transpose(0, 2, 1, 3).ravel()
 
 
 def channel_constants(layer: Layer, zero: int) -> Int32s:

@@ -27,8 +27,8 @@ class Goal(enum.Enum):
 
 _SPENDS = {
     Goal.RAM: Spends.NOTHING,
-    Goal.BALANCED: Spends.ARENA,
-    Goal.SPEED: Spends.ARENA | Spends.FLASH,
+    Goal.BALANCED: Spends.ARENA | Spends.TABLE,
+    Goal.SPEED: Spends.ARENA | Spends.TABLE | Spends.FLASH,
 }
 
 

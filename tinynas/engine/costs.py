@@ -29,6 +29,17 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True)
+class ElementRates:
+    """Instructions an output value, whatever it is made of."""
+
+    output: float
+
+    def __call__(self, graph: Graph, operator: Operator) -> float:
+        """All instructions of `operator`."""
+        return self.output * graph.tensors[operator.outputs[0]].elements
+
+
+@dataclass(frozen=True, slots=True)
 class BlockRates:
     """Instructions of blocks of two channels by four, two and one pixels.
 

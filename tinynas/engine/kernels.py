@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tinynas.engine.block_packing import block_depth, fits_packed
-from tinynas.engine.costs import BlockRates, PlaneRates, Rates, depth_of
+from tinynas.engine.costs import BlockRates, ElementRates, PlaneRates, Rates, depth_of
 from tinynas.engine.layers import layer_of
+from tinynas.engine.packing import sums_by_table
 from tinynas.engine.rows import averages_rows, map_shape, shape_of
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Graph, Operator, OpKind
@@ -45,6 +46,8 @@ class Spends(enum.Flag):
     ARENA = enum.auto()
     #: weights of more than a byte each
     FLASH = enum.auto()
+    #: a kilobyte of results
+    TABLE = enum.auto()
 
 
 class Form(enum.Enum):
@@ -224,6 +227,15 @@ def _broadcasts(graph: Graph, operator: Operator) -> bool:
     )
 
 
+def _adds_alike(graph: Graph, operator: Operator) -> bool:
+    """Whether both inputs are feature maps of the output's shape."""
+    shape = graph.tensors[operator.outputs[0]].shape
+    inputs = [graph.tensors[i] for i in operator.inputs[:2]]
+    return all(each.shape == shape and not each.constant for each in inputs) and sums_by_table(
+        graph, operator
+    )
+
+
 _FLOATS = {DType.FLOAT32, DType.INT8}
 _INT8 = {DType.INT8}
 #: element types other than int8 alone
@@ -239,22 +251,38 @@ def _from_float(graph: Graph, operator: Operator) -> bool:
     return graph.tensors[operator.inputs[0]].dtype is DType.FLOAT32
 
 
-def _packs(graph: Graph, operator: Operator) -> bool:
-    """Whether the short requantisation is exact for every channel, and packed weights fit."""
+def _short(graph: Graph, operator: Operator) -> bool:
+    """Whether the short requantisation is exact for every channel, of which there are two at least."""
     try:
         layer = layer_of(graph, operator)
     except (ValueError, ModelError):
         # what is wrong is told when it is packed
         return False
-    return layer.short and fits_packed(layer)
+    return layer.short and layer.outputs > 1
 
 
-def _blocks(graph: Graph, operator: Operator) -> bool:
-    return _one_group(graph, operator) and _packs(graph, operator)
+def _paired(graph: Graph, operator: Operator) -> bool:
+    return _one_group(graph, operator) and _short(graph, operator)
 
 
-def _blocks_to_planes(graph: Graph, operator: Operator) -> bool:
-    return _blocks(graph, operator) and layer_of(graph, operator).writes_planes
+def _packed(graph: Graph, operator: Operator) -> bool:
+    return _paired(graph, operator) and fits_packed(layer_of(graph, operator))
+
+
+def _paired_planes(graph: Graph, operator: Operator) -> bool:
+    return _paired(graph, operator) and layer_of(graph, operator).writes_planes
+
+
+def _packed_planes(graph: Graph, operator: Operator) -> bool:
+    return _packed(graph, operator) and layer_of(graph, operator).writes_planes
+
+
+def _dense_paired(graph: Graph, operator: Operator) -> bool:
+    return _weighted(graph, operator) and _short(graph, operator)
+
+
+def _dense_packed(graph: Graph, operator: Operator) -> bool:
+    return _dense_paired(graph, operator) and fits_packed(layer_of(graph, operator))
 
 
 def _plane_window(graph: Graph, operator: Operator) -> bool:
@@ -282,10 +310,6 @@ def _planes_5_7(graph: Graph, operator: Operator) -> bool:
     )
 
 
-def _dense_blocks(graph: Graph, operator: Operator) -> bool:
-    return _weighted(graph, operator) and _packs(graph, operator)
-
-
 def _widened(graph: Graph, operator: Operator) -> int:
     """The inputs of as many pixels as a block has, as int16."""
     rows = operator.window.kernel[0] if operator.window is not None else 1
@@ -294,7 +318,35 @@ def _widened(graph: Graph, operator: Operator) -> int:
     return 2 * pixels * block_depth(rows, depth_of(graph, operator) // rows)
 
 
-_PACKED = BlockRates((24.75, 13.75, 8.75), (92, 64, 48), pixel=45, gathered=1.4)
+_PACKED = BlockRates((24.75, 13.75, 8.75), (98, 68, 52), pixel=45, gathered=1.4)
+_PAIRED = BlockRates((22.75, 12.75, 7.75), (85, 58, 45), pixel=45, gathered=1.4)
+
+
+def _blocks(
+    function: str, kind: OpKind, packs: Accepts, pairs: Accepts, writes: Form = Form.ROWS
+) -> tuple[Kernel, Kernel]:
+    """The kernels by blocks of one kind of layer, with packed and with paired weights."""
+    return (
+        Kernel(
+            function.format("packed"),
+            kind,
+            packs,
+            _widened,
+            spends=Spends.ARENA,
+            instructions=_PACKED,
+            writes=writes,
+        ),
+        Kernel(
+            function.format("paired"),
+            kind,
+            pairs,
+            _widened,
+            spends=Spends.ARENA | Spends.FLASH,
+            instructions=_PAIRED,
+            writes=writes,
+        ),
+    )
+
 
 #: every kernel; of equally fast ones the first is taken
 CATALOGUE: tuple[Kernel, ...] = (
@@ -307,23 +359,8 @@ CATALOGUE: tuple[Kernel, ...] = (
         _columns_of_patch,
         instructions=Rates(1.25, 14.5, 3),
     ),
-    Kernel(
-        "tn_convolve_packed",
-        OpKind.CONV_2D,
-        _blocks,
-        _widened,
-        spends=Spends.ARENA,
-        instructions=_PACKED,
-    ),
-    Kernel(
-        "tn_convolve_packed_planes",
-        OpKind.CONV_2D,
-        _blocks_to_planes,
-        _widened,
-        spends=Spends.ARENA,
-        instructions=_PACKED,
-        writes=Form.PLANES,
-    ),
+    *_blocks("tn_convolve_{}", OpKind.CONV_2D, _packed, _paired),
+    *_blocks("tn_convolve_{}_planes", OpKind.CONV_2D, _packed_planes, _paired_planes, Form.PLANES),
     Kernel(
         "tn_depthwise_planes_3",
         OpKind.DEPTHWISE_CONV_2D,
@@ -343,15 +380,9 @@ CATALOGUE: tuple[Kernel, ...] = (
     Kernel("tn_depthwise", OpKind.DEPTHWISE_CONV_2D, _single, instructions=Rates(2.5, 22)),
     Kernel("tn_depthwise_multiplied", OpKind.DEPTHWISE_CONV_2D, _undilated, instructions=Rates(8, 30)),
     Kernel("tn_dense", OpKind.FULLY_CONNECTED, _weighted, instructions=Rates(1.45, 26)),
-    Kernel(
-        "tn_dense_packed",
-        OpKind.FULLY_CONNECTED,
-        _dense_blocks,
-        _widened,
-        spends=Spends.ARENA,
-        instructions=_PACKED,
-    ),
-    Kernel("tn_add", OpKind.ADD, _broadcasts),
+    *_blocks("tn_dense_{}", OpKind.FULLY_CONNECTED, _dense_packed, _dense_paired),
+    Kernel("tn_add", OpKind.ADD, _broadcasts, instructions=ElementRates(35)),
+    Kernel("tn_add_table", OpKind.ADD, _adds_alike, spends=Spends.TABLE, instructions=ElementRates(10)),
     Kernel("tn_mul", OpKind.MUL, _broadcasts),
     Kernel("tn_average_pool", OpKind.AVERAGE_POOL_2D),
     Kernel("tn_max_pool", OpKind.MAX_POOL_2D),

@@ -18,7 +18,7 @@ _NARROW = 2**30
 _MOST_HALF, _MOST_SHIFTED = 2**15 - 2, 255
 INT8 = np.iinfo(np.int8)
 #: right shifts with which the zero point fits into the rounding, see tn_products.h
-_SHORT = range(1, 23)
+SHORT = range(1, 23)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ class Layer:
 
     @property
     def _short_shifts(self) -> bool:
-        return all(int(right) in _SHORT for right in np.unique(self.rights))
+        return all(int(right) in SHORT for right in np.unique(self.rights))
 
     @property
     def writes_planes(self) -> bool:

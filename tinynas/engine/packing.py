@@ -8,18 +8,20 @@ refuse is refused.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinynas.engine.block_packing import (
-    pack_convolution,
-    pack_convolution_planes,
-    pack_dense,
+    pack_blocks,
+    pack_blocks_to_planes,
     pack_depthwise_planes,
+    packed_weights,
+    paired_weights,
 )
-from tinynas.engine.layers import Layer, layer_of, stored
+from tinynas.engine.layers import SHORT, Layer, layer_of, stored
 from tinynas.engine.lookups import lookup_table, softmax_exponentials
 from tinynas.engine.parameters import (
     Affine,
@@ -37,6 +39,7 @@ from tinynas.engine.parameters import (
     Resize,
     Scale,
     Softmax,
+    Sum,
 )
 from tinynas.engine.rows import averages_rows, map_shape, nearest_indices
 from tinynas.errors import ModelError
@@ -46,10 +49,13 @@ from tinynas.graph.quantized import (
     mean_multiplier,
     quantization_of,
     quantize_multiplier,
+    requantize,
 )
 
 #: ADD works on both sides times 2^20
 _ADD_SHIFT = 20
+#: a half, as TFLite writes it
+HALF = Scale(2**30, 0)
 #: channels that tn_depthwise takes at a time, and its taps
 _FOUR, _PAIR = 4, 2
 #: pooling takes scales that differ by no more for equal
@@ -181,6 +187,36 @@ def _add(graph: Graph, operator: Operator) -> Binary:
     if not all(0 < scale < 1 for scale in scales):
         raise ValueError("the output's scale is too fine for the sum of its inputs")
     return _binary(graph, operator, *(Scale(*quantize_multiplier(scale)) for scale in scales))
+
+
+def _sum(graph: Graph, operator: Operator) -> Sum:
+    """ADD by a table of the side whose scale is smaller: the other is multiplied by exactly a half."""
+    sides = [graph.tensors[i] for i in operator.inputs[:2]]
+    plain = _add(graph, operator)
+    scales = (plain.left, plain.right)
+    scaled = 0 if scales[1] == HALF else 1
+    zeros = [quantization_of(side)[1] for side in sides]
+    shifted = (np.arange(-128, 128) - zeros[scaled]) << _ADD_SHIFT
+    side = requantize(shifted, scales[scaled].multiplier, scales[scaled].shift).astype(np.int64)
+    right = -plain.output.shift
+    return Sum(
+        table=(2 * side - (zeros[1 - scaled] << _ADD_SHIFT)).astype(np.int32),
+        multiplier=plain.output.multiplier,
+        rounding=(2 * plain.output_zero + 1) << (right - 1),
+        shift=right,
+        scaled=scaled,
+        low=plain.low,
+        high=plain.high,
+    )
+
+
+def sums_by_table(graph: Graph, operator: Operator) -> bool:
+    """Whether `_sum` can pack an ADD whose inputs have the output's shape."""
+    try:
+        plain = _add(graph, operator)
+    except (ValueError, ModelError):
+        return False
+    return HALF in (plain.left, plain.right) and -plain.output.shift in SHORT
 
 
 def _multiply(graph: Graph, operator: Operator) -> Binary:
@@ -329,12 +365,16 @@ _PACKERS: dict[str, Callable[[Graph, Operator], Parameters]] = {
     "tn_depthwise": _depthwise,
     "tn_depthwise_multiplied": _depthwise_multiplied,
     "tn_dense": _dense,
-    "tn_convolve_packed": pack_convolution,
-    "tn_convolve_packed_planes": pack_convolution_planes,
+    "tn_convolve_packed": partial(pack_blocks, weights=packed_weights),
+    "tn_convolve_paired": partial(pack_blocks, weights=paired_weights),
+    "tn_convolve_packed_planes": partial(pack_blocks_to_planes, weights=packed_weights),
+    "tn_convolve_paired_planes": partial(pack_blocks_to_planes, weights=paired_weights),
     "tn_depthwise_planes": pack_depthwise_planes,
     "tn_depthwise_planes_3": pack_depthwise_planes,
-    "tn_dense_packed": pack_dense,
+    "tn_dense_packed": partial(pack_blocks, weights=packed_weights),
+    "tn_dense_paired": partial(pack_blocks, weights=paired_weights),
     "tn_add": _add,
+    "tn_add_table": _sum,
     "tn_mul": _multiply,
     "tn_average_pool": _pool,
     "tn_max_pool": _pool,

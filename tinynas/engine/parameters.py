@@ -210,6 +210,20 @@ class Binary(Parameters):
     high: I8
 
 
+@dataclass(frozen=True, eq=False)
+class Sum(Parameters):
+    """ADD by a table: int32 [256], of -128 first."""
+
+    c_name: ClassVar[str] = "tn_table_sum"
+    table: Int32s
+    multiplier: I32
+    rounding: I32
+    shift: I32
+    scaled: U8
+    low: I8
+    high: I8
+
+
 @dataclass(frozen=True)
 class Pool(Parameters):
     """Average and maximum pooling."""
