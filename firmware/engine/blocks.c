@@ -118,7 +118,7 @@ TN_INLINE void tn_leave_over(tn_rest *rest, int8_t value, uint32_t pixels)
 
 /* `count` pixels, of `pixels` side by side, all of whose windows are inside; the first begins with place `first` of the
  * rows. What the loops need is in locals, as GCC would read it again after every store. */
-TN_NOINLINE static void tn_widen_inside(const tn_patch *patch, uint32_t first, uint32_t count, uint32_t pixels, uint32_t *to)
+TN_INLINE void tn_widen_inside(const tn_patch *patch, uint32_t first, uint32_t count, const uint32_t pixels, uint32_t *to)
 {
     const uint32_t words = patch->words, tail = patch->tail, entry = tn_widen_entry(words);
     const uint32_t kernel_rows = patch->layer->kernel_rows, row_bytes = patch->window.row_bytes;
@@ -130,15 +130,29 @@ TN_NOINLINE static void tn_widen_inside(const tn_patch *patch, uint32_t first, u
         uint32_t *next = to;
         tn_rest rest = {to + rest_at, 0};
         for (uint32_t y = kernel_rows; y; y--) {
-            const int8_t *const in = row + first;
+            const int8_t *in = row + first;
             next = tn_widen_words(in, words, entry, pixels, next);
-            for (uint32_t i = 0; i < tail; i++) {
-                tn_leave_over(&rest, in[4 * words + i], pixels);
+            in += 4 * words;
+            for (uint32_t i = tail; i; i--) {
+                tn_leave_over(&rest, *in++, pixels);
             }
             row += row_bytes;
-            row = row == end ? start : row;
+            if (row == end) {
+                row = start;
+            }
         }
     }
+}
+
+TN_NOINLINE static void tn_widen_inside_4(const tn_patch *patch, uint32_t first, uint32_t count, uint32_t *to)
+{
+    tn_widen_inside(patch, first, count, 4, to);
+}
+
+TN_NOINLINE static void tn_widen_inside_fewer(const tn_patch *patch, uint32_t first, uint32_t count, uint32_t pixels,
+                                              uint32_t *to)
+{
+    tn_widen_inside(patch, first, count, pixels, to);
 }
 
 /* The same of a window that is partly padding; its first column is x. */
@@ -183,7 +197,11 @@ void tn_widen(const tn_patch *patch, uint32_t column, uint32_t pixels, uint32_t 
         while (i + count < pixels && from + (int32_t)count * stride <= rightmost) {
             count++;
         }
-        tn_widen_inside(patch, (uint32_t)from * patch->channels, count, pixels, to + i);
+        if (pixels == 4) {
+            tn_widen_inside_4(patch, (uint32_t)from * patch->channels, count, to + i);
+        } else {
+            tn_widen_inside_fewer(patch, (uint32_t)from * patch->channels, count, pixels, to + i);
+        }
     }
 }
 

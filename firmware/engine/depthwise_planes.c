@@ -9,6 +9,8 @@
  * Instructions of the inner loops: 3 columns 33 (stride 2: 36) for two outputs of all 3 rows and their requantisation; 5
  * columns 20 (21) and 7 columns 27 (28) for a row of four outputs.
  */
+#include <stddef.h>
+
 #include "tn_blocks.h"
 
 /* Rows of the largest kernel here. */
@@ -175,18 +177,19 @@ void tn_depthwise_planes_3(const tn_op *op, int8_t *arena, int step)
     const int present[3] = {planes.above == 0, planes.above < 2 && planes.above + planes.inside > 1,
                             planes.above + planes.inside > 2};
     const int16_t *first = planes.rows[0];
-    const int16_t *second = present[1] ? planes.rows[1 - planes.above] : first;
-    const int16_t *third = present[2] ? planes.rows[2 - planes.above] : first;
-    const uint32_t stride = layer->stride_columns;
+    const ptrdiff_t to_second = present[1] ? planes.rows[1 - planes.above] - first : 0;
+    const ptrdiff_t to_third = present[2] ? planes.rows[2 - planes.above] - first : 0;
+    const uint32_t stride = layer->stride_columns, span = stride * layer->columns, depth = layer->depth;
+    const int whole = planes.inside == 3;
     tn_channel channel;
     channel.step = channels;
     for (uint32_t i = channels; i; i--) {
-        const int16_t *p = first, *q = second, *r = third;
-        const uint32_t *w = channel.weights;
+        const int16_t *p = first, *q = first + to_second, *r = first + to_third;
+        const void *w = weights;
         uint32_t w1, w2, w3, w4, w5, u, v;
         int32_t y, z;
-        memcpy(channel.weights, weights, sizeof channel.weights);
-        if (planes.inside != 3) {
+        if (!whole) {
+            w = memcpy(channel.weights, weights, sizeof channel.weights);
             for (uint32_t k = 0; k < 3; k++) {
                 if (!present[k]) {
                     channel.weights[2 * k] = channel.weights[2 * k + 1] = 0;
@@ -198,17 +201,15 @@ void tn_depthwise_planes_3(const tn_op *op, int8_t *arena, int step)
         channel.rounding = constants[TN_ROUNDING];
         channel.shift = constants[TN_SHIFT];
         channel.out = out++;
-        channel.end = p + stride * layer->columns;
+        channel.end = p + span;
         if (stride == 1) {
             TN_CHANNEL_3(TN_FIRST_ROW_3 TN_ROW_3("q", "w2", "w3") TN_ROW_3("r", "w4", "w5"));
         } else {
             TN_CHANNEL_3(TN_FIRST_ROW_3_2 TN_ROW_3_2("q", "w2", "w3") TN_ROW_3_2("r", "w4", "w5"));
         }
-        weights += layer->depth;
+        weights += depth;
         constants += TN_CONSTANTS;
         first += planes.pitch;
-        second += planes.pitch;
-        third += planes.pitch;
     }
     tn_clamp_row(row, layer->columns * channels, layer->low, layer->high);
 }

@@ -88,12 +88,6 @@ typedef struct {
     uint32_t entry;               /* see TN_LOOP */
 } tn_pair;
 
-/* The last of an odd number of channels goes with the one before it, which is thus made twice, to the same value. */
-TN_INLINE uint32_t tn_next_pair(uint32_t channel, uint32_t channels)
-{
-    return channel + 3 == channels ? 1 : 2;
-}
-
 #if TN_DSP
 /* Values a step of the inner loops, and steps a round. */
 enum { TN_STEP = 4, TN_UNROLLED = 4 };

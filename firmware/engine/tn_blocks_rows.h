@@ -7,7 +7,8 @@
 TN_INLINE void tn_block_channels(const tn_blocks *layer, const uint32_t *widened, const uint32_t pixels,
                                  const tn_target *target, uint32_t column, const int planes)
 {
-    const uint32_t channels = target->channels;
+    const uint32_t channels = target->channels, values = layer->depth * TN_WEIGHTS;
+    const uint32_t apart = planes ? target->pitch : 1; /* bytes from a channel to the next */
     tn_pair pair;
     pair.end = layer->weights;
     pair.constants = layer->constants;
@@ -16,12 +17,21 @@ TN_INLINE void tn_block_channels(const tn_blocks *layer, const uint32_t *widened
 #if TN_DSP
     pair.entry = tn_entry(layer->depth, pixels == 4 ? TN_BYTES_4 : pixels == 2 ? TN_BYTES_2 : TN_BYTES_1);
 #endif
-    for (uint32_t channel = 0; channel < channels; channel += 2) {
+    for (uint32_t left = channels / 2, odd = channels % 2;;) {
         pair.weights = pair.end;
-        pair.end += layer->depth * TN_WEIGHTS;
+        pair.end += values;
         TN_BLOCK_PAIR(&pair, widened, pixels, planes);
         pair.constants += 2 * TN_CONSTANTS;
-        pair.out += tn_next_pair(channel, channels) * (planes ? target->pitch : 1);
+        pair.out += 2 * apart;
+        if (--left) {
+            continue;
+        }
+        if (!odd) {
+            break;
+        }
+        odd = 0; /* the last of an odd number goes with the one before it, which is thus made twice, to the same value */
+        left = 1;
+        pair.out -= apart;
     }
 }
 

@@ -26,9 +26,9 @@ from tinynas.graph import Graph, OpKind
 #: arm-none-eabi-size FILE.o. `tests/cost/test_engine_runtime.py` builds them again.
 CODE_BYTES: Mapping[str, int] = {
     "affine.c": 416,
-    "blocks.c": 2068,
-    "blocks_packed.c": 3592,
-    "blocks_paired.c": 3272,
+    "blocks.c": 2420,
+    "blocks_packed.c": 3612,
+    "blocks_paired.c": 3316,
     "convolution.c": 1052,
     "dense.c": 228,
     "depthwise.c": 3012,
