@@ -1,6 +1,6 @@
 """Bit-exactness: compiled C against TensorFlow Lite Micro, on this computer under sanitizers and in QEMU.
 
-    python benchmarks/exactness.py [--record] [--only NAME] [--inputs 100] [--nets 200] [--jobs 1]
+    python benchmarks/exactness.py [--record] [--only NAME] [--inputs 100] [--nets 200] [--jobs 1] [--goal speed]
 
 The networks: the real files of ../shared/models, each also cut behind its last large feature map so that its
 body shows; the published networks with random weights; random networks of the search's spaces, some with
@@ -25,7 +25,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -43,6 +43,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tinynas.cost.compute import macs
+from tinynas.engine.choosing import Goal
 from tinynas.networks import build_graph, parse_genotype
 from tinynas.networks.presets import PRESETS
 
@@ -102,14 +103,15 @@ def main() -> None:
     with TemporaryDirectory(prefix="tinynas-exactness-") as name, ProcessPoolExecutor(options.jobs) as pool:
         folder = Path(name)
         pool.submit(_prove, folder).result()
-        done = list(_watched(pool.map(partial(_examine, folder), makers), len(makers)))
+        done = list(_watched(pool.map(partial(_examine, folder, Goal(options.goal)), makers), len(makers)))
     took = Took(round(time.monotonic() - began), _processor_seconds(), options.jobs)
     comparisons = [each for network in done for each in network]
     totals = list(_totals(comparisons))
     _show(comparisons, totals, Console(width=None if sys.stdout.isatty() else 130))
     print(f"{took.seconds} s, {took.processor_seconds} s of a processor, {took.jobs} job(s)")
     if options.record:
-        record("exactness", _figures(comparisons, totals, took))
+        suffix = "" if options.goal == "ram" else f"_{options.goal}"
+        record(f"exactness{suffix}", _figures(comparisons, totals, took))
     for each in comparisons:
         if not each.exact:
             print(f"{each.name} ({each.borders}) on {each.platform}: {each.fault}", file=sys.stderr)
@@ -124,7 +126,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--nets", type=int, default=200, help="random networks")
     parser.add_argument("--first", type=int, default=0, help="number of the first random network")
     parser.add_argument("--jobs", type=int, default=1, help="networks at a time")
-    parser.add_argument("--record", action="store_true", help="write benchmarks/results/exactness.json")
+    parser.add_argument(
+        "--goal", choices=[goal.value for goal in Goal], default="ram", help="as tinynas compile --optimize"
+    )
+    parser.add_argument(
+        "--record", action="store_true", help="write benchmarks/results/exactness[_GOAL].json"
+    )
     return parser.parse_args()
 
 
@@ -160,10 +167,11 @@ def _platforms(folder: Path) -> tuple[Platform, Platform, Platform]:
     return Host(mine / "host"), Emulated(CORTEX_M7, mine / "m7"), Emulated(CORTEX_M4, mine / "m4")
 
 
-def _examine(folder: Path, maker: Maker) -> list[Comparison]:
-    subject = maker()
-    if subject is None:
+def _examine(folder: Path, goal: Goal, maker: Maker) -> list[Comparison]:
+    made_for_ram = maker()
+    if made_for_ram is None:
         return []
+    subject = replace(made_for_ram, goal=goal)
     host, *emulated = _platforms(folder)
     tasks = [Task(host, subject.samples)]
     if len(subject.model) <= _ROOM:

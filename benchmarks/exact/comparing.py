@@ -16,6 +16,7 @@ from exact.programs import Bytes, Platform, Sources
 from exact.samples import Values, samples_for
 from exact.subjects import Subject
 from exact.tflite_edits import cut_behind
+from tinynas.engine.choosing import Goal
 from tinynas.engine.emit import SOURCES, emit
 from tinynas.engine.planner import plan_network
 from tinynas.errors import ToolchainError, VerificationError
@@ -75,7 +76,7 @@ def compare(
         variants["kept"] = kept
     for borders, graph in variants.items():
         with TemporaryDirectory(prefix="tinynas-exact-") as folder:
-            network = _Network.compiled(original, graph, Path(folder))
+            network = _Network.compiled(original, graph, Path(folder), subject.goal)
             for task in tasks:
                 ours = [values[: task.most] for values in samples]
                 theirs = _joined([values[: task.most] for values in expected])
@@ -88,7 +89,7 @@ def first_difference(subject: Subject, task: Task, seed: int) -> str:
     for index, operator in enumerate(graph.operators):
         if graph.tensors[operator.outputs[0]].dtype is not DType.INT8:
             continue
-        cut = Subject(subject.group, subject.name, cut_behind(subject.model, index), subject.samples)
+        cut = replace(subject, model=cut_behind(subject.model, index))
         if not all(each.exact for each in compare(cut, [task], seed)):
             return f"first at operator {index}, {operator.kind.value}"
     return "only whole: a matter of its plan"
@@ -100,7 +101,7 @@ def notices_short_arena(subject: Subject, platform: Platform, missing: int, seed
     graph = simplify(original)
     samples = samples_for(original, graph, subject.samples, seed)
     with TemporaryDirectory(prefix="tinynas-exact-") as folder:
-        network = _Network.compiled(original, graph, Path(folder))
+        network = _Network.compiled(original, graph, Path(folder), subject.goal)
         sources = replace(network.sources, arena=network.sources.arena - missing)
         header = sources.folder / f"{_NAME}.h"
         size = f"{_NAME.upper()}_ARENA_BYTES {{}}\n".format
@@ -121,9 +122,9 @@ class _Network:
     sources: Sources
 
     @classmethod
-    def compiled(cls, original: Graph, graph: Graph, folder: Path) -> _Network:
-        """`graph`, which `original` was simplified to, as C in `folder`."""
-        plan = plan_network(graph)
+    def compiled(cls, original: Graph, graph: Graph, folder: Path, goal: Goal) -> _Network:
+        """`graph`, which `original` was simplified to, as C for `goal` in `folder`."""
+        plan = plan_network(graph, goal)
         emit(plan, _NAME, folder)
         sizes = ([graph.tensors[i].size_bytes for i in ends] for ends in (graph.inputs, graph.outputs))
         interface = Interface(_NAME, *map(tuple, sizes))

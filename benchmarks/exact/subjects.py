@@ -13,6 +13,7 @@ from random_network import random_tflite
 
 from exact.tflite_edits import cut_behind, with_dead_channels
 from tinynas.cost.compute import macs, weights_and_biases
+from tinynas.engine.choosing import Goal
 from tinynas.graph import DType, Graph, Tensor
 from tinynas.graph.tflite import graph_from_bytes
 from tinynas.networks import Block, Genotype, MBConv, build_graph, find_network
@@ -34,12 +35,13 @@ _BODY_TO_OUTPUTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One .tflite file in memory, with the number of samples it is compared on."""
+    """One .tflite file in memory, the number of samples it is compared on, and what it is compiled for."""
 
     group: str
     name: str
     model: bytes
     samples: int
+    goal: Goal = Goal.RAM
 
     def graph(self) -> Graph:
         """The file as it is read."""
