@@ -1,6 +1,7 @@
 """Bit-exactness: compiled C against TensorFlow Lite Micro, on this computer under sanitizers and in QEMU.
 
-    python benchmarks/exactness.py [--record] [--only NAME] [--inputs 100] [--nets 200] [--jobs 1] [--goal speed]
+    python benchmarks/exactness.py [--record] [--only NAME] [--inputs 100] [--nets 200] [--jobs 1]
+        [--goal speed]
 
 The networks: the real files of ../shared/models, each also cut behind its last large feature map so that its
 body shows; the published networks with random weights; random networks of the search's spaces, some with
