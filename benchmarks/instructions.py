@@ -1,11 +1,11 @@
 """Executed instructions of one inference on a Cortex-M7, operator by operator, beside the best peers'.
 
-    python benchmarks/instructions.py [--models ../shared/models] [--only vww] [--core m4]
+    python benchmarks/instructions.py [--models ../shared/models] [--only vww] [--core m4] [--goal speed]
 
 Each model is compiled by tinynas, built by arm-none-eabi-gcc -O2 for a bare board and run under Unicorn on
 the input of ../shared/reference/peers.md, one inference of which every instruction is counted. Its output
 bytes must equal TensorFlow Lite Micro's, and QEMU's own count the same number. Prints a table a model and
-writes benchmarks/results/instructions.json.
+writes benchmarks/results/instructions.json, with the core and the goal in its name where they are others.
 """
 
 from __future__ import annotations
@@ -251,7 +251,7 @@ def main() -> None:
                 continue
         show(costs[-1], Console(width=None if sys.stdout.isatty() else 120))
     if not options.only:
-        suffix = "" if options.core == "m7" else f"_{options.core}"
+        suffix = "".join(f"_{each}" for each in (options.core, options.goal) if each not in ("m7", "ram"))
         record(f"instructions{suffix}", {"models": [_figures(cost) for cost in costs], "refused": refused})
 
 
