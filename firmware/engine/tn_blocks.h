@@ -6,7 +6,7 @@
  *            p0 p2   q0 q2   r0 r2   s0 s2   p1 p3   q1 q3 ...           (the lower half first)
  *
  * The order of a pixel's values is the one in which SXTB16 leaves a word's bytes, 0 2 1 3, and the weights stand in it too.
- * Of the kernel's rows come the whole words first, then what is left over of each row, then zeros up to a multiple of four.
+ * Of the kernel's rows come the whole words first, then what is left over of each row, then anything up to a multiple of four, where weights are 0.
  *
  * Two layouts of weights, both by pairs of channels (o, o + 1), both as halfwords:
  *   packed   256 * w[o + 1] + w[o]: SMLAD of the word gives R = 256 * S1 + S0 and SMLAD of its SXTB16 gives S0, so that a
@@ -40,7 +40,7 @@ tn_patch tn_patch_of_vector(const tn_op *op, int8_t *arena);
 /* Widens the inputs of `pixels` (4, 2 or 1) output pixels from column `column` on. */
 void tn_widen(const tn_patch *patch, uint32_t column, uint32_t pixels, uint32_t *to);
 
-/* A row of the output is written from column `column` on: where that is, and how far the next pixel or plane. */
+/* The row of the output that a step makes. */
 typedef struct {
     int8_t *row;
     uint32_t channels;

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tinynas.engine.block_packing import block_depth, fits_packed
+from tinynas.engine import conditions
+from tinynas.engine.block_packing import block_depth
 from tinynas.engine.costs import BlockRates, ElementRates, PlaneRates, Rates, depth_of
-from tinynas.engine.layers import layer_of
 from tinynas.engine.packing import sums_by_table
 from tinynas.engine.rows import averages_rows, map_shape, shape_of
 from tinynas.errors import ModelError
@@ -25,9 +25,6 @@ from tinynas.graph import DType, Graph, Operator, OpKind
 _MOST_ROWS = 2**16 - 1
 #: no microcontroller has as much memory, with external chips or without
 MOST_BYTES = 2**26
-
-#: rows of the largest window that the kernels of planes hold
-_MOST_PLANE_ROWS = 7
 
 Accepts = Callable[[Graph, Operator], bool]
 Bytes = Callable[[Graph, Operator], int]
@@ -161,38 +158,10 @@ def _why(graph: Graph, operator: Operator) -> str:
     return ""
 
 
-def _undilated(graph: Graph, operator: Operator) -> bool:
-    return operator.window is not None and operator.window.dilation == (1, 1) and _weighted(graph, operator)
-
-
-def _weighted(graph: Graph, operator: Operator) -> bool:
-    return graph.tensors[operator.inputs[1]].constant
-
-
-def groups_of(graph: Graph, operator: Operator) -> int:
-    """The groups of a convolution: its input's channels over those a filter sees."""
-    return graph.tensors[operator.inputs[0]].shape[3] // graph.tensors[operator.inputs[1]].shape[3]
-
-
-def _pointwise(graph: Graph, operator: Operator) -> bool:
-    if not _undilated(graph, operator) or groups_of(graph, operator) > 1:
-        return False
-    window = operator.window
-    return window is not None and window.kernel == (1, 1) and not any(window.pads or ())
-
-
-def _one_group(graph: Graph, operator: Operator) -> bool:
-    return _undilated(graph, operator) and groups_of(graph, operator) == 1
-
-
 def _columns_of_patch(graph: Graph, operator: Operator) -> int:
     """Two output pixels' patches of the input, each rounded up to whole words."""
     _, rows, columns, channels = graph.tensors[operator.inputs[1]].shape
     return 2 * (-(-rows * columns * channels // 4) * 4)
-
-
-def _single(graph: Graph, operator: Operator) -> bool:
-    return _undilated(graph, operator) and operator.depth_multiplier == 1
 
 
 def _spatial_mean(graph: Graph, operator: Operator) -> bool:
@@ -251,65 +220,6 @@ def _from_float(graph: Graph, operator: Operator) -> bool:
     return graph.tensors[operator.inputs[0]].dtype is DType.FLOAT32
 
 
-def _short(graph: Graph, operator: Operator) -> bool:
-    """Whether the short requantisation is exact for every channel, of which there are two at least."""
-    try:
-        layer = layer_of(graph, operator)
-    except (ValueError, ModelError):
-        # what is wrong is told when it is packed
-        return False
-    return layer.short and layer.outputs > 1
-
-
-def _paired(graph: Graph, operator: Operator) -> bool:
-    return _one_group(graph, operator) and _short(graph, operator)
-
-
-def _packed(graph: Graph, operator: Operator) -> bool:
-    return _paired(graph, operator) and fits_packed(layer_of(graph, operator))
-
-
-def _paired_planes(graph: Graph, operator: Operator) -> bool:
-    return _paired(graph, operator) and layer_of(graph, operator).writes_planes
-
-
-def _packed_planes(graph: Graph, operator: Operator) -> bool:
-    return _packed(graph, operator) and layer_of(graph, operator).writes_planes
-
-
-def _dense_paired(graph: Graph, operator: Operator) -> bool:
-    return _weighted(graph, operator) and _short(graph, operator)
-
-
-def _dense_packed(graph: Graph, operator: Operator) -> bool:
-    return _dense_paired(graph, operator) and fits_packed(layer_of(graph, operator))
-
-
-def _plane_window(graph: Graph, operator: Operator) -> bool:
-    """Whether the kernels of planes can run the depthwise convolution, whatever its window's columns."""
-    if not _single(graph, operator) or operator.window is None or operator.window.stride[1] > 2:
-        return False
-    try:
-        layer = layer_of(graph, operator)
-    except (ValueError, ModelError):
-        return False
-    rows, (top, bottom, _, _) = layer.window.kernel[0], layer.margins
-    return layer.reads_planes and rows <= _MOST_PLANE_ROWS and max(top, bottom) < rows
-
-
-def _planes_3(graph: Graph, operator: Operator) -> bool:
-    if operator.window is None or operator.window.kernel != (3, 3) or not _plane_window(graph, operator):
-        return False
-    layer = layer_of(graph, operator)
-    return layer.low == layer.output_zero
-
-
-def _planes_5_7(graph: Graph, operator: Operator) -> bool:
-    return (
-        operator.window is not None and operator.window.kernel[1] in (5, 7) and _plane_window(graph, operator)
-    )
-
-
 def _widened(graph: Graph, operator: Operator) -> int:
     """The inputs of as many pixels as a block has, as int16."""
     rows = operator.window.kernel[0] if operator.window is not None else 1
@@ -350,21 +260,33 @@ def _blocks(
 
 #: every kernel; of equally fast ones the first is taken
 CATALOGUE: tuple[Kernel, ...] = (
-    Kernel("tn_pointwise", OpKind.CONV_2D, _pointwise, instructions=Rates(1.25, 14.5)),
-    Kernel("tn_convolve", OpKind.CONV_2D, _one_group, _columns_of_patch, instructions=Rates(1.25, 14.5, 3)),
+    Kernel("tn_pointwise", OpKind.CONV_2D, conditions.pointwise, instructions=Rates(1.25, 14.5)),
     Kernel(
-        "tn_convolve_groups",
+        "tn_convolve",
         OpKind.CONV_2D,
-        _undilated,
+        conditions.one_group,
         _columns_of_patch,
         instructions=Rates(1.25, 14.5, 3),
     ),
-    *_blocks("tn_convolve_{}", OpKind.CONV_2D, _packed, _paired),
-    *_blocks("tn_convolve_{}_planes", OpKind.CONV_2D, _packed_planes, _paired_planes, Form.PLANES),
+    Kernel(
+        "tn_convolve_groups",
+        OpKind.CONV_2D,
+        conditions.undilated,
+        _columns_of_patch,
+        instructions=Rates(1.25, 14.5, 3),
+    ),
+    *_blocks("tn_convolve_{}", OpKind.CONV_2D, conditions.packed, conditions.paired),
+    *_blocks(
+        "tn_convolve_{}_planes",
+        OpKind.CONV_2D,
+        conditions.packed_planes,
+        conditions.paired_planes,
+        Form.PLANES,
+    ),
     Kernel(
         "tn_depthwise_planes_3",
         OpKind.DEPTHWISE_CONV_2D,
-        _planes_3,
+        conditions.planes_3,
         spends=Spends.ARENA,
         instructions=PlaneRates(together=2, row=5, group=16, channel=75),
         reads=Form.PLANES,
@@ -372,15 +294,17 @@ CATALOGUE: tuple[Kernel, ...] = (
     Kernel(
         "tn_depthwise_planes",
         OpKind.DEPTHWISE_CONV_2D,
-        _planes_5_7,
+        conditions.planes_5_7,
         spends=Spends.ARENA,
         instructions=PlaneRates(together=4, row=24, group=50, channel=40),
         reads=Form.PLANES,
     ),
-    Kernel("tn_depthwise", OpKind.DEPTHWISE_CONV_2D, _single, instructions=Rates(2.5, 22)),
-    Kernel("tn_depthwise_multiplied", OpKind.DEPTHWISE_CONV_2D, _undilated, instructions=Rates(8, 30)),
-    Kernel("tn_dense", OpKind.FULLY_CONNECTED, _weighted, instructions=Rates(1.45, 26)),
-    *_blocks("tn_dense_{}", OpKind.FULLY_CONNECTED, _dense_packed, _dense_paired),
+    Kernel("tn_depthwise", OpKind.DEPTHWISE_CONV_2D, conditions.single, instructions=Rates(2.5, 22)),
+    Kernel(
+        "tn_depthwise_multiplied", OpKind.DEPTHWISE_CONV_2D, conditions.undilated, instructions=Rates(8, 30)
+    ),
+    Kernel("tn_dense", OpKind.FULLY_CONNECTED, conditions.weighted, instructions=Rates(1.45, 26)),
+    *_blocks("tn_dense_{}", OpKind.FULLY_CONNECTED, conditions.dense_packed, conditions.dense_paired),
     Kernel("tn_add", OpKind.ADD, _broadcasts, instructions=ElementRates(35)),
     Kernel("tn_add_table", OpKind.ADD, _adds_alike, spends=Spends.TABLE, instructions=ElementRates(10)),
     Kernel("tn_mul", OpKind.MUL, _broadcasts),

@@ -1,0 +1,116 @@
+/* The cases of kernel_driver.c for kernels by blocks, of planes and by tables: constants of any value their layouts allow. */
+
+/* A layer of tn_blocks with any halfwords as weights, `halves` of them a value of a pair of channels. */
+__attribute__((unused)) static void layer_of_blocks(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns, uint32_t channels, uint32_t outputs,
+                   uint32_t window, uint32_t stride, uint32_t pad, uint32_t halves, int planes)
+{
+    tn_blocks layer;
+    memset(&layer, 0, sizeof layer);
+    const uint32_t even = (outputs + 1) & ~1u, before = pad / 2;
+    tn_map input = map_of(rows, columns, channels, 1);
+    const uint32_t height = window_count(rows, window, stride, pad), width = window_count(columns, window, stride, pad);
+    layer.depth = (window * window * channels + 3) & ~3u;
+    layer.columns = width;
+    layer.kernel_rows = layer.kernel_columns = (uint16_t)window;
+    layer.stride_rows = layer.stride_columns = (uint16_t)stride;
+    layer.pad_top = layer.pad_left = (uint16_t)before;
+    layer.before = (uint16_t)draw(0, 3);
+    tn_map output = planes ? map_of(height, outputs, width + layer.before + (uint32_t)draw(0, 3), 2)
+                           : map_of(height, width, outputs, 1);
+    if (planes) {
+        output.channels = (output.channels + 1) & ~1u;
+    }
+    int16_t *const weights = allocate(even * layer.depth * halves);
+    for (uint32_t i = 0; i < even / 2 * layer.depth * halves; i++) {
+        weights[i] = (int16_t)(halves == 1 ? draw(-32767, 32767) : draw(-256, 254));
+    }
+    int32_t *const constants = allocate(16 * even);
+    const int32_t reach = 127 * 128 * (int32_t)layer.depth;
+    layer.padding = (int8_t)draw(-128, 127);
+    layer.low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
+    layer.high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
+    for (uint32_t i = 0; i < even; i++) {
+        int32_t *const constant = constants + 4 * i;
+        const int32_t right = draw(planes ? 14 : 1, 22);
+        constant[0] = draw(-reach, reach);
+        constant[1] = draw(1 << 30, INT32_MAX);
+        constant[2] = (2 * (planes ? 0 : draw(-128, 127)) + 1) * (1 << (right - 1));
+        constant[3] = right;
+    }
+    if (outputs % 2) { /* the last but one is there twice */
+        memcpy(constants + 4 * (outputs - 1), constants + 4 * (outputs - 2), 16);
+    }
+    layer.weights = weights;
+    layer.constants = constants;
+    report(name, kernel, &layer, &input, 1, &output, 8 * layer.depth, (int)height);
+    release_all();
+}
+
+/* Depthwise of planes of any int16. */
+__attribute__((unused)) static void planes(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns,
+                                           uint32_t channels, uint32_t height, uint32_t width, uint32_t stride)
+{
+    tn_blocks layer;
+    memset(&layer, 0, sizeof layer);
+    const uint32_t above = (uint32_t)draw(0, (int32_t)height - 1);
+    const uint32_t made = (rows + 2 * above - height) / stride + 1;
+    const uint32_t together = width == 3 ? 2 : 4;
+    const uint32_t groups = (columns + together - 1) / together;
+    tn_map input = map_of(rows, channels, (stride * (groups * together - 1) + width + 1) & ~1u, 2);
+    tn_map output = map_of(made, columns, channels, 1);
+    layer.depth = height * 2 * (width - 1);
+    layer.columns = columns;
+    layer.kernel_rows = (uint16_t)height;
+    layer.kernel_columns = (uint16_t)width;
+    layer.stride_rows = layer.stride_columns = (uint16_t)stride;
+    layer.pad_top = (uint16_t)above;
+    layer.low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
+    layer.high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
+    int16_t *const weights = allocate(2 * channels * layer.depth);
+    int32_t *const constants = allocate(16 * channels);
+    for (uint32_t i = 0; i < channels * height; i++) { /* words (w0 w1) (w2 w3) .., (w1 w2) (w3 w4) .. */
+        int16_t *const row = weights + i * 2 * (width - 1);
+        row[0] = (int16_t)(2 * draw(-128, 127));
+        for (uint32_t j = 1; j < width; j++) {
+            const int16_t value = (int16_t)(2 * draw(-128, 127));
+            row[width + j - 2] = value;
+            if (j < width - 1) {
+                row[j] = value;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < channels; i++) {
+        const int32_t right = draw(1, 22);
+        constants[4 * i] = draw(-(1 << 28), 1 << 28);
+        constants[4 * i + 1] = draw(1 << 30, INT32_MAX);
+        /* of 3 columns nothing below the zero point is kept, so that no sign need be corrected: here it is the least */
+        constants[4 * i + 2] = (2 * (width == 3 ? -128 : draw(-128, 127)) + 1) * (1 << (right - 1));
+        constants[4 * i + 3] = right;
+    }
+    layer.weights = weights;
+    layer.constants = constants;
+    report(name, kernel, &layer, &input, 1, &output, 0, (int)made);
+    release_all();
+}
+
+/* ADD by a table of any sums. */
+__attribute__((unused)) static void sums(const char *name, uint32_t rows, uint32_t columns, uint32_t channels)
+{
+    tn_table_sum sum;
+    memset(&sum, 0, sizeof sum);
+    tn_map inputs[2] = {map_of(rows, columns, channels, 1), map_of(rows, columns, channels, 1)};
+    tn_map output = inputs[0];
+    int32_t *const table = allocate(4 * 256);
+    for (int i = 0; i < 256; i++) {
+        table[i] = draw(-(1 << 28), 1 << 28);
+    }
+    sum.table = table;
+    sum.multiplier = draw(1 << 30, INT32_MAX);
+    sum.shift = draw(16, 22);
+    sum.rounding = (2 * draw(-128, 127) + 1) * (1 << (sum.shift - 1));
+    sum.scaled = (uint8_t)draw(0, 1);
+    sum.low = (int8_t)draw(-128, 0);
+    sum.high = (int8_t)draw(0, 127);
+    report(name, tn_add_table, &sum, inputs, 2, &output, 0, (int)rows);
+    release_all();
+}
