@@ -26,13 +26,13 @@ learner = make_learner(model, optimizer, 0.1)
 rng = np.random.default_rng(0)
 images = rng.integers(0, 256, (12, 4, 4, 1)).astype(np.uint8)
 labels = np.arange(12, dtype=np.int64) % 3
-losses = []
-for _ in range(2):
+scored, losses = space.sample(rng), []
+for step in range(2):
     for choice in (space.sample(rng), space.largest()):
         losses.append(learner.accumulate(images, labels, choice, 0.5))
     learner.apply()
-choice = space.sample(rng)
-logits = learner.logits(images, choice, learner.statistics(images, choice))
+    if step == 0:
+        logits = learner.logits(images, scored, learner.statistics(images, scored))
 variables = (model.classifier, model.stem.kernel, model.slots[1].depthwise.kernel)
 weights = [keras.ops.convert_to_numpy(v) for v in variables]
 np.savez(sys.argv[1], losses=losses, logits=logits, **{f"w{i}": w for i, w in enumerate(weights)})
@@ -60,5 +60,6 @@ def test_backends_agree(backend: str, tmp_path: Path) -> None:
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed: pip install 'tinynas[{backend}]'")
     expected, got = _trained("tensorflow", tmp_path), _trained(backend, tmp_path)
+    # logits are of the first step: normalised over few pixels, roundings grow a hundredfold in the second
     for name, values in expected.items():
-        np.testing.assert_allclose(got[name], values, rtol=2e-2, atol=2e-3, err_msg=name)
+        np.testing.assert_allclose(got[name], values, rtol=1e-3, atol=5e-4, err_msg=name)
