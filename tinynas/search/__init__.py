@@ -1,9 +1,10 @@
 """Search strategies, objectives and the run folder; how accuracy is found is given from outside."""
 
-from tinynas.search.candidate import Candidate, Genes, Origin, restore_choice
-from tinynas.search.evaluation import Observer, Outcome, Progress, search
+from tinynas.search.candidate import Candidate, Genes, Origin, latest, restore_choice
+from tinynas.search.evaluation import Observer, Outcome, Progress, search, search_by_rungs
 from tinynas.search.evolution import Evolution
 from tinynas.search.journal import CandidateJournal, read_candidates
+from tinynas.search.ladder import Ladder, OneRung
 from tinynas.search.limits import Footprint, Limits, Need
 from tinynas.search.objective import pareto_front, ranked
 from tinynas.search.pool import Pool, Proposal
@@ -33,9 +34,11 @@ __all__ = [
     "Evolution",
     "Footprint",
     "Genes",
+    "Ladder",
     "Limits",
     "Need",
     "Observer",
+    "OneRung",
     "Origin",
     "Outcome",
     "Pool",
@@ -48,6 +51,7 @@ __all__ = [
     "Strategy",
     "default_run_path",
     "is_run",
+    "latest",
     "open_run",
     "pareto_front",
     "ranked",
@@ -55,4 +59,5 @@ __all__ = [
     "read_run",
     "restore_choice",
     "search",
+    "search_by_rungs",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -33,7 +33,8 @@ class Candidate(Generic[ChoiceT]):
     """A network that satisfies the limits and was scored.
 
     `genotype` is the text that identifies it, `choice` what its space made it from, `accuracy` (0..1) is on
-    pictures held out of training, `generation` counts from 0.
+    pictures held out of training, `generation` counts from 0. `trained_steps` of its own came before the
+    score: none with shared weights.
     """
 
     genotype: str
@@ -42,6 +43,12 @@ class Candidate(Generic[ChoiceT]):
     footprint: Footprint
     generation: int
     origin: Origin
+    trained_steps: int = 0
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells this score from all others of the run."""
+        return self.genotype, self.trained_steps
 
 
 def candidate_line(candidate: Candidate[Any]) -> str:
@@ -54,6 +61,7 @@ def candidate_line(candidate: Candidate[Any]) -> str:
             **asdict(candidate.footprint),
             "generation": candidate.generation,
             "origin": candidate.origin.value,
+            "trained_steps": candidate.trained_steps,
             "choice": asdict(choice) if is_dataclass(choice) and not isinstance(choice, type) else choice,
         },
         allow_nan=False,
@@ -81,7 +89,14 @@ def parse_candidate(line: str) -> Candidate[Genes]:
         ),
         generation=typed_field(data, "generation", int),
         origin=Origin(typed_field(data, "origin", str)),
+        # journals from before networks were trained on their own have none
+        trained_steps=typed_field({"trained_steps": 0} | data, "trained_steps", int),
     )
+
+
+def latest(candidates: Iterable[Candidate[_T]]) -> list[Candidate[_T]]:
+    """Each network once, as it was scored last, in the order of their first scores."""
+    return list({candidate.genotype: candidate for candidate in candidates}.values())
 
 
 def restore_choice(choice_type: type[_T], genes: Genes) -> _T:

@@ -7,18 +7,18 @@ and goes on to the winner it would have had.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias
 
 import numpy as np
 
 from tinynas.errors import VerificationError
-from tinynas.networks import Genotype
 from tinynas.search.candidate import Candidate, is_accuracy
+from tinynas.search.ladder import Ladder, OneRung, better_half, most_scores
 from tinynas.search.limits import Limits
 from tinynas.search.objective import ranked
-from tinynas.search.pool import Pool
+from tinynas.search.pool import Pool, Proposal
 from tinynas.search.space_protocol import ChoiceT, Evaluator, Space
 from tinynas.search.strategy import Strategy, require_at_least
 
@@ -26,8 +26,8 @@ from tinynas.search.strategy import Strategy, require_at_least
 class Journal(Protocol):
     """Where scores are kept beyond the life of the process."""
 
-    def scores(self) -> Mapping[str, float]:
-        """Accuracy by genotype text of everything scored earlier."""
+    def scores(self) -> Mapping[tuple[str, int], float]:
+        """Accuracy by genotype text and steps trained of everything scored earlier."""
         ...
 
     def append(self, candidate: Candidate[Any]) -> None:
@@ -37,7 +37,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Progress(Generic[ChoiceT]):
-    """The state after one more network, `done` of at most `total`; `reused`: its score was known."""
+    """The state after one more score, `done` of at most `total`; `reused`: it was known."""
 
     candidate: Candidate[ChoiceT]
     best: Candidate[ChoiceT]
@@ -48,7 +48,7 @@ class Progress(Generic[ChoiceT]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[ChoiceT]):
-    """The winner, and every candidate in the order of scoring."""
+    """The winner, and every candidate in the order of scoring, as it was scored last."""
 
     best: Candidate[ChoiceT]
     candidates: tuple[Candidate[ChoiceT], ...]
@@ -69,53 +69,119 @@ def search(
     seeds: Sequence[ChoiceT] = (),
     on_candidate: Observer[ChoiceT] | None = None,
 ) -> Outcome[ChoiceT]:
+    """`search_by_rungs` with networks that `evaluate` scores as they are."""
+    return search_by_rungs(
+        space,
+        strategy,
+        limits,
+        OneRung(evaluate),
+        seed=seed,
+        journal=journal,
+        seeds=seeds,
+        on_candidate=on_candidate,
+    )
+
+
+def search_by_rungs(
+    space: Space[ChoiceT],
+    strategy: Strategy,
+    limits: Limits,
+    ladder: Ladder[ChoiceT],
+    *,
+    seed: int,
+    journal: Journal | None = None,
+    seeds: Sequence[ChoiceT] = (),
+    on_candidate: Observer[ChoiceT] | None = None,
+) -> Outcome[ChoiceT]:
     """The most accurate network of `space` within `limits` that `strategy` finds.
 
-    No network is scored twice, and none outside the limits at all. `seeds` are considered before anything
-    drawn at random: give the smallest network of the space, and a budget that hardly anything fits is
-    still used, or refused with the true smallest need. Ends early when a generation finds nothing new.
+    Each generation climbs the `ladder`: all its networks are scored at the first rung, the better half at
+    the next. No network is scored twice at a rung, and none outside the limits at all. `seeds` are
+    considered before anything drawn at random: give the smallest network of the space, and a budget that
+    hardly anything fits is still used, or refused with the true smallest need. Ends early when a generation
+    finds nothing new.
 
     Raises:
         RequestError: nothing found fits the limits (with the nearest need), or the seed is negative.
-        VerificationError: `evaluate` gave something that is no accuracy.
+        VerificationError: the ladder gave something that is no accuracy.
         RunError: the journal cannot be written.
     """
     require_at_least(0, seed=seed)
-    known = journal.scores() if journal else {}
-    scored: dict[str, Candidate[ChoiceT]] = {}
-    best: Candidate[ChoiceT] | None = None
+    total = most_scores(strategy.evaluations, strategy.generations, len(ladder.rungs))
+    climb = _Climb(limits, ladder, journal, total, on_candidate)
     for generation in range(strategy.generations):
         pool = Pool(
             space=space,
             limits=limits,
             rng=np.random.default_rng([seed, generation]),
-            seen=scored,
+            seen=climb.scored,
             seeds=seeds if generation == 0 else (),
         )
-        proposals = strategy.propose(generation, tuple(scored.values()), pool)
+        proposals = strategy.propose(generation, tuple(climb.scored.values()), pool)
         if not proposals:
             break
-        for proposal in proposals:
-            text = str(proposal.genotype)
-            reused = text in known
-            accuracy = known[text] if reused else _score(evaluate, proposal.choice, proposal.genotype)
-            footprint = limits.footprint(proposal.genotype)
-            candidate = Candidate(text, proposal.choice, accuracy, footprint, generation, proposal.origin)
-            if journal and not reused:
-                journal.append(candidate)
-            scored[text] = candidate
-            best = ranked([candidate, best])[0] if best else candidate
-            if on_candidate:
-                on_candidate(Progress(candidate, best, len(scored), strategy.evaluations, reused))
-    if best is None:
+        climb.generation(generation, proposals)
+    if climb.best is None:
         raise limits.no_room()
-    return Outcome(best, tuple(scored.values()))
+    return Outcome(climb.best, tuple(climb.scored.values()))
 
 
-def _score(evaluate: Evaluator[ChoiceT], choice: ChoiceT, genotype: Genotype) -> float:
-    accuracy = float(evaluate(choice, genotype))
-    if not is_accuracy(accuracy):
-        raise VerificationError(
-            f"the accuracy of '{genotype}' came out as {accuracy}: training diverged, so try another seed"
-        )
-    return accuracy
+class _Climb(Generic[ChoiceT]):
+    """The networks of a search on their ladder: who stands how high, and who is best."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        ladder: Ladder[ChoiceT],
+        journal: Journal | None,
+        total: int,
+        on_candidate: Observer[ChoiceT] | None,
+    ) -> None:
+        self._limits, self._ladder, self._journal = limits, ladder, journal
+        self._known = journal.scores() if journal else {}
+        self._total, self._done, self._tell = total, 0, on_candidate
+        #: every network as it was scored last, by genotype text
+        self.scored: dict[str, Candidate[ChoiceT]] = {}
+        self.best: Candidate[ChoiceT] | None = None
+
+    def generation(self, number: int, proposals: Sequence[Proposal[ChoiceT]]) -> None:
+        """Score the networks of a generation rung by rung; only the best of all may go on after it."""
+        left, champion = {str(proposal.genotype): proposal for proposal in proposals}, self.best
+        *lower, top = self._ladder.rungs
+        for steps in lower:
+            scores = [self._score(number, proposal, steps) for proposal in left.values()]
+            beaten = left.keys() - better_half(scores)
+            left = {text: proposal for text, proposal in left.items() if text not in beaten}
+            self._drop(beaten)
+        for proposal in left.values():
+            self._score(number, proposal, top)
+        finalists = {*left, champion.genotype} if champion else set(left)
+        self._drop(finalists - {self.best.genotype if self.best else ""})
+
+    def _drop(self, genotypes: Iterable[str]) -> None:
+        for text in genotypes:
+            self._ladder.drop(text)
+
+    def _score(self, generation: int, proposal: Proposal[ChoiceT], steps: int) -> Candidate[ChoiceT]:
+        text, choice = str(proposal.genotype), proposal.choice
+        reused = (text, steps) in self._known
+        accuracy = self._known[text, steps] if reused else self._asked(proposal, steps)
+        footprint = self._limits.footprint(proposal.genotype)
+        candidate = Candidate(text, choice, accuracy, footprint, generation, proposal.origin, steps)
+        if self._journal and not reused:
+            self._journal.append(candidate)
+        self.scored[text] = candidate
+        self.best = ranked([candidate, self.best])[0] if self.best else candidate
+        self._done += 1
+        if self._tell:
+            self._tell(Progress(candidate, self.best, self._done, self._total, reused))
+        return candidate
+
+    def _asked(self, proposal: Proposal[ChoiceT], steps: int) -> float:
+        accuracy = float(self._ladder.accuracy(proposal.choice, proposal.genotype, steps))
+        if not is_accuracy(accuracy):
+            raise VerificationError(
+                f"the accuracy of '{proposal.genotype}' came out as {accuracy}: training diverged, so try "
+                "another seed"
+            )
+        return accuracy

@@ -13,6 +13,8 @@ from tinynas.search.lines import cut_torn_line, read_lines
 def read_candidates(path: Path) -> list[Candidate[Genes]]:
     """The candidates in the journal `path`, in order of scoring; none if there is no such file.
 
+    A network scored at several rungs of a ladder is there as often (see `latest`).
+
     A last line without its end is one a kill cut short and is left out. The file is only read.
 
     Raises:
@@ -30,11 +32,11 @@ class CandidateJournal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._scores = {candidate.genotype: candidate.accuracy for candidate in read_candidates(path)}
+        self._scores = {candidate.key: candidate.accuracy for candidate in read_candidates(path)}
         cut_torn_line(path)
 
-    def scores(self) -> dict[str, float]:
-        """Accuracy by genotype text of every candidate in the file."""
+    def scores(self) -> dict[tuple[str, int], float]:
+        """Accuracy by genotype text and steps trained of every candidate in the file."""
         return dict(self._scores)
 
     def append(self, candidate: Candidate[Any]) -> None:
@@ -44,4 +46,4 @@ class CandidateJournal:
             RunError: the disk does not take it.
         """
         append_line(self._path, candidate_line(candidate))
-        self._scores[candidate.genotype] = candidate.accuracy
+        self._scores[candidate.key] = candidate.accuracy

@@ -1,4 +1,7 @@
-"""What is better: accuracy first, ties decided alike in every run; and the front where memory counts too."""
+"""What is better: accuracy first, ties decided alike in every run; and the front where memory counts too.
+
+Accuracies compare after equal training; where a ladder lets the better half go on, who came further is first.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ from tinynas.search.space_protocol import ChoiceT
 
 
 def ranked(candidates: Iterable[Candidate[ChoiceT]]) -> list[Candidate[ChoiceT]]:
-    """Best first: by accuracy, then fewer MACs, then genotype text, whatever order they came in."""
-    return sorted(candidates, key=lambda c: (-c.accuracy, c.footprint.macs, c.genotype))
+    """Best first: by steps trained, accuracy, fewer MACs, genotype text, whatever order they came in."""
+    return sorted(candidates, key=lambda c: (-c.trained_steps, -c.accuracy, c.footprint.macs, c.genotype))
 
 
 def pareto_front(candidates: Iterable[Candidate[ChoiceT]]) -> list[Candidate[ChoiceT]]:
