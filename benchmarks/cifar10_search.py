@@ -25,10 +25,10 @@ from tinynas.cli.progress import LineObserver
 from tinynas.data import fingerprint, load_dataset
 from tinynas.pipeline.effort import Effort
 from tinynas.pipeline.request import SearchRequest
+from tinynas.pipeline.scoring import method_of
 from tinynas.pipeline.search_stage import evolve
 from tinynas.pipeline.session import Session
 from tinynas.pipeline.space_stage import choose_space, space_report
-from tinynas.pipeline.training_stage import train_supernet
 from tinynas.search import open_run, read_run
 
 COMMAND = (
@@ -88,7 +88,7 @@ def random_search(folder: Path, whole: Path) -> dict[str, Any]:
     with open_run(folder, request.to_dict() | {"data_fingerprint": fingerprint(data)}) as run:
         session = Session(request, run, data, LineObserver(remarks()))
         space = choose_space(session, report)
-        winner = evolve(session, space, train_supernet(session, space))
+        winner = evolve(session, space, method_of(request).prepare(session, space))
     footprint = winner.footprint
     return {
         "genotype": winner.genotype,

@@ -26,7 +26,7 @@ import numpy as np
 from recording import record
 
 from tinynas.board import load_board, make_budget
-from tinynas.pipeline.effort import make_effort
+from tinynas.pipeline.effort import SHARED_WEIGHTS
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.run import run_search
 from tinynas.supernet import training
@@ -85,7 +85,7 @@ def search(folder: Path, fatal: Moment | None, log: Path | None) -> None:
         data="digits",
         data_dir=None,
         effort_name="quick",
-        effort=make_effort("quick", NUMBERS),
+        effort=SHARED_WEIGHTS.make("quick", NUMBERS),
         seed=0,
     )
     run_search(request, folder, Witness(fatal, log))

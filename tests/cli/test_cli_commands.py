@@ -19,7 +19,7 @@ from tinynas import __version__
 from tinynas.board import board_ids, load_board
 from tinynas.cli.effort_options import HELP
 from tinynas.cli.main import app, main
-from tinynas.pipeline.effort import EFFORTS, Effort
+from tinynas.pipeline.effort import SHARED_WEIGHTS, Effort
 from tinynas.search import Candidate, Footprint, Origin, open_run
 
 
@@ -220,7 +220,7 @@ def test_search_takes_every_option(searched: list[Any], capsys: pytest.CaptureFi
     assert (request.seed, request.strategy, request.elastic) == (7, "random", 0)
     effort = request.effort
     assert (effort.population, effort.mutation_probability, effort.largest_epochs) == (11, 0.2, 1.5)
-    assert effort.iterations == EFFORTS["standard"].iterations
+    assert effort.iterations == SHARED_WEIGHTS.efforts["standard"].iterations
     assert re.fullmatch(r"runs/stm32f746-60k-digits-s7-[0-9a-f]{6}", str(path))
     out, err = capsys.readouterr()
     assert "budget: 60 KiB (61,440 B) of SRAM" in err

@@ -45,6 +45,10 @@ def test_a_wrong_board_suggests_the_nearest(command: list[str], capsys: pytest.C
         (["--effort", "quack"], "choose quick, standard, paper"),
         (["--strategy", "luck"], "choose evolution or random"),
         (["--population", "-3"], "--population is -3"),
+        (["--family", "regnet"], "'regnet' is not a family of networks: did you mean regnet"),
+        (["--family", "regnetx", "--supernet-epochs", "3"], "--supernet-epochs has no meaning for a family"),
+        (["--rungs", "2"], "--rungs has no meaning for a family scored by shared weights"),
+        (["--family", "regnety", "--supernet", "x"], "as regnety is: leave it out"),
         (["--virtual", "--port", "/dev/x"], "--virtual and --port name two boards"),
         (["--deploy-samples", "5"], "add --port or --virtual"),
         (["--backend", "mxnet"], "--backend 'mxnet' cannot train: choose tensorflow, jax, torch"),
@@ -67,6 +71,15 @@ def test_a_backend_that_is_not_installed_names_the_extra(
 
 def test_an_unknown_family_is_suggested_a_known_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean anynetx-a" in refused(capsys, "space", *BUDGET, "--family", "anynet-a")
+
+
+def test_a_budget_no_regnet_fits_is_answered_with_the_smallest_need(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = refused(capsys, "search", *BUDGET, "--family", "regnetx", "--sram", "1k", "--samples", "1")
+    assert "no network of the regnetx family fits 1 KiB (1,024 B) of SRAM" in line
+    assert "the smallest needs" in line and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", ["space", "search"])

@@ -6,7 +6,7 @@ from typing import Any
 
 from tinynas.board import load_board, make_budget
 from tinynas.data import Dataset, Split
-from tinynas.pipeline.effort import make_effort
+from tinynas.pipeline.effort import SHARED_WEIGHTS
 from tinynas.pipeline.request import SearchRequest
 
 BOARD = load_board("stm32f746")
@@ -28,7 +28,7 @@ REQUEST = SearchRequest(
     data="digits",
     data_dir=None,
     effort_name="quick",
-    effort=make_effort("quick", NUMBERS),
+    effort=SHARED_WEIGHTS.make("quick", NUMBERS),
     seed=0,
 )
 

@@ -17,7 +17,7 @@ from tinynas.errors import DeploymentError, ToolchainError
 from tinynas.graph import GraphBuilder
 from tinynas.pipeline import deploy_stage
 from tinynas.pipeline.deploy_stage import Onto
-from tinynas.pipeline.effort import make_effort
+from tinynas.pipeline.effort import SHARED_WEIGHTS
 from tinynas.pipeline.observer import Silent
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.run import run_search
@@ -37,7 +37,7 @@ REQUEST = SearchRequest(
     data="digits",
     data_dir=None,
     effort_name="quick",
-    effort=make_effort("quick", {}),
+    effort=SHARED_WEIGHTS.make("quick", {}),
     seed=0,
 )
 WORDS = ["search", "--board", "stm32f746", "--sram", "60k", "--flash", "100k"]
@@ -51,7 +51,7 @@ RESULT = {
 @pytest.fixture(scope="module")
 def space() -> dict[str, Any]:
     """What stage 1 of the search left."""
-    small = replace(REQUEST, effort=make_effort("quick", {"samples": 5}))
+    small = replace(REQUEST, effort=SHARED_WEIGHTS.make("quick", {"samples": 5}))
     return space_report(small, load_dataset("digits"), Path("nowhere")).to_dict()
 
 
@@ -147,7 +147,7 @@ def test_what_is_missing_is_said_before_the_search(tmp_path: Path, monkeypatch: 
         "tinynas.pipeline.target.choose_environment",
         lambda *_: (_ for _ in ()).throw(ToolchainError("no gcc")),
     )
-    small = replace(REQUEST, effort=make_effort("quick", {"samples": 5}))
+    small = replace(REQUEST, effort=SHARED_WEIGHTS.make("quick", {"samples": 5}))
     with pytest.raises(KeyboardInterrupt):
         run_search(small, tmp_path / "run", Watch(), Onto(VirtualTarget()))
     assert "could not be deployed: no gcc" in notes[-1]

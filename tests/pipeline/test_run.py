@@ -13,7 +13,7 @@ from small_search import BOARD, REQUEST, Guard
 from tinynas.board import load_board, make_budget
 from tinynas.data import load_dataset
 from tinynas.errors import RequestError, RunError
-from tinynas.pipeline.effort import make_effort
+from tinynas.pipeline.effort import SHARED_WEIGHTS, SHORT_TRAINING
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.run import run_search
 from tinynas.pipeline.space_stage import space_report
@@ -24,7 +24,14 @@ from tinynas.search.run_folder import MODEL
 @pytest.mark.slow
 def test_the_result_fits_and_agrees_with_the_run(finished: tuple[Path, Guard]) -> None:
     folder, guard = finished
-    stages = ["largest network", "supernet", "evolution search", "fine-tuning", "export and verification"]
+    stages = [
+        "design spaces",
+        "largest network",
+        "supernet",
+        "evolution search",
+        "fine-tuning",
+        "export and verification",
+    ]
     assert guard.stages == stages
     summary = read_run(folder)
     result = summary.result
@@ -45,7 +52,7 @@ def test_a_finished_run_is_not_run_again(
     def never(*_arguments: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("tinynas.pipeline.run.train_supernet", never)
+    monkeypatch.setattr("tinynas.pipeline.shared_weights.train_supernet", never)
     watch = Guard()
     assert run_search(REQUEST, finished[0], watch) == read_run(finished[0]).result
     assert "done already" in watch.notes[-1]
@@ -82,10 +89,35 @@ def test_a_budget_nothing_fits_leaves_no_folder(tmp_path: Path) -> None:
 
 
 def test_impossible_settings_are_refused_before_any_work(tmp_path: Path) -> None:
-    effort = make_effort("quick", {"mutation_probability": 5.0})
+    effort = SHARED_WEIGHTS.make("quick", {"mutation_probability": 5.0})
     with pytest.raises(RequestError, match="mutation probability"):
         run_search(replace(REQUEST, effort=effort), tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_mobile_request_is_recorded_as_before_there_were_families() -> None:
+    """Runs begun then are found and continued by the same command."""
+    record = REQUEST.to_dict()
+    assert list(record) == [
+        "board", "board_facts", "sram_bytes", "flash_bytes", "runtime", "data", "effort", "seed", "backend",
+        "strategy", "min_share", "elastic_resolutions", "numbers",
+    ]  # fmt: skip
+    assert list(record["numbers"]) == [
+        "samples", "largest_epochs", "supernet_epochs", "finetune_epochs", "max_steps", "batch_size",
+        "subnets_per_batch", "largest_rate", "supernet_rate", "finetune_rate", "population", "iterations",
+        "parents", "crossover", "mutation", "mutation_probability", "calibration_batches",
+        "calibration_batch_size", "held_out", "held_out_most",
+    ]  # fmt: skip
+
+
+def test_a_request_of_networks_trained_alone_has_no_supernet(tmp_path: Path) -> None:
+    effort = SHORT_TRAINING.make("quick", {})
+    request = replace(REQUEST, family="regnetx", effort=effort)
+    record = request.to_dict()
+    assert record["family"] == "regnetx" and {"trial_epochs", "rungs"} < set(record["numbers"])
+    assert not {"supernet_epochs", "subnets_per_batch"} & set(record["numbers"])
+    with pytest.raises(RequestError, match="--supernet has no meaning"):
+        replace(request, supernet=tmp_path)
 
 
 def test_every_field_of_a_request_is_in_its_record(tmp_path: Path) -> None:
@@ -96,13 +128,14 @@ def test_every_field_of_a_request_is_in_its_record(tmp_path: Path) -> None:
         "runtime": "live",
         "data": "mnist",
         "effort_name": "paper",
-        "effort": make_effort("quick", {}),
+        "effort": SHARED_WEIGHTS.make("quick", {}),
         "seed": 1,
         "strategy": "random",
         "min_share": 0.5,
         "elastic": 0,
         "backend": "jax",
         "supernet": tmp_path,
+        "family": "regnetx",
     }
     #: where the pictures lie does not matter: their fingerprint is recorded besides
     assert {field.name for field in fields(SearchRequest)} == {*changed, "data_dir"}

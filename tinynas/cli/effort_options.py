@@ -10,21 +10,27 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from tinynas.pipeline.effort import EFFORTS, Effort
+from tinynas.pipeline.effort import SHARED_WEIGHTS, SHORT_TRAINING, Effort
 
-PANEL = "Effort (in brackets: " + ", ".join(EFFORTS) + ")"
+PANEL = (
+    f"Effort (in brackets: {', '.join(SHARED_WEIGHTS.efforts)}; after a stroke for families scored by "
+    f"{SHORT_TRAINING.scoring}: all but mobile)"
+)
 
 #: what each number means; its presets are added behind
 HELP = {
     "samples": "Networks drawn from each design space in stage 1.",
     "largest_epochs": "Epochs of the largest network alone.",
     "supernet_epochs": "Epochs of the sub-networks together.",
+    "trial_epochs": "Epochs of a network that is scored by short training.",
+    "rungs": "Times it is scored on the way: the better half goes on, each time twice as far.",
     "finetune_epochs": "Epochs of the winner.",
     "max_steps": "Most steps of each training; 0: no limit.",
     "batch_size": "Pictures a training step.",
     "subnets_per_batch": "Sub-networks trained on each batch.",
     "largest_rate": "Learning rate of the largest network.",
     "supernet_rate": "Learning rate of the sub-networks.",
+    "trial_rate": "Learning rate of a short training.",
     "finetune_rate": "Learning rate of the winner.",
     "population": "Networks evolution begins with.",
     "iterations": "Generations after the first.",
@@ -72,11 +78,12 @@ def _parameters() -> list[inspect.Parameter]:
 
 
 def _option(name: str) -> Any:
-    presets = ", ".join(f"{getattr(effort, name):g}" for effort in EFFORTS.values())
+    known = [presets for presets in (SHARED_WEIGHTS, SHORT_TRAINING) if name not in presets.foreign]
+    texts = [", ".join(f"{getattr(e, name):g}" for e in presets.efforts.values()) for presets in known]
     return typer.Option(
         f"--{name.replace('_', '-')}",
         # an opening bracket would be markup
-        help=f"{HELP[name]} \\[{presets}]",
+        help=f"{HELP[name]} \\[{' / '.join(dict.fromkeys(texts))}]",
         rich_help_panel=PANEL,
         show_default=False,
     )

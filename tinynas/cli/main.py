@@ -41,7 +41,9 @@ app = typer.Typer(
 )
 app.command(epilog="Example: tinynas boards stm32f746")(boards)
 app.command(epilog="Example: tinynas space --board stm32f746 --sram 320k --plot space.png")(space)
-app.command(epilog="Example: tinynas search --board stm32f746 --sram 320k --flash 1m --data digits")(search)
+app.command(
+    epilog="Example: tinynas search --family regnetx --board stm32f746 --sram 320k --flash 1m --data digits"
+)(search)
 app.command(epilog="Example: tinynas show runs/stm32f746-320k-digits-s0-1f3a09")(show)
 app.command(epilog="Example: tinynas plan model.tflite --plot plan.png")(plan)
 app.command("compile", epilog="Example: tinynas compile model.tflite -o lib/model --name model --check")(

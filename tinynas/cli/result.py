@@ -17,7 +17,7 @@ def print_result(console: Console, result: Mapping[str, Any], run: Path) -> None
         console,
         [
             ("network", str(result["genotype"])),
-            ("space", str(result["space"])),
+            ("space", _space(result)),
             ("MACs", f"{result['macs']:,}"),
             ("parameters", f"{result['params']:,}"),
             ("SRAM (modelled)", part_of(result["sram_bytes"], result["sram_budget_bytes"])),
@@ -30,6 +30,11 @@ def print_result(console: Console, result: Mapping[str, Any], run: Path) -> None
     )
     if result.get("warning"):
         say(console, f"warning: {result['warning']}", style="yellow")
+
+
+def _space(result: Mapping[str, Any]) -> str:
+    """``w0.3-r96 (mobile)``; results from before there were several families name none."""
+    return f"{result['space']} ({result['family']})" if "family" in result else str(result["space"])
 
 
 def _accuracies(result: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from tinynas.cli.console import (
     DEFAULT_RUNTIME,
     BoardOption,
     DataDirOption,
+    FamilyOption,
     FlashOption,
     JsonOption,
     MinShareOption,
@@ -41,6 +42,7 @@ def search(
     sram: SramOption = None,
     flash: FlashOption = None,
     runtime: RuntimeOption = DEFAULT_RUNTIME,
+    family: FamilyOption = "mobile",
     data: Annotated[str, typer.Option("--data", help=DATA_HELP)] = "digits",
     data_dir: DataDirOption = None,
     effort: Annotated[
@@ -85,13 +87,16 @@ def search(
 ) -> None:
     """Find the most accurate network within the budget, and make it an int8 .tflite that is proven to fit.
 
+    Networks of the mobile family are parts of one trained supernet; those of the others are trained one by
+    one, briefly, the better half ever further.
+
     Interrupted or killed, the same command goes on from where it was. With --port or --virtual the result is
     built, flashed and measured at the end, and shown beside what was predicted.
     """
     from tinynas.cost.runtime import find_runtime
-    from tinynas.pipeline.effort import make_effort
-    from tinynas.pipeline.request import SearchRequest
+    from tinynas.pipeline.request import SearchRequest, presets_of
     from tinynas.search import default_run_path
+    from tinynas.spaces import find_family
 
     target, onto = load_board(board), _onto(port, virtual, deploy_samples)
     request = SearchRequest(
@@ -101,18 +106,19 @@ def search(
         data=data,
         data_dir=Path(data_dir) if data_dir is not None else None,
         effort_name=effort,
-        effort=make_effort(effort, numbers),
+        effort=presets_of(family).make(effort, numbers),
         seed=seed,
         strategy=strategy,
         min_share=min_share,
         elastic=elastic,
         supernet=supernet,
         backend=choose_backend(backend),
+        family=find_family(family).name,
     )
     path = run if run is not None else default_run_path(request.to_dict())
     console = remarks()
     say(console, board_line(target))
-    say(console, f"budget: {budget_line(request.budget)}, runtime {request.runtime}")
+    say(console, f"budget: {budget_line(request.budget)}, runtime {request.runtime}, family {request.family}")
     say(console, f"run: {path} (effort {effort}, seed {seed}, {request.backend})")
     result = _run(request, path, onto)
     if as_json:

@@ -48,36 +48,45 @@ def show(
 
 def _plain(summary: RunSummary, report: SpaceReport | None) -> dict[str, Any]:
     stats = report.chosen_stats if report is not None else None
+    from tinynas.pipeline.request import accuracy_key
+
+    key = accuracy_key(summary.family)
     return {
         "run": str(summary.path),
         "state": summary.state,
+        "family": summary.family,
         "request": summary.request,
         "space": {
             "name": stats.name, "share": stats.share, "mean_macs": stats.mean_macs, "p80_macs": stats.p80_macs
         } if stats is not None else None,
         "candidates": len(summary.candidates),
-        "best": _plain_candidate(summary.best) if summary.best is not None else None,
-        "front": [_plain_candidate(candidate) for candidate in summary.front],
+        "best": _plain_candidate(summary.best, key) if summary.best is not None else None,
+        "front": [_plain_candidate(candidate, key) for candidate in summary.front],
         "result": summary.result,
         "deployments": summary.deployments,
         "seconds": summary.times,
     }  # fmt: skip
 
 
-def _plain_candidate(candidate: Candidate[Any]) -> dict[str, Any]:
+def _plain_candidate(candidate: Candidate[Any], accuracy_key: str) -> dict[str, Any]:
     return {
         "genotype": candidate.genotype,
-        "accuracy_shared_weights": candidate.accuracy,
+        accuracy_key: candidate.accuracy,
         **asdict(candidate.footprint),
         "generation": candidate.generation,
         "origin": candidate.origin.value,
+        "trained_steps": candidate.trained_steps,
     }
 
 
 def _print(console: Console, summary: RunSummary, report: SpaceReport | None) -> None:
     state = summary.state
     goes_on = "" if summary.is_done else " (unfinished: the same search command goes on)"
-    facts = [("run", str(summary.path)), ("state", state + goes_on), *_asked(summary.request)]
+    facts = [
+        ("run", str(summary.path)),
+        ("state", state + goes_on),
+        *_asked({"family": summary.family} | summary.request),
+    ]
     if report is not None:
         stats = report.chosen_stats
         mean = format_count(stats.mean_macs or 0)
@@ -102,7 +111,7 @@ def _print(console: Console, summary: RunSummary, report: SpaceReport | None) ->
 
 def _asked(request: dict[str, Any]) -> list[tuple[str, str]]:
     """The request in a few lines; `--json` has all of it."""
-    words = ("board", "data", "effort", "runtime", "strategy", "seed")
+    words = ("board", "family", "data", "effort", "runtime", "strategy", "seed")
     facts = [(word, str(request[word])) for word in words if word in request]
     memories = [
         f"{format_size(request[key])} of {name}"
@@ -113,13 +122,15 @@ def _asked(request: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _print_candidates(console: Console, summary: RunSummary) -> None:
+    from tinynas.spaces import find_family
+
     front = summary.front
     say(console)
     shown = f"the best {_FRONT} of " if len(front) > _FRONT else ""
     say(
         console,
         f"{len(summary.candidates):,} networks scored; {shown}{len(front)} that no other beats in accuracy, "
-        "SRAM and MACs together (accuracy with shared weights, held-out pictures):",
+        f"SRAM and MACs together (accuracy by {find_family(summary.family).scoring}, held-out pictures):",
     )
     table = make_table((), ("accuracy", "SRAM", "MACs", "params", "flash"), ("found",))
     for candidate in front[:_FRONT]:
@@ -130,6 +141,12 @@ def _print_candidates(console: Console, summary: RunSummary) -> None:
             f"{cost.macs:,}",
             f"{cost.params:,}",
             f"{cost.flash_bytes:,} B",
-            f"generation {candidate.generation}, {candidate.origin.value}",
+            _found(candidate),
         )
     console.print(table)
+
+
+def _found(candidate: Candidate[Any]) -> str:
+    """``generation 2, mutation, 54 steps``; steps where it was trained on its own."""
+    trained = f", {candidate.trained_steps:,} steps" if candidate.trained_steps else ""
+    return f"generation {candidate.generation}, {candidate.origin.value}{trained}"

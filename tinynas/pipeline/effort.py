@@ -1,11 +1,10 @@
-"""How much work a search does: three presets, every number of which can be overridden."""
+"""How much work a search does: three presets for each way of scoring, any number of which can be replaced."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from types import MappingProxyType
 from typing import Any
 
 from tinynas.errors import RequestError
@@ -16,18 +15,23 @@ class Effort:
     """Numbers of stage 1, training, evolution and fine-tuning.
 
     Epochs are passes over the training pictures; `max_steps` bounds each training phase on large data
-    sets (0: no cap). Evolution's numbers are those of MCUNet, section 3.2.
+    sets (0: no cap). Evolution's numbers are those of MCUNet, section 3.2. With shared weights the largest
+    network and the supernet are trained; without them each network, for `trial_epochs` at most: half of a
+    generation stops at each of `rungs` but the last, after half the training of the next.
     """
 
     samples: int = 1000
     largest_epochs: float = 10
     supernet_epochs: float = 20
+    trial_epochs: float = 10
+    rungs: int = 3
     finetune_epochs: float = 20
     max_steps: int = 0
     batch_size: int = 128
     subnets_per_batch: int = 4
     largest_rate: float = 0.1
     supernet_rate: float = 0.05
+    trial_rate: float = 0.1
     finetune_rate: float = 0.05
     population: int = 100
     iterations: int = 30
@@ -42,20 +46,66 @@ class Effort:
 
     @property
     def evaluations(self) -> int:
-        """Networks scored by evolution, and by random search given the same budget."""
+        """Networks tried by evolution, and by random search given the same budget."""
         return self.population + self.iterations * (self.crossover + self.mutation)
 
     def steps(self, epochs: float, pictures: int) -> int:
         """Training steps of `epochs` over `pictures`, within the cap."""
-        batch = min(self.batch_size, pictures)
-        wanted = max(1, round(epochs * (pictures // batch)))
+        wanted = max(1, round(epochs * self.steps_per_epoch(pictures)))
         return min(wanted, self.max_steps) if self.max_steps else wanted
+
+    def steps_per_epoch(self, pictures: int) -> int:
+        """Batches that `pictures` make."""
+        return pictures // min(self.batch_size, pictures)
+
+    def trial_steps(self, pictures: int) -> tuple[int, ...]:
+        """Training steps at each rung, rising; fewer rungs where a whole trial is of a few steps."""
+        whole = self.steps(self.trial_epochs, pictures)
+        return tuple(sorted({max(1, whole >> rung) for rung in range(min(self.rungs, whole.bit_length()))}))
 
 
 #: beyond any sensible count, rate or share
 _MOST = 10_000_000
 
-EFFORTS: Mapping[str, Effort] = MappingProxyType(
+
+@dataclass(frozen=True)
+class Presets:
+    """The efforts of one way of scoring, and the `foreign` numbers that it has no use for."""
+
+    scoring: str
+    efforts: Mapping[str, Effort]
+    foreign: frozenset[str]
+
+    def make(self, name: str, overrides: Mapping[str, Any]) -> Effort:
+        """The preset `name` with the given fields replaced; None means not given.
+
+        Raises:
+            RequestError: an unknown preset, a number out of range, or one there is no use for.
+        """
+        if name not in self.efforts:
+            raise RequestError(f"'{name}' is not an effort: choose {', '.join(self.efforts)}")
+        given = {field: value for field, value in overrides.items() if value is not None}
+        if unused := sorted(self.foreign & given.keys()):
+            raise RequestError(
+                f"{_option(unused[0])} has no meaning for a family scored by {self.scoring}: leave it out"
+            )
+        effort = replace(self.efforts[name], **given)
+        _require_sensible(effort)
+        return effort
+
+    def plain(self, effort: Effort) -> dict[str, Any]:
+        """The numbers by name that decide a search's result, as its request keeps them."""
+        return {name: value for name, value in asdict(effort).items() if name not in self.foreign}
+
+
+#: numbers of training a supernet, and of training networks one by one
+_SUPERNET = frozenset(
+    {"largest_epochs", "supernet_epochs", "largest_rate", "supernet_rate", "subnets_per_batch"}
+)
+_TRIALS = frozenset({"trial_epochs", "trial_rate", "rungs"})
+
+SHARED_WEIGHTS = Presets(
+    "shared weights",
     {
         "quick": Effort(
             largest_epochs=4,
@@ -85,35 +135,71 @@ EFFORTS: Mapping[str, Effort] = MappingProxyType(
             held_out_most=2000,
         ),
         "paper": Effort(largest_epochs=60, supernet_epochs=120, finetune_epochs=100),
-    }
+    },
+    foreign=_TRIALS,
+)
+
+#: 500 networks of 10 epochs each are what RegNet's authors judge a space by (section 3.1)
+SHORT_TRAINING = Presets(
+    "short training",
+    {
+        "quick": Effort(
+            samples=40,
+            trial_epochs=3,
+            finetune_epochs=6,
+            max_steps=400,
+            batch_size=32,
+            trial_rate=0.05,
+            finetune_rate=0.03,
+            population=8,
+            iterations=2,
+            parents=4,
+            crossover=3,
+            mutation=3,
+            mutation_probability=0.3,
+            calibration_batches=4,
+            held_out=0.2,
+            held_out_most=1000,
+        ),
+        "standard": Effort(
+            samples=100,
+            trial_epochs=4,
+            population=32,
+            iterations=6,
+            parents=8,
+            crossover=8,
+            mutation=8,
+            mutation_probability=0.3,
+            calibration_batches=10,
+            held_out_most=2000,
+        ),
+        "paper": Effort(
+            samples=100,
+            population=100,
+            iterations=8,
+            crossover=25,
+            mutation=25,
+            mutation_probability=0.3,
+            finetune_epochs=100,
+        ),
+    },
+    foreign=_SUPERNET,
 )
 
 
-def make_effort(preset: str, overrides: Mapping[str, Any]) -> Effort:
-    """The `preset` with the given fields replaced; None means not given.
-
-    Raises:
-        RequestError: an unknown preset, or a number out of range.
-    """
-    if preset not in EFFORTS:
-        raise RequestError(f"'{preset}' is not an effort: choose {', '.join(EFFORTS)}")
-    effort = replace(EFFORTS[preset], **{k: v for k, v in overrides.items() if v is not None})
+def _require_sensible(effort: Effort) -> None:
     for field in fields(effort):
         value = getattr(effort, field.name)
         if not math.isfinite(value) or value > _MOST:
-            raise RequestError(
-                f"--{field.name.replace('_', '-')} is {value:g}: give a number below {_MOST:,}"
-            )
+            raise RequestError(f"{_option(field.name)} is {value:g}: give a number below {_MOST:,}")
         least = 0 if field.name in {"max_steps", "iterations", "crossover", "mutation"} else 1e-9
         if value < least:
-            raise RequestError(f"--{field.name.replace('_', '-')} is {value:g}: it must be positive")
+            raise RequestError(f"{_option(field.name)} is {value:g}: it must be positive")
     if not effort.held_out < 1:
         raise RequestError(
             f"--held-out is {effort.held_out:g}: it is a share of the training pictures, below 1"
         )
-    return effort
 
 
-def effort_dict(effort: Effort) -> dict[str, Any]:
-    """The numbers by name, as a run's request keeps them."""
-    return asdict(effort)
+def _option(field: str) -> str:
+    return "--" + field.replace("_", "-")

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tinynas.board import Board, Budget, facts_digest
 from tinynas.errors import RequestError
-from tinynas.pipeline.effort import Effort, effort_dict
+from tinynas.pipeline.effort import SHARED_WEIGHTS, SHORT_TRAINING, Effort, Presets
+from tinynas.spaces import Scoring, find_family
+from tinynas.spaces.families import MOBILE
 
 STRATEGIES = ("evolution", "random")
+_PRESETS: Mapping[Scoring, Presets] = MappingProxyType(
+    {Scoring.SHARED_WEIGHTS: SHARED_WEIGHTS, Scoring.SHORT_TRAINING: SHORT_TRAINING}
+)
+
+
+def presets_of(family: str) -> Presets:
+    """The efforts there are for a search of that family.
+
+    Raises:
+        RequestError: there is no such family; the nearest is suggested.
+    """
+    return _PRESETS[find_family(family).scoring]
+
+
+def accuracy_key(family: str) -> str:
+    """What records call the accuracy that a candidate of that family was chosen by."""
+    return f"accuracy_{find_family(family).scoring.name.lower()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +40,7 @@ class SearchRequest:
 
     `elastic` is how many lower resolutions of the grid are searched besides the chosen one; `min_share`
     guards stage 1 against spaces of which hardly a network fits; `supernet` is a run whose space and
-    trained supernet are taken over; `backend` is the Keras backend that trains.
+    trained supernet are taken over; `backend` is the Keras backend that trains; `family` is the spaces'.
     """
 
     board: Board
@@ -35,12 +56,28 @@ class SearchRequest:
     elastic: int = 1
     backend: str = "tensorflow"
     supernet: Path | None = None
+    family: str = MOBILE.name
+
+    @property
+    def scoring(self) -> Scoring:
+        """How networks of the family are scored."""
+        return find_family(self.family).scoring
+
+    @property
+    def accuracy_key(self) -> str:
+        """What records call accuracies of candidates: ``accuracy_shared_weights``."""
+        return accuracy_key(self.family)
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
             raise RequestError(f"'{self.strategy}' is not a strategy: choose {' or '.join(STRATEGIES)}")
         if not 0 <= self.min_share <= 1:
             raise RequestError(f"--min-share is {self.min_share:g}: it is a share of networks, from 0 to 1")
+        if self.supernet is not None and self.scoring is not Scoring.SHARED_WEIGHTS:
+            raise RequestError(
+                f"--supernet has no meaning for a family scored by {self.scoring}, as {self.family} is: "
+                "leave it out"
+            )
         if self.elastic < 0 or self.seed < 0:
             raise RequestError("--seed and --elastic must not be negative")
 
@@ -59,8 +96,11 @@ class SearchRequest:
             "strategy": self.strategy,
             "min_share": self.min_share,
             "elastic_resolutions": self.elastic,
-            "numbers": effort_dict(self.effort),
+            "numbers": presets_of(self.family).plain(self.effort),
         }
+        # requests from before there were several families name none
+        if self.family != MOBILE.name:
+            plain["family"] = self.family
         if self.supernet is not None:
             plain["supernet"] = str(self.supernet)
         return plain

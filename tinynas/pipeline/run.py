@@ -13,10 +13,10 @@ from tinynas.pipeline.deploy_stage import Onto, announce_obstacle, deploy_result
 from tinynas.pipeline.export_stage import export_winner
 from tinynas.pipeline.observer import Observer, Silent
 from tinynas.pipeline.request import SearchRequest
+from tinynas.pipeline.scoring import method_of
 from tinynas.pipeline.search_stage import evolve, make_strategy
 from tinynas.pipeline.session import Session
 from tinynas.pipeline.space_stage import choose_space, space_report
-from tinynas.pipeline.training_stage import train_supernet
 from tinynas.search import open_run
 from tinynas.search.run_folder import MODEL, RESULT
 from tinynas.spaces import SpaceReport
@@ -38,7 +38,7 @@ def run_search(
     data = load_dataset(request.data, request.data_dir, seed=request.seed)
     watch.note(describe(data))
     # a budget nothing fits is refused here, before a folder is made
-    report = space_report(request, data, path)
+    report = space_report(request, data, path, watch)
     with open_run(path, request.to_dict() | {"data_fingerprint": fingerprint(data)}) as run:
         session = Session(request, run, data, watch)
         if run.has(RESULT) and run.has(MODEL):
@@ -53,6 +53,6 @@ def run_search(
 
 def _search(session: Session, report: SpaceReport) -> dict[str, Any]:
     space = choose_space(session, report)
-    model = train_supernet(session, space)
-    winner = evolve(session, space, model)
-    return export_winner(session, space, model, winner)
+    scorers = method_of(session.request).prepare(session, space)
+    winner = evolve(session, space, scorers)
+    return export_winner(session, space, scorers.trainee(winner), winner)

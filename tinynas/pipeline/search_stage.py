@@ -1,9 +1,9 @@
-"""Stage 2 in a run: the strategy's search among networks that fit, scored with shared weights."""
+"""Stage 2 in a run: the strategy's search among networks that fit, scored as their family is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -11,53 +11,40 @@ from tinynas.errors import VerificationError
 from tinynas.networks import parse_genotype
 from tinynas.pipeline.file_need import need_of_file
 from tinynas.pipeline.request import SearchRequest
+from tinynas.pipeline.scoring import Scorers
 from tinynas.pipeline.session import Session
-from tinynas.search import Candidate, Evolution, Progress, RandomSearch, Strategy, ranked, search
+from tinynas.search import Candidate, Evolution, Progress, RandomSearch, Strategy, ranked, search_by_rungs
+from tinynas.search.ladder import most_scores
 from tinynas.search.run_folder import CHOSEN
-from tinynas.spaces import Choice, MobileSpace
+from tinynas.spaces import DesignSpace
 
-if TYPE_CHECKING:
-    from tinynas.supernet.model import Supernet
-
-#: candidates between two laps of the stopwatch
-_LAP = 10
+#: seconds between two laps of the stopwatch at least
+_LAP = 5.0
 
 
-def evolve(session: Session, space: MobileSpace, model: Supernet) -> Candidate[Choice]:
-    """The most accurate satisfying network the strategy finds, scored with shared weights."""
-    from tinynas.supernet.scoring import Calibration, Calibrator, Scorer
-
-    effort, seed, watch = session.effort, session.request.seed, session.observer
-    train, held_out = session.parts()
-    calibration = Calibration(effort.calibration_batches, effort.calibration_batch_size)
-    scorer = Scorer(Calibrator(model, train, calibration=calibration, seed=seed), held_out)
-    strategy = make_strategy(session.request)
-    stopwatch = session.stopwatch("search")
-
-    def on_candidate(progress: Progress[Choice]) -> None:
-        watch.advance(progress.done, f"best {progress.best.accuracy:.1%}")
-        if progress.done % _LAP == 0:
-            stopwatch.lap()
-
-    watch.begin(f"{session.request.strategy} search", strategy.evaluations)
-    outcome = search(
+def evolve(session: Session, space: DesignSpace[Any], scorers: Scorers) -> Candidate[Any]:
+    """The most accurate satisfying network the strategy finds."""
+    strategy, bar = make_strategy(session.request), _Bar(session)
+    ladder = scorers.ladder(bar.tell)
+    scores = most_scores(strategy.evaluations, strategy.generations, len(ladder.rungs))
+    session.observer.begin(f"{session.request.strategy} search", scores)
+    outcome = search_by_rungs(
         space,
         strategy,
         session.limits(),
-        lambda choice, _genotype: scorer.accuracy(choice),
-        seed=seed,
+        ladder,
+        seed=session.request.seed,
         journal=session.run.journal,
         seeds=[space.smallest()],
-        on_candidate=on_candidate,
+        on_candidate=bar.scored,
     )
-    watch.end()
-    stopwatch.lap()
+    bar.end()
     winner = _best_as_file(session.request, outcome.candidates)
     session.run.write_json(
         CHOSEN,
         {
             "genotype": winner.genotype,
-            "accuracy_shared_weights": winner.accuracy,
+            session.request.accuracy_key: winner.accuracy,
             "generation": winner.generation,
             "origin": winner.origin.value,
             "candidates": len(outcome.candidates),
@@ -66,7 +53,30 @@ def evolve(session: Session, space: MobileSpace, model: Supernet) -> Candidate[C
     return winner
 
 
-def _best_as_file(request: SearchRequest, candidates: Sequence[Candidate[Choice]]) -> Candidate[Choice]:
+class _Bar:
+    """What whoever watches is told of a search."""
+
+    def __init__(self, session: Session) -> None:
+        self._watch, self._stopwatch = session.observer, session.stopwatch("search")
+        self._done, self._best = 0, "none scored yet"
+
+    def scored(self, progress: Progress[Any]) -> None:
+        """One more score."""
+        self._done, self._best = progress.done, f"best {progress.best.accuracy:.1%}"
+        self._watch.advance(self._done, self._best)
+        self._stopwatch.lap(_LAP)
+
+    def tell(self, text: str) -> None:
+        """Something of the network being scored."""
+        self._watch.advance(self._done, f"{self._best}; {text}")
+
+    def end(self) -> None:
+        """The search is over."""
+        self._watch.end()
+        self._stopwatch.lap()
+
+
+def _best_as_file(request: SearchRequest, candidates: Sequence[Candidate[Any]]) -> Candidate[Any]:
     """The best candidate whose .tflite fits too: flash was estimated until here, within 2 %.
 
     Each is exported untrained, which takes seconds and gives a file of the final size, until one fits.

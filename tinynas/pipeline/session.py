@@ -49,9 +49,11 @@ class Stopwatch:
     def __init__(self, run: RunFolder, stage: str) -> None:
         self._run, self._stage, self._since = run, stage, time.monotonic()
 
-    def lap(self) -> None:
-        """Record the seconds since the last lap."""
+    def lap(self, least: float = 0.0) -> None:
+        """Record the seconds since the last lap, if there are at least so many."""
         now = time.monotonic()
+        if now - self._since < least:
+            return
         record = self._run.read_json(TIMES) if self._run.has(TIMES) else {}
         record[self._stage] = round(record.get(self._stage, 0.0) + now - self._since, 1)
         self._run.write_json(TIMES, record)

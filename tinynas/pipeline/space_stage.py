@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tinynas.cost import find_runtime, macs
 from tinynas.data import Dataset, fingerprint
 from tinynas.errors import RequestError
 from tinynas.networks import build_graph
-from tinynas.pipeline.estimate import TRAINING, Workload, estimate_seconds
+from tinynas.pipeline.estimate import Workload
+from tinynas.pipeline.observer import Observer, Silent
 from tinynas.pipeline.request import SearchRequest
+from tinynas.pipeline.scoring import method_of
 from tinynas.pipeline.session import Session
 from tinynas.report.space_plot import plot_distribution
 from tinynas.search import read_run
-from tinynas.search.run_folder import SPACE, TIMES, TRAINED, read_json
-from tinynas.spaces import MobileSpace, SpaceReport, find_family, optimise_space
+from tinynas.search.run_folder import SPACE, TIMES, read_json
+from tinynas.spaces import DesignSpace, Pictures, SpaceReport, find_family, optimise_space
+from tinynas.spaces.families import MOBILE
 from tinynas.units import format_count
 
 
-def space_report(request: SearchRequest, data: Dataset, path: Path) -> SpaceReport:
+def space_report(
+    request: SearchRequest, data: Dataset, path: Path, observer: Observer | None = None
+) -> SpaceReport:
     """The report of the run at `path` if it has one, else that of the run taken over, else a new one.
 
     Raises:
@@ -27,7 +33,11 @@ def space_report(request: SearchRequest, data: Dataset, path: Path) -> SpaceRepo
     if (path / SPACE).is_file():
         return SpaceReport.from_dict(read_json(path / SPACE))
     if request.supernet is None:
-        return optimise_space(
+        pictures = Pictures(data.native_resolution, data.channels, len(data.classes))
+        watch, family = observer or Silent(), find_family(request.family)
+        # network by network it may take minutes
+        watch.begin("design spaces", len(family.spaces(pictures)))
+        report = optimise_space(
             request.board,
             request.budget,
             find_runtime(request.runtime),
@@ -37,7 +47,11 @@ def space_report(request: SearchRequest, data: Dataset, path: Path) -> SpaceRepo
             samples=request.effort.samples,
             seed=request.seed,
             min_share=request.min_share,
+            family=family,
+            on_progress=lambda done, total: watch.advance(done, family.name),
         )
+        watch.end()
+        return report
     _require_same_training(request, data, request.supernet)
     return SpaceReport.from_dict(read_json(request.supernet / SPACE))
 
@@ -48,6 +62,7 @@ def _require_same_training(request: SearchRequest, data: Dataset, other: Path) -
     here = request.to_dict() | {"data_fingerprint": fingerprint(data)}
     numbers, own = theirs.get("numbers", {}), here["numbers"]
     differing = [
+        *(() if theirs.get("family", MOBILE.name) == request.family else ("family",)),
         *(n for n in ("data_fingerprint", "seed", "elastic_resolutions") if theirs.get(n) != here[n]),
         *(n for n in ("held_out", "held_out_most") if numbers.get(n) != own[n]),
     ]
@@ -58,7 +73,7 @@ def _require_same_training(request: SearchRequest, data: Dataset, other: Path) -
         )
 
 
-def choose_space(session: Session, report: SpaceReport) -> MobileSpace:
+def choose_space(session: Session, report: SpaceReport) -> DesignSpace[Any]:
     """The space of `report` with its elastic resolutions; the record and the plots are in the run after."""
     request, run = session.request, session.run
     if not run.has(SPACE):
@@ -70,7 +85,7 @@ def choose_space(session: Session, report: SpaceReport) -> MobileSpace:
             with run.writing(name) as partial:
                 plot_distribution(report, partial)
     family = find_family(report.family)
-    space: MobileSpace = family.with_elastic(report.chosen, report.pictures, request.elastic)
+    space: DesignSpace[Any] = family.with_elastic(report.chosen, report.pictures, request.elastic)
     if request.supernet is None:
         session.observer.note(describe_choice(report))
     else:  # the shares of its report are those of the other run's budget
@@ -87,15 +102,13 @@ def describe_choice(report: SpaceReport) -> str:
     return f"{text} ({report.note})" if report.note else text
 
 
-def _announce_time(session: Session, space: MobileSpace, report: SpaceReport) -> None:
+def _announce_time(session: Session, space: DesignSpace[Any], report: SpaceReport) -> None:
     train, held_out = session.parts()
     stats = report.chosen_stats
     mean = stats.mean_macs or float(stats.smallest_macs)
     largest = macs(build_graph(space.genotype(space.largest())))
     work = Workload(largest, mean, 1.3 * mean, len(train), len(held_out))
-    trained = session.request.supernet is not None or session.run.has(TRAINED)
-    stages = estimate_seconds(session.effort, work)
-    seconds = sum(time for stage, time in stages.items() if not (trained and stage in TRAINING))
+    seconds = sum(method_of(session.request).expected_seconds(session, work).values())
     minutes = f"{max(1, seconds / 60):.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
     slower = "" if session.request.backend == "tensorflow" else "; much longer with this backend on a CPU"
     session.observer.note(f"expected time: about {minutes} with TensorFlow on two cores (estimated){slower}")

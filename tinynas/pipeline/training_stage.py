@@ -1,64 +1,47 @@
-"""Training in a run: the largest network, the supernet, at the end the winner, each with a checkpoint."""
+"""Training in a run, phase by phase, each with a bar and a checkpoint; the winner is the last."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tinynas.data import BatchStream, Split
-from tinynas.errors import RunError
 from tinynas.pipeline.session import Session
-from tinynas.search.run_folder import LARGEST, SUPERNET, TRAINED, WINNER
-from tinynas.spaces import Choice, MobileSpace
-from tinynas.supernet.phase import FixedSampler, Phase, RandomSampler
+from tinynas.search.run_folder import WINNER
+from tinynas.supernet.phase import FixedSampler, Phase, Subnet
 
 if TYPE_CHECKING:
-    from tinynas.supernet.model import Supernet
+    from tinynas.export import NetworkWeights
+    from tinynas.supernet.backends import Floats, Trainable
+
+_Subnet = TypeVar("_Subnet", bound=Subnet)
 
 
-def train_supernet(session: Session, space: MobileSpace) -> Supernet:
-    """The largest network first, its channels sorted, then random sub-networks with shared weights."""
-    from tinynas.supernet.backends import build_supernet
-    from tinynas.supernet.sorting import sort_channels
-    from tinynas.supernet.training import load_weights
+@dataclass(frozen=True)
+class Trainee(Generic[_Subnet]):
+    """A network to be trained to the end: `subnet` of `model`, whose weights are at hand.
 
-    run, effort = session.run, session.effort
-    model = build_supernet(space, session.request.seed)
-    trained = run.has(TRAINED) and run.has(SUPERNET)
-    if session.request.supernet is not None and not trained:
-        run.write_bytes(SUPERNET, _taken_over(session.request.supernet))
-        run.write_json(TRAINED, {"taken_from": str(session.request.supernet)})
-        trained = True
-    if trained:
-        load_weights(model, run.path / SUPERNET)
-        return model
-    pictures, _ = session.parts()
-    largest = FixedSampler(space.largest())
-    limits = session.limits()
-    satisfying = RandomSampler(
-        space, effort.subnets_per_batch, lambda choice: limits.satisfied_by(space.genotype(choice))
-    )
-    alone = effort.steps(effort.largest_epochs, len(pictures))
-    shared = effort.steps(effort.supernet_epochs, len(pictures))
-    first = Phase("largest network", 0, alone, effort.largest_rate, largest)
-    second = Phase("supernet", 1, shared, effort.supernet_rate, satisfying)
-    _train(session, model, first, pictures, LARGEST)
-    sort_channels(model)
-    _train(session, model, second, pictures, SUPERNET)
-    run.write_json(TRAINED, {"largest_steps": alone, "supernet_steps": shared})
-    return model
+    `weights` gives them, folded by batch-norm statistics [model.statistics_size].
+    """
+
+    model: Trainable[_Subnet]
+    subnet: _Subnet
+    weights: Callable[[Floats], NetworkWeights]
 
 
-def fine_tune(session: Session, model: Supernet, winner: Choice) -> None:
-    """Train the winner alone, from its inherited weights, on all training pictures."""
+def fine_tune(session: Session, winner: Trainee[_Subnet]) -> None:
+    """Train the winner alone, from the weights it has, on all training pictures."""
     effort, pictures = session.effort, session.data.train
     steps = effort.steps(effort.finetune_epochs, len(pictures))
-    phase = Phase("fine-tuning", 2, steps, effort.finetune_rate, FixedSampler(winner))
-    _train(session, model, phase, pictures, WINNER)
+    phase = Phase("fine-tuning", 2, steps, effort.finetune_rate, FixedSampler(winner.subnet))
+    train_phase(session, winner.model, phase, pictures, WINNER)
 
 
-def _train(session: Session, model: Supernet, phase: Phase[Choice], pictures: Split, name: str) -> None:
-    """One phase of training with its bar, from its checkpoint."""
+def train_phase(
+    session: Session, model: Trainable[_Subnet], phase: Phase[_Subnet], pictures: Split, name: str
+) -> None:
+    """One phase of training with its bar, from its checkpoint `name`."""
     from tinynas.supernet.training import Training, finished, load_weights
 
     checkpoint, watch = session.run.path / name, session.observer
@@ -82,12 +65,3 @@ def _train(session: Session, model: Supernet, phase: Phase[Choice], pictures: Sp
     training = Training(model, phase, stream, seed=session.request.seed, checkpoint=checkpoint, save=save)
     training.advance(on_step=lambda p: watch.advance(p.step, f"loss {p.loss:.2f}"))
     watch.end()
-
-
-def _taken_over(other: Path) -> bytes:
-    """The trained supernet of another run."""
-    if not (other / SUPERNET).is_file() or not (other / TRAINED).is_file():
-        raise RunError(
-            f"'{other}' has no trained supernet to take over: let that run finish its training first"
-        )
-    return (other / SUPERNET).read_bytes()

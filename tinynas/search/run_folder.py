@@ -75,6 +75,11 @@ class RunFolder:
         """`write_bytes` for plain data, indented for people."""
         return self.write_text(name, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
+    def remove(self, name: str) -> None:
+        """The artefact `name` is there no more, if it was."""
+        with disk_errors(self.path / name):
+            (self.path / name).unlink(missing_ok=True)
+
     def read_json(self, name: str) -> Any:
         """The plain data of the artefact `name`.
 
@@ -111,12 +116,13 @@ def default_run_path(request: Mapping[str, object], root: Path | str = "runs") -
     """Where `request` runs unless told otherwise: ``runs/stm32f746-320k-digits-s0-1f3a09``.
 
     The same request always finds its own folder again; the hash at the end tells apart those that differ
-    in anything else. Read for the name where present: `board`, `sram_bytes`, `data`, `seed`.
+    in anything else. Read for the name where present: `board`, `sram_bytes`, `family`, `data`, `seed`.
     """
     text = json.dumps(_plain(request), sort_keys=True)
     words = [
         _slug(request.get("board")),
         _short_size(request.get("sram_bytes")),
+        _slug(request.get("family")),
         _slug(request.get("data")),
         f"s{request['seed']}" if "seed" in request else "",
         hashlib.blake2b(text.encode(), digest_size=3).hexdigest(),

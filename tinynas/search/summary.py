@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinynas.errors import RequestError
-from tinynas.search.candidate import Candidate, Genes
+from tinynas.search.candidate import Candidate, Genes, latest
 from tinynas.search.disk import PARTIAL, disk_errors
 from tinynas.search.journal import read_candidates
 from tinynas.search.objective import pareto_front, ranked
@@ -26,14 +26,16 @@ from tinynas.search.run_folder import (
     is_run,
     read_json,
 )
+from tinynas.spaces.families import MOBILE
 
 #: what a stage leaves behind, last first, and what is under way after it
 _STAGES = (
     (RESULT, "done"),
     (WINNER, "fine-tuning, export and verification"),
     (CHOSEN, "fine-tuning the winner"),
+    (CANDIDATES, "searching"),
     (TRAINED, "searching"),
-    (SPACE, "training the supernet"),
+    (SPACE, "training"),
     (REQUEST, "choosing the space"),
 )
 
@@ -52,6 +54,11 @@ class RunSummary:
     times: dict[str, float]
     #: what boards said of the model, by name of board and way
     deployments: dict[str, dict[str, Any]]
+
+    @property
+    def family(self) -> str:
+        """The family of the networks; runs from before there were several name none."""
+        return str(self.request.get("family", MOBILE.name))
 
     @property
     def is_done(self) -> bool:
@@ -92,7 +99,7 @@ def read_run(path: Path | str) -> RunSummary:
         path=folder,
         request=read_json(folder / REQUEST),
         space=_optional(folder / SPACE),
-        candidates=tuple(read_candidates(folder / CANDIDATES)),
+        candidates=tuple(latest(read_candidates(folder / CANDIDATES))),
         result=_optional(folder / RESULT),
         times=_optional(folder / TIMES) or {},
         deployments={

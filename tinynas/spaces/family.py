@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -21,6 +22,13 @@ from tinynas.spaces.statistics import SpaceStats
 
 ChoiceT = TypeVar("ChoiceT")
 SpaceT = TypeVar("SpaceT")
+
+
+class Scoring(StrEnum):
+    """How networks of a family get accuracies: parts of one trained supernet, or each trained briefly."""
+
+    SHARED_WEIGHTS = "shared weights"
+    SHORT_TRAINING = "short training"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,11 @@ class Family(Protocol[SpaceT]):
     @property
     def choice_type(self) -> type[Any]:
         """The dataclass of a space's choices, to restore them from plain data."""
+        ...
+
+    @property
+    def scoring(self) -> Scoring:
+        """How stage 2 scores its networks."""
         ...
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 from tinynas.board import Budget
 from tinynas.errors import RequestError
 from tinynas.spaces.batch import sample_batch, tabulate
-from tinynas.spaces.family import Target
+from tinynas.spaces.family import Scoring, Target
 from tinynas.spaces.memory import BatchMemory, batch_memory
 from tinynas.spaces.mobile import Choice, MobileSpace, elastic_resolutions, make_space, width_grid
 from tinynas.spaces.pictures import Pictures, resolution_grid
@@ -23,6 +23,7 @@ class MobileFamily:
 
     name: str = "mobile"
     choice_type: type[Choice] = Choice
+    scoring: Scoring = Scoring.SHARED_WEIGHTS
     samples: int = 1000
     together: int = 6
 

@@ -21,7 +21,7 @@ from tinynas.graph.passes import simplify
 from tinynas.networks import Genotype, build_graph
 from tinynas.networks.regnet import SE_RATIO
 from tinynas.spaces.anynet import RULES, AnyNetChoice, AnyNetRule, AnyNetSpace
-from tinynas.spaces.family import Target
+from tinynas.spaces.family import Scoring, Target
 from tinynas.spaces.pictures import Pictures, resolution_grid
 from tinynas.spaces.regnet import OCTAVES, RegNetChoice, RegNetSpace
 from tinynas.spaces.statistics import SpaceStats, summarise
@@ -37,13 +37,14 @@ _One: TypeAlias = "Callable[[str, Pictures, int], XSpace[Any]]"
 class XFamily:
     """Spaces of X blocks; `grid` lists them, `one` has all their networks of one resolution.
 
-    A tenth of the mobile family's samples takes about a minute.
+    A tenth of the mobile family's samples takes about a minute. Widths differ too much to share weights.
     """
 
     name: str
     choice_type: type[Any]
     grid: _Grid
     one: _One
+    scoring: Scoring = Scoring.SHORT_TRAINING
     samples: int = 100
     together: int = 1
 

@@ -113,6 +113,8 @@ class _TensorFlowLearner:
     ) -> None:
         import tensorflow as tf
 
+        # its warning that functions are traced again and again: each network is another
+        tf.get_logger().setLevel("ERROR")
         channels = model.in_channels
         images = tf.TensorSpec([None, None, None, channels], tf.uint8)
         if fixed is not None:
