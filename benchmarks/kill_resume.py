@@ -1,11 +1,12 @@
 """Kill a search with SIGKILL again and again, resume it, and compare with a search left alone.
 
-    python benchmarks/kill_resume.py [--kills 10] [--clock-kills 2] [--seed 0]
+    python benchmarks/kill_resume.py [--family mobile] [--kills 10] [--clock-kills 2] [--seed 0]
 
-`--kills` moments are drawn from all steps of all stages, at least one in each: training, scoring,
-fine-tuning, export; another search is killed `--clock-kills` times after a random time, between steps or
-inside a write. All must end with the same winner, the same candidates and the same .tflite, byte for byte.
-Writes benchmarks/results/kill_resume.json.
+`--kills` moments are drawn from all steps of all stages, at least one in each: the choice of a space,
+training, scoring, fine-tuning, export; another search is killed `--clock-kills` times after a random time,
+between steps or inside a write. All must end with the same winner, the same candidates and the same .tflite,
+byte for byte.
+Writes benchmarks/results/kill_resume.json, or kill_resume_regnetx.json for that family.
 """
 
 from __future__ import annotations
@@ -26,22 +27,24 @@ import numpy as np
 from recording import record
 
 from tinynas.board import load_board, make_budget
-from tinynas.pipeline.effort import SHARED_WEIGHTS
-from tinynas.pipeline.request import SearchRequest
+from tinynas.pipeline.request import SearchRequest, presets_of
 from tinynas.pipeline.run import run_search
+from tinynas.spaces import Scoring, find_family
+from tinynas.spaces.families import MOBILE
 from tinynas.supernet import training
 
 #: so little work that ten restarts stay bearable; every stage still happens
 NUMBERS = {
-    "largest_epochs": 0.2,
-    "supernet_epochs": 0.15,
     "finetune_epochs": 0.3,
     "population": 8,
     "iterations": 2,
     "parents": 3,
     "crossover": 3,
     "mutation": 3,
-    "samples": 200,
+}
+OWN_NUMBERS: dict[Scoring, dict[str, float]] = {
+    Scoring.SHARED_WEIGHTS: {"largest_epochs": 0.2, "supernet_epochs": 0.15, "samples": 200},
+    Scoring.SHORT_TRAINING: {"trial_epochs": 0.3, "samples": 5},
 }
 
 
@@ -74,7 +77,7 @@ class Witness:
         """Nothing to do."""
 
 
-def search(folder: Path, fatal: Moment | None, log: Path | None) -> None:
+def search(folder: Path, family: str, fatal: Moment | None, log: Path | None) -> None:
     """The small search in `folder`, killed at `fatal`; with a checkpoint after every step."""
     training.CHECKPOINT_SECONDS = 0.0
     board = load_board("stm32f746")
@@ -85,8 +88,9 @@ def search(folder: Path, fatal: Moment | None, log: Path | None) -> None:
         data="digits",
         data_dir=None,
         effort_name="quick",
-        effort=SHARED_WEIGHTS.make("quick", NUMBERS),
+        effort=presets_of(family).make("quick", NUMBERS | OWN_NUMBERS[find_family(family).scoring]),
         seed=0,
+        family=family,
     )
     run_search(request, folder, Witness(fatal, log))
 
@@ -111,8 +115,12 @@ def draw(moments: list[Moment], kills: int, rng: np.random.Generator) -> list[Mo
     return sorted([*first, *(others[i] for i in more)], key=moments.index)
 
 
-def _start(folder: Path, fatal: Moment | None = None, log: Path | None = None) -> subprocess.Popen[bytes]:
-    child = json.dumps({"folder": str(folder), "fatal": fatal, "log": str(log) if log else None})
+def _start(
+    folder: Path, family: str, fatal: Moment | None = None, log: Path | None = None
+) -> subprocess.Popen[bytes]:
+    child = json.dumps(
+        {"folder": str(folder), "family": family, "fatal": fatal, "log": str(log) if log else None}
+    )
     return subprocess.Popen([sys.executable, __file__, "--child", child], stderr=subprocess.DEVNULL)
 
 
@@ -121,8 +129,8 @@ def _expect(status: int, wanted: int, what: str) -> None:
         raise SystemExit(f"{what} ended with status {status}, not {wanted}")
 
 
-def _killed_by_clock(folder: Path, seconds: float) -> None:
-    process = _start(folder)
+def _killed_by_clock(folder: Path, family: str, seconds: float) -> None:
+    process = _start(folder, family)
     time.sleep(seconds)
     process.kill()
     _expect(process.wait(), -signal.SIGKILL, f"the search killed after {seconds:.1f} s")
@@ -131,20 +139,24 @@ def _killed_by_clock(folder: Path, seconds: float) -> None:
 
 def _main(options: argparse.Namespace, scratch: Path) -> None:
     began, rng = time.monotonic(), np.random.default_rng(options.seed)
-    log = scratch / "moments"
-    _expect(_start(scratch / "whole", log=log).wait(), 0, "the search left alone")
+    log, family = scratch / "moments", options.family
+    _expect(_start(scratch / "whole", family, log=log).wait(), 0, "the search left alone")
     stage_steps = [json.loads(line) for line in log.read_text().splitlines()]
-    deaths = draw([(stage, done) for stage, done in stage_steps], options.kills, rng)
+    # a bar may be told several times of one step
+    moments = list(dict.fromkeys((stage, done) for stage, done in stage_steps))
+    deaths = draw(moments, options.kills, rng)
     for fatal in deaths:
-        _expect(_start(scratch / "killed", fatal).wait(), -signal.SIGKILL, f"the search killed at {fatal}")
+        _expect(
+            _start(scratch / "killed", family, fatal).wait(), -signal.SIGKILL, f"the search killed at {fatal}"
+        )
         print(f"killed at step {fatal[1]} of {fatal[0]}", flush=True)
     clocks = rng.uniform(5, 40, options.clock_kills).tolist()
     for seconds in clocks:
-        _killed_by_clock(scratch / "clocked", seconds)
-    _expect(_start(scratch / "killed").wait(), 0, "the last of the resumed searches")
+        _killed_by_clock(scratch / "clocked", family, seconds)
+    _expect(_start(scratch / "killed", family).wait(), 0, "the last of the resumed searches")
     whole, resumed = outcome(scratch / "whole"), [outcome(scratch / "killed")]
     if clocks:
-        _expect(_start(scratch / "clocked").wait(), 0, "the last of the searches killed by the clock")
+        _expect(_start(scratch / "clocked", family).wait(), 0, "the last of the searches killed by the clock")
         resumed.append(outcome(scratch / "clocked"))
     same = all(each == whole for each in resumed)
     figures = {
@@ -158,13 +170,15 @@ def _main(options: argparse.Namespace, scratch: Path) -> None:
     if not same:
         raise SystemExit(f"a resumed search ended elsewhere: {resumed}")
     if not options.no_record:
-        record("kill_resume", {**figures, "seconds": round(time.monotonic() - began)})
+        name = "kill_resume" if family == MOBILE.name else f"kill_resume_{family}"
+        record(name, {**figures, "seconds": round(time.monotonic() - began)})
 
 
 def main() -> None:
     """Compare the two searches; or, as a child, be one of them."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--family", default=MOBILE.name, help="of the networks searched")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--clock-kills", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -174,7 +188,7 @@ def main() -> None:
     if options.child:
         child = json.loads(options.child)
         fatal = (child["fatal"][0], child["fatal"][1]) if child["fatal"] else None
-        search(Path(child["folder"]), fatal, Path(child["log"]) if child["log"] else None)
+        search(Path(child["folder"]), child["family"], fatal, Path(child["log"]) if child["log"] else None)
         return
     with tempfile.TemporaryDirectory() as scratch:
         _main(options, Path(scratch))

@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.slow
 def test_a_killed_search_ends_with_the_same_winner_and_model() -> None:
     script = str(ROOT / "benchmarks" / "kill_resume.py")
-    command = [sys.executable, script, "--kills", "5", "--clock-kills", "0", "--no-record"]
+    command = [sys.executable, script, "--kills", "6", "--clock-kills", "0", "--no-record"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert '"kills": 5' in done.stdout and '"same": true' in done.stdout
+    assert '"kills": 6' in done.stdout and '"same": true' in done.stdout
