@@ -48,8 +48,8 @@ MODEL_CODE_BYTES = 60
 
 #: structs of C on a 32-bit core: tn_map, tn_op, tn_step, tn_network
 _MAP, _OPERATOR, _STEP, _NETWORK = 20, 5 * POINTER_BYTES, 4, 3 * POINTER_BYTES
-_LAYER, _BINARY, _POOL, _MEAN = 44, 48, 14, 20
-#: parameter structs by kind; of one pointer where the kind is not listed
+_LAYER, _BINARY, _POOL, _MEAN = 44, 48, 16, 20
+#: parameter structs by kind, in whole words; of one pointer where the kind is not listed
 _PARAMETERS: Mapping[OpKind, int] = {
     OpKind.CONV_2D: _LAYER,
     OpKind.DEPTHWISE_CONV_2D: _LAYER,

@@ -176,7 +176,7 @@ class Tables:
     def _operator(self, index: int, operator: Operator, read: int, places: dict[int, int]) -> PackedOperator:
         graph = self.plan.graph
         parameters = pack(graph, index, self.plan.kernels[index])
-        self._count("structs", struct_bytes(parameters))
+        self._count("structs", _words(struct_bytes(parameters)))
         arrays: list[Array] = []
         values = tuple((member.name, self._value(index, member, arrays)) for member in members(parameters))
         return PackedOperator(
