@@ -94,9 +94,27 @@ def test_a_run_answers_as_tflite_does_on_a_hundred_pictures(
     assert found["sram_bytes"]["elf"] == found["sram_bytes"]["board"]
     told = {f".{name}": memory[name] for name in ("text", "rodata", "data", "bss", "stack") if memory[name]}
     assert told == linked["sections"]
+    parts_are_as_predicted(found)
     assert memory["stack_used"] < memory["stack"] // 2
     assert memory["heap"] == 0 and not linked["heap"]
     assert json.loads((run / "deployments" / f"{board}-virtual.json").read_text()) == found
+
+
+def parts_are_as_predicted(found: dict[str, Any]) -> None:
+    """To the byte where nothing but a compiler's taste in code could make a difference."""
+    sram, flash = ("arena", "stack", "variables"), ("constants", "engine", "golden", "firmware")
+    parts = {name: found["parts"][f"{name}_bytes"] for name in (*sram, *flash)}
+    for name in sram:
+        assert parts[name]["predicted"] == parts[name]["elf"] == parts[name]["board"] > 0, name
+    for name in ("constants", "golden"):
+        assert parts[name]["predicted"] == parts[name]["elf"] > 0, name
+    assert parts["firmware"]["predicted"] == pytest.approx(parts["firmware"]["elf"], rel=0.1)
+    # whole files of the engine are counted, and what no one calls is not linked
+    assert 0.9 * parts["engine"]["elf"] < parts["engine"]["predicted"] < 2 * parts["engine"]["elf"]
+    for memory, names in (("sram_bytes", sram), ("flash_bytes", flash)):
+        for known in ("predicted", "elf"):
+            assert sum(parts[name][known] for name in names) == found[memory][known]
+    assert found["sram_bytes"]["predicted"] == found["sram_bytes"]["board"]
 
 
 @needs_board

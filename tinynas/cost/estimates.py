@@ -62,6 +62,11 @@ class FlashEstimate:
     code: int
 
     @property
+    def constants(self) -> int:
+        """All but code."""
+        return self.total - self.code
+
+    @property
     def total(self) -> int:
         """All of it."""
         return self.weights + self.biases + self.tables + self.graph + self.code

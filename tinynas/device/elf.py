@@ -7,9 +7,10 @@ flash and is copied. The board's own answer to MEMORY is compared with them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from tinynas.errors import RequestError, ToolchainError
@@ -34,6 +35,18 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Symbol:
+    """A function or object that takes memory. `source` is the C file of a local one; a global tells none."""
+
+    name: str
+    source: str | None
+    address: int
+    size_bytes: int
+    is_code: bool
+    in_flash: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FirmwareSize:
     """Flash and RAM of one firmware in bytes; None where the ELF does not tell.
 
@@ -44,6 +57,7 @@ class FirmwareSize:
     arena_bytes: int | None
     stack_bytes: int | None
     has_heap: bool
+    symbols: tuple[Symbol, ...] = ()
 
     @property
     def flash_bytes(self) -> int:
@@ -110,6 +124,7 @@ def _size(elf: ELFFile, file: Path) -> FirmwareSize:
         arena_bytes=arenas[0] if arenas else None,
         stack_bytes=end - start if start is not None and end is not None else None,
         has_heap=_HEAP in symbols,
+        symbols=tuple(_sized(elf)),
     )
 
 
@@ -136,6 +151,24 @@ def _table(elf: ELFFile) -> list[Any]:
 def _symbols(elf: ELFFile) -> dict[str, int]:
     """Addresses of what is defined, by name."""
     return {each.name: each["st_value"] for each in _table(elf) if each["st_shndx"] != "SHN_UNDEF"}
+
+
+def _sized(elf: ELFFile) -> Iterator[Symbol]:
+    """Functions and objects: the table lists the local ones of a C file behind its name, then the global."""
+    source = None
+    for each in _table(elf):
+        kind, is_local = each["st_info"]["type"], each["st_info"]["bind"] == "STB_LOCAL"
+        if kind == "STT_FILE":
+            source = PurePath(each.name).name
+        elif kind in ("STT_FUNC", "STT_OBJECT") and each["st_size"] and isinstance(each["st_shndx"], int):
+            yield Symbol(
+                name=each.name,
+                source=source if is_local else None,
+                address=each["st_value"],
+                size_bytes=each["st_size"],
+                is_code=kind == "STT_FUNC",
+                in_flash=_section(elf.get_section(each["st_shndx"])).in_flash,
+            )
 
 
 def _arenas(elf: ELFFile) -> list[int]:

@@ -25,8 +25,7 @@ def sources_for(functions: Iterable[str]) -> dict[str, str]:
     Raises:
         TinynasError: the engine's sources are not where the installation puts them, or lack a function.
     """
-    texts = _engine()
-    homes = {name: file for file, text in texts.items() for name in _DEFINITION.findall(_bare(text))}
+    texts, homes = _engine(), _homes()
     wanted = {*functions, _SCHEDULER}
     if missing := sorted(wanted - homes.keys()):
         raise TinynasError(f"the engine's sources lack {', '.join(missing)}: install tinynas again")
@@ -46,6 +45,17 @@ def sources_for(functions: Iterable[str]) -> dict[str, str]:
 def engine_files() -> frozenset[str]:
     """The names of all the engine's files, which a model's own may not have."""
     return frozenset(_engine())
+
+
+def engine_functions() -> frozenset[str]:
+    """The names of all the engine's functions that other files may call."""
+    return frozenset(_homes())
+
+
+@cache
+def _homes() -> dict[str, str]:
+    """The file of each function."""
+    return {name: file for file, text in _engine().items() for name in _DEFINITION.findall(_bare(text))}
 
 
 def _bare(text: str) -> str:

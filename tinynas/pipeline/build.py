@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tinynas.board import Board
-from tinynas.cost import EngineRuntime
+from tinynas.cost import count
+from tinynas.cost.engine_flash import plan_flash
 from tinynas.device.elf import FirmwareSize, firmware_size
-from tinynas.device.golden import MODEL_NAME, add_golden
+from tinynas.device.golden import MODEL_NAME, add_golden, golden_bytes
+from tinynas.device.parts import MemoryParts, beside
 from tinynas.device.platformio import Firmware, build, choose_environment
 from tinynas.device.project import find_project
 from tinynas.engine.emit import emit
@@ -33,17 +35,6 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a model is expected to take on a board before anything is built, in bytes.
-
-    `flash_bytes` are of the model with the engine; the rest of the firmware comes on top.
-    """
-
-    arena_bytes: int
-    flash_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Built:
     """Firmware for one board: what PlatformIO made, what it takes, and what was predicted."""
 
@@ -51,7 +42,7 @@ class Built:
     board: Board
     firmware: Firmware
     size: FirmwareSize
-    predicted: Prediction
+    predicted: MemoryParts
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``--json`` and a run's folder; sizes in bytes."""
@@ -60,9 +51,10 @@ class Built:
             "board": self.board.id,
             "environment": self.firmware.environment,
             "elf": str(self.firmware.elf),
-            "arena_bytes": {"predicted": self.predicted.arena_bytes, "elf": self.size.arena_bytes},
-            "sram_bytes": {"elf": self.size.ram_bytes},
+            "arena_bytes": {"predicted": self.predicted.arena, "elf": self.size.arena_bytes},
+            "sram_bytes": {"predicted": self.predicted.sram_bytes, "elf": self.size.ram_bytes},
             "flash_bytes": {"predicted": self.predicted.flash_bytes, "elf": self.size.flash_bytes},
+            "parts": beside(predicted=self.predicted, elf=MemoryParts.of_elf(self.size)),
             "firmware": self.size.to_dict(),
         }
 
@@ -84,9 +76,21 @@ def is_firmware(path: Path) -> bool:
     return path.suffix.lower() == ".elf"
 
 
-def predict(subject: Subject, board: Board) -> Prediction:
-    """What the firmware of `subject` will take on `board`."""
-    return Prediction(subject.plan.arena, EngineRuntime().flash(subject.original, board).total)
+def predict(subject: Subject, board: Board) -> MemoryParts:
+    """What the firmware of `subject` will take on `board`, before anything is built.
+
+    The arena, the constants and the golden vectors are exact, and so are the stack and the variables of
+    firmware without a framework; its code, and the engine's, are as a compiler once made them.
+    """
+    plan = subject.plan
+    flash = plan_flash(plan, count(plan.graph))
+    return replace(
+        MemoryParts.of_firmware(board, len(plan.graph.inputs)),
+        arena=plan.arena,
+        constants=flash.constants,
+        engine=flash.code,
+        golden=golden_bytes(plan, min(GOLDEN_VECTORS, subject.count)),
+    )
 
 
 def build_firmware(subject: Subject, board: Board, where: Places, watch: Observer) -> Built:

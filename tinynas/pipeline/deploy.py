@@ -30,7 +30,9 @@ class Deployment:
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``--json`` and the run's folder; sizes in bytes, times in milliseconds."""
         built, measured = self.built.to_dict(), self.measured.to_dict()
-        return measured | built | {name: built[name] | measured[name] for name in _FIGURES}
+        parts = {name: each | measured["parts"][name] for name, each in built["parts"].items()}
+        figures = {name: built[name] | measured[name] for name in _FIGURES}
+        return measured | built | figures | {"parts": parts}
 
 
 def deploy(

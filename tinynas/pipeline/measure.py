@@ -13,6 +13,7 @@ from tinynas.board import Board
 from tinynas.device.client import Client
 from tinynas.device.link import Link, Transport
 from tinynas.device.measurement import Hello, Measurement, MemoryUse, Profile
+from tinynas.device.parts import MemoryParts, beside
 from tinynas.errors import VerificationError
 from tinynas.export.micro import run_micro_all
 from tinynas.pipeline.observer import Observer
@@ -86,6 +87,7 @@ class Measured:
             "arena_bytes": {"board": memory.arena},
             "sram_bytes": {"board": memory.sram},
             "flash_bytes": {"board": memory.flash},
+            "parts": beside(board=MemoryParts.of_board(memory)),
             "memory": asdict(memory),
             "self_check_vectors": hello.golden_vectors,
         } | (self.comparison.to_dict() if self.comparison else {})
