@@ -113,7 +113,7 @@ def test_a_full_disk_is_said_and_costs_nothing(tmp_path: Path, monkeypatch: pyte
 
 
 SLOW_STUDY = """
-import sys
+import signal, sys
 from pathlib import Path
 sys.path[:0] = {path!r}
 from study_fakes import FakeTrainer
@@ -121,6 +121,7 @@ from test_runner import _study
 from tinynas.study.executors import ProcessExecutor
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     _study(Path({folder!r}), ProcessExecutor({workers}), FakeTrainer(seconds=0.3))
 """
 
