@@ -26,7 +26,7 @@ from tinynas.engine.planner import arrange, plan_network
 from tinynas.graph import Graph
 from tinynas.graph.passes import simplify
 from tinynas.networks import PRESETS, build_graph
-from tinynas.spaces.optimiser import list_spaces
+from tinynas.spaces import Pictures, find_family
 
 #: native pixels, channels, classes
 TASKS = ((224, 3, 1000), (96, 1, 2), (32, 3, 10), (8, 1, 10))
@@ -36,7 +36,8 @@ _TIMED: dict[str, Callable[[Graph], object]] = {"memory": arrange, "plan": plan_
 def sampled(count: int) -> list[Graph]:
     """Networks of spaces spread over the grids of all tasks."""
     rng = np.random.default_rng(0)
-    spaces = [space for task in TASKS for space in list_spaces(*task)]
+    mobile = find_family("mobile")
+    spaces = [space for task in TASKS for space in mobile.spaces(Pictures(*task))]
     chosen = [spaces[number * len(spaces) // count] for number in range(count)]
     return [simplify(build_graph(space.genotype(space.sample(rng)))) for space in chosen]
 
