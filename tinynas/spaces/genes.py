@@ -7,6 +7,7 @@ several stages together, shared or rising, is a gene too: what it draws and mixe
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -42,18 +43,18 @@ class Gene(Protocol):
         ...
 
 
-class _Number:
+class _Number(ABC):
     """A gene of one number, given by its place from 0 to 1."""
 
     size = 1
 
+    @abstractmethod
     def at(self, place: float) -> Value:
         """The value at `place`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def place(self, value: Value) -> float:
         """Where `value` stands."""
-        raise NotImplementedError
 
     def draw(self, rng: np.random.Generator) -> Value:
         """Uniform in place: log-uniform in value."""
