@@ -26,6 +26,7 @@ from tinynas.pipeline.study_request import StudyRequest, parse_band
 from tinynas.report.study_plot import plot_study
 from tinynas.study.analysis import Findings, analyse
 from tinynas.study.executors import ProcessExecutor
+from tinynas.study.sampling import Complexity
 
 SPACES = ("anynetx-a", "anynetx-e", "regnetx")
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -70,7 +71,7 @@ def main() -> None:
         data_dir=None,
         seed=0,
         resolution=24,
-        band=parse_band("0.5m-2m"),
+        complexity=Complexity(parse_band("0.5m-2m")),
         epochs=options.epochs,
         pictures=options.pictures,
         held_out=5000,

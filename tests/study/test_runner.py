@@ -76,6 +76,16 @@ def test_killed_workers_lose_nothing(tmp_path: Path) -> None:
     assert len(list(marks.iterdir())) == 2
 
 
+def test_workers_are_replaced_before_they_grow_large(tmp_path: Path) -> None:
+    executor = ProcessExecutor(1, most_items=3)
+    processes = [process for _, process in executor.run(_with_process, range(8))]
+    assert [processes.count(each) for each in dict.fromkeys(processes)] == [3, 3, 2]
+
+
+def _with_process(item: int) -> tuple[int, int]:
+    return item, os.getpid()
+
+
 def test_workers_that_die_forever_are_given_up(tmp_path: Path) -> None:
     trainer = Mortal(tmp_path, (("narrow", 2),), times=1000)
     with pytest.raises(RunError, match=r"killed 3 times in a row.*fewer --workers"):

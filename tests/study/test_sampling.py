@@ -1,4 +1,4 @@
-"""Networks of a study: reproducible one by one, different, within limits and band; or a sentence why not."""
+"""Networks of a study: reproducible one by one, different, within limits and bounds; or why there is none."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from study_fakes import Chain, limits
 from tinynas.cost import conv_activations, macs
 from tinynas.errors import RequestError
 from tinynas.networks import PRESETS, build_graph, parse_genotype
-from tinynas.study.sampling import Band, sample_networks
+from tinynas.study.sampling import Band, Complexity, sample_networks
 
 
 def test_networks_are_different_within_the_band_and_described() -> None:
     band = Band(300, 900)
-    networks = sample_networks("chain", Chain(), limits(), 12, 0, band)
+    networks = sample_networks("chain", Chain(), limits(), 12, 0, Complexity(band))
     assert len({network.genotype for network in networks}) == 12
     for number, network in enumerate(networks):
         graph = build_graph(parse_genotype(network.genotype))
@@ -21,6 +21,26 @@ def test_networks_are_different_within_the_band_and_described() -> None:
         assert network.macs == macs(graph) and network.macs in band
         assert network.activations == 16 * sum(network.parameters["widths"]) + 2
         assert network.sram_bytes == sum(tensor.elements for tensor in graph.tensors)
+
+
+def test_parameters_and_activations_are_bounded() -> None:
+    free = sample_networks("chain", Chain(), limits(), 30, 0)
+    params, activations = (sorted(getattr(n, name) for n in free)[12] for name in ("params", "activations"))
+    bounded = sample_networks(
+        "chain", Chain(), limits(), 10, 0, Complexity(params=params, activations=activations)
+    )
+    assert len(bounded) == 10
+    assert all(n.params <= params and n.activations <= activations for n in bounded)
+    assert bounded != free[:10]
+
+
+def test_bounds_are_named_with_what_sets_them() -> None:
+    bounds = Complexity(Band(500_000, 2_000_000), params=1, activations=30_000)
+    assert str(bounds) == "500k to 2M MACs and at most 1 parameters and at most 30k activations"
+    with pytest.raises(
+        RequestError, match=r"chain has .*at most 1 parameters.*: widen --macs, --params, --act"
+    ):
+        sample_networks("chain", Chain(), limits(), 1, 0, bounds)
 
 
 def test_a_longer_study_begins_with_the_shorter_one() -> None:
@@ -36,7 +56,7 @@ def test_what_cannot_be_found_is_said() -> None:
     with pytest.raises(RequestError, match=r"no network found fits .* the nearest needs"):
         sample_networks("chain", Chain(), limits(sram_bytes=20), 3, 0)
     with pytest.raises(RequestError, match=r"none of 5,000 networks drawn from chain has .*widen --macs"):
-        sample_networks("chain", Chain(), limits(), 3, 0, Band(10**9, 10**10))
+        sample_networks("chain", Chain(), limits(), 3, 0, Complexity(Band(10**9, 10**10)))
     with pytest.raises(RequestError, match=r"no more than 8 networks that fit .*--networks"):
         sample_networks("chain", Chain(2), limits(), 9, 0)
 

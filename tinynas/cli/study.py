@@ -30,7 +30,7 @@ from tinynas.cli.console import (
     seconds_text,
 )
 from tinynas.errors import RequestError
-from tinynas.units import format_count
+from tinynas.units import format_count, parse_count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,6 +64,13 @@ def study(
     networks: Annotated[int, typer.Option("--networks", "-n", help="Networks of each space.")] = 50,
     macs: Annotated[
         str | None, typer.Option("--macs", help="Only networks of so many multiply-accumulates: 0.5m-2m.")
+    ] = None,
+    params: Annotated[
+        str | None, typer.Option("--params", help="Only networks of at most so many parameters: 100k.")
+    ] = None,
+    activations: Annotated[
+        str | None,
+        typer.Option("--activations", help="Only networks whose convolutions write at most so many: 200k."),
     ] = None,
     data: Annotated[str, typer.Option("--data", help=DATA_HELP)] = "digits",
     data_dir: DataDirOption = None,
@@ -116,6 +123,7 @@ def study(
     else:
         from tinynas.cost.runtime import find_runtime
         from tinynas.pipeline.study_request import StudyRequest, parse_band
+        from tinynas.study.sampling import Complexity
 
         if board is None:
             raise RequestError("a study needs --board: its networks must fit one (`tinynas boards`)")
@@ -130,7 +138,11 @@ def study(
             data_dir=Path(data_dir) if data_dir is not None else None,
             seed=seed,
             resolution=resolution,
-            band=parse_band(macs) if macs is not None else None,
+            complexity=Complexity(
+                parse_band(macs) if macs is not None else None,
+                parse_count(params) if params is not None else None,
+                parse_count(activations) if activations is not None else None,
+            ),
             epochs=epochs,
             pictures=pictures,
             held_out=held_out,

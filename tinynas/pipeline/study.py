@@ -103,7 +103,7 @@ def _sample(request: StudyRequest, data: Dataset, watch: Observer) -> list[Sampl
     watch.begin("sampling", len(spaces))
     networks = []
     for done, (name, space) in enumerate(spaces.items(), start=1):
-        networks += sample_networks(name, space, limits, request.networks, request.seed, request.band)
+        networks += sample_networks(name, space, limits, request.networks, request.seed, request.complexity)
         watch.advance(done, f"{request.networks} of {name}")
     watch.end()
     return networks

@@ -9,7 +9,7 @@ from typing import Any
 
 from tinynas.board import Board, Budget, facts_digest
 from tinynas.errors import RequestError
-from tinynas.study.sampling import Band
+from tinynas.study.sampling import UNBOUNDED, Band, Complexity
 from tinynas.units import parse_count
 
 
@@ -31,7 +31,7 @@ class StudyRequest:
     data_dir: Path | None
     seed: int
     resolution: int | None = None
-    band: Band | None = None
+    complexity: Complexity = UNBOUNDED
     epochs: float = 2.0
     pictures: int = 0
     held_out: int = 0
@@ -53,7 +53,8 @@ class StudyRequest:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for request.json; two studies with equal data have equal tables but for the seconds."""
-        return {
+        bounds = self.complexity
+        plain: dict[str, Any] = {
             "kind": "study",
             "board": self.board.id,
             "board_facts": facts_digest(self.board),
@@ -64,7 +65,7 @@ class StudyRequest:
             "networks": self.networks,
             "data": self.data,
             "resolution": self.resolution,
-            "macs_band": [self.band.low, self.band.high] if self.band else None,
+            "macs_band": [bounds.macs.low, bounds.macs.high] if bounds.macs else None,
             "epochs": self.epochs,
             "pictures": self.pictures,
             "held_out": self.held_out,
@@ -74,6 +75,9 @@ class StudyRequest:
             "seed": self.seed,
             "backend": self.backend,
         }
+        # requests from before there were these bounds do not name them
+        most = {"most_params": bounds.params, "most_activations": bounds.activations}
+        return plain | {name: bound for name, bound in most.items() if bound is not None}
 
 
 def parse_band(text: str) -> Band:
