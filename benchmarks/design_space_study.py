@@ -27,6 +27,7 @@ from tinynas.report.study_plot import plot_study
 from tinynas.study.analysis import Findings, analyse
 from tinynas.study.executors import ProcessExecutor
 from tinynas.study.sampling import Complexity
+from tinynas.study.times import model_times
 
 SPACES = ("anynetx-a", "anynetx-e", "regnetx")
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -78,7 +79,8 @@ def main() -> None:
     )
     with watching() as observer:
         study = run_study(request, options.run, ProcessExecutor(options.workers), observer)
-    findings = analyse(study)
+    times = model_times(study)
+    findings = analyse(study, times)
     seconds = sum(each.outcome.seconds for each in study.records)
     figures = {
         "request": dict(study.request),
@@ -86,6 +88,7 @@ def main() -> None:
         "training_hours": round(seconds / 3600, 2),
         "seconds_a_network": round(seconds / len(study.records), 1),
         "ordering": ordering(findings),
+        "latency_label": times.label if times else None,
         "spaces": [found.to_dict() for found in findings],
     }
     for found in findings:

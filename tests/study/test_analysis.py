@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from study_fakes import fake_error, samples
 
+from tinynas.board import load_board
+from tinynas.cost.latency import latency_model
+from tinynas.cost.runtime import find_runtime
 from tinynas.errors import RequestError
+from tinynas.networks import build_graph, parse_genotype
 from tinynas.report.study_plot import FIGURES, plot_study
 from tinynas.study.analysis import analyse
 from tinynas.study.folder import Study
 from tinynas.study.properties import PROPERTIES
 from tinynas.study.record import Outcome, Record, Sampled
+from tinynas.study.times import model_times
 
 STEM = "r16x3 conv_k3_s2_c16_relu"
 
@@ -90,6 +96,23 @@ def test_the_edf_plot_has_a_step_a_network_and_says_n() -> None:
     assert lines[0].get_xdata().tolist() == pytest.approx([26, 26, 58, 74, 82])
     assert lines[0].get_ydata().tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert "800 to 6.4k MACs" in figure.axes[0].get_title(loc="left")
+
+
+def test_times_are_those_of_the_model_on_the_studys_board() -> None:
+    study = _study()
+    assert model_times(study) is None  # it names no board
+    study = replace(study, request={**study.request, "board": "stm32f746", "runtime": "engine"})
+    times = model_times(study)
+    assert times is not None
+    model = latency_model(load_board("stm32f746"), find_runtime("engine"))
+    assert model is not None and model.label in times.label
+    last = study.records[-1].network
+    assert times.milliseconds[last.key] == model.milliseconds(build_graph(parse_genotype(last.genotype)))
+    first, other = analyse(study, times)
+    assert first.latency is not None and first.latency > 0.9  # wider and wider
+    assert other.latency is None
+    titles = [axes.get_ylabel() for axes in FIGURES["complexity"](study, [first, other]).axes]
+    assert titles[2].startswith("time, ms") and model.label in titles[2]
 
 
 def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:

@@ -200,15 +200,17 @@ def _train(request: StudyRequest, path: Path | None, executor: Executor) -> Path
 def _show(path: Path, plot: Path | None, figure: str, as_json: bool) -> None:
     from tinynas.study.analysis import analyse
     from tinynas.study.folder import read_study
+    from tinynas.study.times import model_times
 
     found = read_study(path)
-    findings = analyse(found)
+    times = model_times(found)
+    findings = analyse(found, times)
     if plot is not None:
         from tinynas.report.study_plot import plot_study
 
         plot_study(found, plot, figure)
     if as_json:
-        print_json(_plain(found, findings, plot))
+        print_json(_plain(found, findings, plot) | {"latency_label": times.label if times else None})
     else:
         _print(output(), found, findings, plot)
 

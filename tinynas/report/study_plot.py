@@ -17,6 +17,8 @@ from tinynas.report.picture import write_picture
 from tinynas.study.analysis import Findings, analyse
 from tinynas.study.folder import Study
 from tinynas.study.properties import PROPERTIES
+from tinynas.study.record import Sampled
+from tinynas.study.times import model_times
 from tinynas.units import format_count
 
 if TYPE_CHECKING:
@@ -131,15 +133,20 @@ def draw_fit(study: Study, findings: Sequence[Findings]) -> Figure:
 
 
 def draw_complexity(study: Study, findings: Sequence[Findings]) -> Figure:
-    """Activations and SRAM against MACs: what the memory of a board has to do with computation."""
-    figure, panels = _panels(2)
-    for axes, (name, title) in zip(
-        panels, (("activations", "activations"), ("sram_bytes", "SRAM, bytes")), strict=True
-    ):
+    """Activations, SRAM and modelled time against MACs: what they mean for a board's memory and speed."""
+    panes: list[tuple[str, Callable[[Sampled], float]]] = [
+        ("activations", lambda network: network.activations),
+        ("SRAM, bytes", lambda network: network.sram_bytes),
+    ]
+    if (times := model_times(study)) is not None:
+        panes.append((f"time, ms\n{times.label}", lambda network: times.milliseconds[network.key]))
+    figure, panels = _panels(len(panes))
+    for axes, (title, value) in zip(panels, panes, strict=True):
         for found, colour in _coloured(findings):
             networks = [record.network for record in study.of(found.space)]
-            macs, values = ([getattr(network, key) for network in networks] for key in ("macs", name))
-            axes.plot(macs, values, "o", color=colour, markersize=4)
+            axes.plot(
+                [n.macs for n in networks], [value(n) for n in networks], "o", color=colour, markersize=4
+            )
         axes.set_yscale("log")
         _count_axis(axes, wide=True)
         axes.set_xlabel("multiply-accumulates")

@@ -15,6 +15,7 @@ from tinynas.spaces.linear_fit import fit_linear
 from tinynas.study.folder import Study
 from tinynas.study.properties import PROPERTIES, block_widths, is_x
 from tinynas.study.record import Record
+from tinynas.study.times import Times
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Findings:
     """What the trained networks of one space say.
 
     `properties` holds the interval of the best network for each property that its networks differ in; `fits`
-    is e_fit of each network of X blocks, by index; `complexity` the correlation of activations with MACs.
+    is e_fit of each network of X blocks, by index; `complexity` the correlation of activations with MACs,
+    `latency` that of modelled times.
     """
 
     space: str
@@ -33,6 +35,7 @@ class Findings:
     fits: Mapping[int, float]
     fit_correlation: float | None
     complexity: float | None
+    latency: float | None
     diverged: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,25 +55,29 @@ class Findings:
             "linear_fit_errors": {str(index): round(fit, 6) for index, fit in self.fits.items()},
             "linear_fit_rank_correlation_with_error": self.fit_correlation,
             "log_correlation_activations_macs": self.complexity,
+            "log_correlation_latency_macs": self.latency,
         }
 
 
-def analyse(study: Study) -> list[Findings]:
+def analyse(study: Study, times: Times | None = None) -> list[Findings]:
     """The findings about every space of `study` that has a trained network, in the order asked for.
+
+    `times` are those of its networks (`tinynas.study.times`), if they are to be judged.
 
     Raises:
         RequestError: nothing is trained yet.
     """
     if not study.records:
         raise RequestError(f"no network of '{study.path}' is trained yet: let the study go on first")
-    return [_findings(space, records) for space in study.spaces if (records := study.of(space))]
+    return [_findings(space, records, times) for space in study.spaces if (records := study.of(space))]
 
 
-def _findings(space: str, records: list[Record]) -> Findings:
+def _findings(space: str, records: list[Record], times: Times | None) -> Findings:
     errors = [record.outcome.error for record in records]
     fits = {r.network.index: fit_linear(block_widths(r.network)).error for r in records if is_x(r.network)}
     of_fitted = [r.outcome.error for r in records if r.network.index in fits]
-    logs = [np.log([getattr(r.network, name) for r in records]) for name in ("activations", "macs")]
+    macs = np.log([r.network.macs for r in records])
+    waits = [times.milliseconds[r.network.key] for r in records] if times is not None else []
     return Findings(
         space=space,
         best=min(records, key=lambda record: record.outcome.error),
@@ -79,7 +86,8 @@ def _findings(space: str, records: list[Record]) -> Findings:
         properties=_intervals(space, records),
         fits=fits,
         fit_correlation=_correlation(_ranks(list(fits.values())), _ranks(of_fitted)),
-        complexity=_correlation(*logs),
+        complexity=_correlation(np.log([r.network.activations for r in records]), macs),
+        latency=_correlation(np.log(waits), macs),
         diverged=sum(record.outcome.diverged for record in records),
     )
 
