@@ -43,7 +43,7 @@ def test_a_wrong_board_suggests_the_nearest(command: list[str], capsys: pytest.C
         (["--sram", "lots"], "'lots' is not a size: write 320k"),
         (["--runtime", "tfl"], "'tfl' is not a runtime: did you mean tflm"),
         (["--effort", "quack"], "choose quick, standard, paper"),
-        (["--strategy", "luck"], "choose evolution or random"),
+        (["--strategy", "luck"], "choose evolution, random, "),
         (["--population", "-3"], "--population is -3"),
         (["--family", "regnet"], "'regnet' is not a family of networks: did you mean regnet"),
         (["--family", "regnetx", "--supernet-epochs", "3"], "--supernet-epochs has no meaning for a family"),

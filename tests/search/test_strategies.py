@@ -13,10 +13,12 @@ from toy_search import Scorer, ToySpace, genotype_seed, toy_limits
 
 from tinynas.errors import RequestError, VerificationError
 from tinynas.search import (
+    AtMost,
     Evolution,
     Origin,
     Progress,
     RandomSearch,
+    RegularisedEvolution,
     Strategy,
     ranked,
     restore_choice,
@@ -28,7 +30,13 @@ from tinynas.spaces import Family, Pictures, families
 
 SMALL = Evolution(population=12, iterations=4, parents=4, crossover=5, mutation=6, mutation_probability=0.3)
 #: one test body runs over every strategy
-STRATEGIES: list[Strategy] = [SMALL, RandomSearch(evaluations=36)]
+STRATEGIES: list[Strategy] = [
+    SMALL,
+    RandomSearch(evaluations=36),
+    RegularisedEvolution(evaluations=36, population=10, tournament=3, mutation_probability=0.3),
+    RegularisedEvolution(evaluations=37, population=10, tournament=3, mutation_probability=0.3, together=5),
+    AtMost(SMALL, 21),
+]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinynas.board import Board, Budget
 from tinynas.graph import Graph
 from tinynas.networks import Conv, Genotype
 from tinynas.search import Limits
+from tinynas.spaces.genes import Each, Gene, Options, decode_genes, encode_genes
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,25 @@ class ToySpace:
         self.calls["cross"] += 1
         pairs = zip(mother.channels, father.channels, rng.random(self.layers) < 0.5, strict=True)
         return ToyChoice(tuple(m if taken else f for m, f, taken in pairs), father.dormant)
+
+    @property
+    def genes(self) -> dict[str, Gene]:
+        return {
+            "channels": Each(Options(tuple(range(1, self.widest + 1))), self.layers),
+            "dormant": Options((0, 1)),
+        }
+
+    def smallest(self) -> ToyChoice:
+        return ToyChoice((1,) * self.layers, 0)
+
+    def encode(self, choice: ToyChoice) -> NDArray[np.float32]:
+        return encode_genes(self.genes, choice)
+
+    def decode(self, codes: Sequence[float]) -> ToyChoice:
+        return ToyChoice(**decode_genes(self.genes, codes))
+
+    def admits(self, choice: ToyChoice) -> bool:
+        return True
 
     def genotype(self, choice: ToyChoice) -> Genotype:
         return Genotype(4, 1, tuple(Conv(1, 1, channels) for channels in choice.channels), 2)

@@ -47,7 +47,18 @@ class Effort:
     @property
     def evaluations(self) -> int:
         """Networks tried by evolution, and by random search given the same budget."""
-        return self.population + self.iterations * (self.crossover + self.mutation)
+        return self.population + self.iterations * self.children
+
+    @property
+    def children(self) -> int:
+        """Networks of a generation after the first."""
+        return self.crossover + self.mutation
+
+    def with_evaluations(self, evaluations: int) -> Effort:
+        """The same with as few iterations as bring `evaluations`, and no more of a population than those."""
+        population = min(self.population, evaluations)
+        iterations = -(-(evaluations - population) // max(1, self.children))
+        return replace(self, population=population, iterations=iterations)
 
     def steps(self, epochs: float, pictures: int) -> int:
         """Training steps of `epochs` over `pictures`, within the cap."""

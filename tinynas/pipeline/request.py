@@ -11,10 +11,10 @@ from typing import Any
 from tinynas.board import Board, Budget, facts_digest
 from tinynas.errors import RequestError
 from tinynas.pipeline.effort import SHARED_WEIGHTS, SHORT_TRAINING, Effort, Presets
+from tinynas.pipeline.strategies import STRATEGIES
 from tinynas.spaces import Scoring, find_family
 from tinynas.spaces.families import MOBILE
 
-STRATEGIES = ("evolution", "random")
 _PRESETS: Mapping[Scoring, Presets] = MappingProxyType(
     {Scoring.SHARED_WEIGHTS: SHARED_WEIGHTS, Scoring.SHORT_TRAINING: SHORT_TRAINING}
 )
@@ -70,7 +70,7 @@ class SearchRequest:
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
-            raise RequestError(f"'{self.strategy}' is not a strategy: choose {' or '.join(STRATEGIES)}")
+            raise RequestError(f"'{self.strategy}' is not a strategy: choose {', '.join(STRATEGIES)}")
         if not 0 <= self.min_share <= 1:
             raise RequestError(f"--min-share is {self.min_share:g}: it is a share of networks, from 0 to 1")
         if self.supernet is not None and self.scoring is not Scoring.SHARED_WEIGHTS:

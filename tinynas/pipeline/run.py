@@ -14,9 +14,9 @@ from tinynas.pipeline.export_stage import export_winner
 from tinynas.pipeline.observer import Observer, Silent
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.scoring import method_of
-from tinynas.pipeline.search_stage import evolve, make_strategy
+from tinynas.pipeline.search_stage import evolve, strategy_of
 from tinynas.pipeline.session import Session
-from tinynas.pipeline.space_stage import choose_space, space_report
+from tinynas.pipeline.space_stage import announce_time, choose_space, space_report
 from tinynas.search import open_run
 from tinynas.search.run_folder import MODEL, RESULT
 from tinynas.spaces import SpaceReport
@@ -34,7 +34,7 @@ def run_search(
             could not be deployed.
     """
     watch = observer or Silent()
-    make_strategy(request)  # refuses impossible settings now rather than after the training
+    strategy_of(request)  # refuses impossible settings now rather than after the training
     data = load_dataset(request.data, request.data_dir, seed=request.seed)
     watch.note(describe(data))
     # a budget nothing fits is refused here, before a folder is made
@@ -53,6 +53,7 @@ def run_search(
 
 def _search(session: Session, report: SpaceReport) -> dict[str, Any]:
     space = choose_space(session, report)
+    announce_time(session, space, report)
     scorers = method_of(session.request).prepare(session, space)
     winner = evolve(session, space, scorers)
     return export_winner(session, space, scorers.trainee(winner), winner)

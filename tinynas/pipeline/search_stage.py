@@ -13,7 +13,8 @@ from tinynas.pipeline.file_need import need_of_file
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.scoring import Scorers
 from tinynas.pipeline.session import Session
-from tinynas.search import Candidate, Evolution, Progress, RandomSearch, Strategy, ranked, search_by_rungs
+from tinynas.pipeline.strategies import make_strategy
+from tinynas.search import Candidate, Progress, Strategy, ranked, search_by_rungs
 from tinynas.search.ladder import most_scores
 from tinynas.search.run_folder import CHOSEN
 from tinynas.spaces import DesignSpace
@@ -24,7 +25,7 @@ _LAP = 5.0
 
 def evolve(session: Session, space: DesignSpace[Any], scorers: Scorers) -> Candidate[Any]:
     """The most accurate satisfying network the strategy finds."""
-    strategy, bar = make_strategy(session.request), _Bar(session)
+    strategy, bar = strategy_of(session.request), _Bar(session)
     ladder = scorers.ladder(bar.tell)
     scores = most_scores(strategy.evaluations, strategy.generations, len(ladder.rungs))
     session.observer.begin(f"{session.request.strategy} search", scores)
@@ -94,16 +95,10 @@ def _best_as_file(request: SearchRequest, candidates: Sequence[Candidate[Any]]) 
     )
 
 
-def make_strategy(request: SearchRequest) -> Strategy:
-    """The strategy asked for; random search gets evolution's number of evaluations."""
-    effort = request.effort
-    if request.strategy == "random":
-        return RandomSearch(evaluations=effort.evaluations)
-    return Evolution(
-        population=effort.population,
-        iterations=effort.iterations,
-        parents=effort.parents,
-        crossover=effort.crossover,
-        mutation=effort.mutation,
-        mutation_probability=effort.mutation_probability,
-    )
+def strategy_of(request: SearchRequest) -> Strategy:
+    """The strategy asked for, with as many evaluations as evolution takes.
+
+    Raises:
+        RequestError: its settings are impossible.
+    """
+    return make_strategy(request.strategy, request.effort, request.scoring)

@@ -90,7 +90,6 @@ def choose_space(session: Session, report: SpaceReport) -> DesignSpace[Any]:
         session.observer.note(describe_choice(report))
     else:  # the shares of its report are those of the other run's budget
         session.observer.note(f"space {space.name} and its supernet are taken over from {request.supernet}")
-    _announce_time(session, space, report)
     return space
 
 
@@ -102,7 +101,8 @@ def describe_choice(report: SpaceReport) -> str:
     return f"{text} ({report.note})" if report.note else text
 
 
-def _announce_time(session: Session, space: DesignSpace[Any], report: SpaceReport) -> None:
+def announce_time(session: Session, space: DesignSpace[Any], report: SpaceReport) -> None:
+    """Say how long the search will take."""
     train, held_out = session.parts()
     stats = report.chosen_stats
     mean = stats.mean_macs or float(stats.smallest_macs)

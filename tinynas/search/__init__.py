@@ -1,5 +1,7 @@
 """Search strategies, objectives and the run folder; how accuracy is found is given from outside."""
 
+from tinynas.search.aging import RegularisedEvolution
+from tinynas.search.at_most import AtMost
 from tinynas.search.candidate import Candidate, Genes, Origin, latest, restore_choice
 from tinynas.search.evaluation import Observer, Outcome, Progress, search, search_by_rungs
 from tinynas.search.evolution import Evolution
@@ -28,6 +30,7 @@ __all__ = [
     "REQUEST",
     "RESULT",
     "SPACE",
+    "AtMost",
     "Candidate",
     "CandidateJournal",
     "Evaluator",
@@ -45,6 +48,7 @@ __all__ = [
     "Progress",
     "Proposal",
     "RandomSearch",
+    "RegularisedEvolution",
     "RunFolder",
     "RunSummary",
     "Space",

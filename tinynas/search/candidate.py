@@ -26,6 +26,10 @@ class Origin(StrEnum):
     RANDOM = "random"
     MUTATION = "mutation"
     CROSSOVER = "crossover"
+    #: a place on a grid
+    GRID = "grid"
+    #: drawn from a model of what was scored
+    MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from tinynas.search.candidate import Candidate
 from tinynas.search.objective import ranked
 from tinynas.search.pool import Pool, Proposal
 from tinynas.search.space_protocol import ChoiceT
-from tinynas.search.strategy import require_at_least
+from tinynas.search.strategy import require_at_least, require_share
 
 
 class Evolution:
@@ -36,10 +36,7 @@ class Evolution:
         require_at_least(0, iterations=iterations, crossover=crossover, mutation=mutation)
         if iterations and not crossover + mutation:
             raise RequestError("crossover and mutation are both 0: iterations need children, so raise one")
-        if not 0 < mutation_probability <= 1:
-            raise RequestError(
-                f"mutation probability is {mutation_probability:g}: it must be above 0 and at most 1"
-            )
+        require_share(mutation_probability=mutation_probability)
         self._population = population
         self._iterations = iterations
         self._parents = parents

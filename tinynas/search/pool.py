@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic
 
 import numpy as np
@@ -31,8 +32,9 @@ class Proposal(Generic[ChoiceT]):
 class Pool(Generic[ChoiceT]):
     """The networks of a space that satisfy the limits and were not seen before, for one generation.
 
-    Everything random comes from `rng`, so the same generator brings the same proposals. `seeds` are
-    choices to consider before any is drawn at random, such as the smallest network of the space.
+    Everything random comes from `rng`, whatever a strategy draws too, so the same generator brings the same
+    proposals. `seeds` are choices to consider before any is drawn at random, such as the smallest network
+    of the space. What does not fit is refused before it is scored and costs nothing but the draw.
     """
 
     def __init__(
@@ -44,39 +46,53 @@ class Pool(Generic[ChoiceT]):
         seen: Iterable[str] = (),
         seeds: Sequence[ChoiceT] = (),
     ) -> None:
-        self._space = space
+        self.space = space
+        self.rng = rng
         self._limits = limits
-        self._rng = rng
         self._seen = set(seen)
         self._seeds = list(seeds)
 
     def random(self, count: int) -> list[Proposal[ChoiceT]]:
         """Up to `count` networks: the seeds first, then draws from the whole space."""
         seeds, self._seeds = self._seeds, []
-        fitting = [p for choice in seeds if (p := self._consider(choice, Origin.SEED))][:count]
+        fitting = self.offered(count, Origin.SEED, seeds)
         missing = count - len(fitting)
-        return fitting + self._collect(missing, Origin.RANDOM, lambda: self._space.sample(self._rng))
+        return fitting + self.collect(missing, Origin.RANDOM, lambda: self.space.sample(self.rng))
 
     def mutants(self, count: int, parents: Sequence[ChoiceT], probability: float) -> list[Proposal[ChoiceT]]:
         """Up to `count` networks, each one of `parents` with every gene redrawn with `probability`."""
-        return self._collect(
-            count, Origin.MUTATION, lambda: self._space.mutate(self._one(parents), self._rng, probability)
+        return self.collect(
+            count, Origin.MUTATION, lambda: self.space.mutate(self._one(parents), self.rng, probability)
         )
 
     def crosses(self, count: int, parents: Sequence[ChoiceT]) -> list[Proposal[ChoiceT]]:
         """Up to `count` networks, each mixed from two of `parents`."""
-        return self._collect(
+        return self.collect(
             count,
             Origin.CROSSOVER,
-            lambda: self._space.cross(self._one(parents), self._one(parents), self._rng),
+            lambda: self.space.cross(self._one(parents), self._one(parents), self.rng),
         )
 
-    def _collect(self, count: int, origin: Origin, draw: Callable[[], ChoiceT]) -> list[Proposal[ChoiceT]]:
-        """What `draw` brings that is new and fits; fewer than `count` where the draws run out."""
+    def offered(self, count: int, origin: Origin, choices: Iterable[ChoiceT]) -> list[Proposal[ChoiceT]]:
+        """The first `count` of `choices` that are new and fit."""
+        proposals = (self._consider(choice, origin) for choice in choices)
+        return list(islice(filter(None, proposals), count))
+
+    def collect(
+        self,
+        count: int,
+        origin: Origin,
+        draw: Callable[[], ChoiceT],
+        most_barren: int = BARREN_DRAWS,
+    ) -> list[Proposal[ChoiceT]]:
+        """What `draw` brings that is new and fits; fewer than `count` where the draws run out.
+
+        They do after `most_barren` in a row that brought nothing.
+        """
         found: list[Proposal[ChoiceT]] = []
         barren = 0
-        for _ in range(BARREN_DRAWS + DRAWS_PER_NETWORK * count):
-            if len(found) >= count or barren == BARREN_DRAWS:
+        for _ in range(most_barren + DRAWS_PER_NETWORK * count):
+            if len(found) >= count or barren == most_barren:
                 break
             proposal = self._consider(draw(), origin)
             barren = 0 if proposal else barren + 1
@@ -84,7 +100,10 @@ class Pool(Generic[ChoiceT]):
         return found
 
     def _consider(self, choice: ChoiceT, origin: Origin) -> Proposal[ChoiceT] | None:
-        genotype = self._space.genotype(choice)
+        """`choice` as a proposal, if it is a network of the space that is new and fits."""
+        if not self.space.admits(choice):
+            return None
+        genotype = self.space.genotype(choice)
         text = str(genotype)
         if text in self._seen or not self._limits.satisfied_by(genotype):
             return None
@@ -92,4 +111,4 @@ class Pool(Generic[ChoiceT]):
         return Proposal(choice, genotype, origin)
 
     def _one(self, parents: Sequence[ChoiceT]) -> ChoiceT:
-        return parents[int(self._rng.integers(len(parents)))]
+        return parents[int(self.rng.integers(len(parents)))]

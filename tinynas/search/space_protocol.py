@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinynas.networks import Genotype
+from tinynas.spaces.genes import Gene
 
 #: how a space writes one network down: a frozen dataclass of plain numbers, strings and tuples of them
 ChoiceT = TypeVar("ChoiceT")
@@ -30,6 +32,27 @@ class Space(Protocol[ChoiceT]):
 
     def cross(self, mother: ChoiceT, father: ChoiceT, rng: np.random.Generator) -> ChoiceT:
         """A network that takes each gene from either parent."""
+        ...
+
+    @property
+    def genes(self) -> Mapping[str, Gene]:
+        """What a choice consists of, by its field."""
+        ...
+
+    def smallest(self) -> ChoiceT:
+        """What limits must at least hold."""
+        ...
+
+    def encode(self, choice: ChoiceT) -> NDArray[np.float32]:
+        """The free numbers of the genes as places from 0 to 1: [n]."""
+        ...
+
+    def decode(self, codes: Sequence[float]) -> ChoiceT:
+        """The choice nearest to `codes` [n]; inverse of `encode`. It may break a bound (see `admits`)."""
+        ...
+
+    def admits(self, choice: ChoiceT) -> bool:
+        """Whether `choice` is within the bounds that tie the genes of the space."""
         ...
 
     def genotype(self, choice: ChoiceT) -> Genotype:

@@ -44,3 +44,14 @@ def require_at_least(least: int, **settings: int) -> None:
     for name, value in settings.items():
         if value < least:
             raise RequestError(f"{name.replace('_', ' ')} is {value}: it must be at least {least}")
+
+
+def require_share(**settings: float) -> None:
+    """Refuses settings that are no share above 0.
+
+    Raises:
+        RequestError: naming the setting and its value.
+    """
+    for name, value in settings.items():
+        if not 0 < value <= 1:
+            raise RequestError(f"{name.replace('_', ' ')} is {value:g}: it must be above 0 and at most 1")

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from tinynas.networks.regnet import WIDTH_STEP, Stage, compatible
-from tinynas.spaces.genes import Each, Gene, Options, Rising, Shared, Whole
+from tinynas.spaces.genes import Each, Gene, Number, Options, Rising, Shared, Whole
 from tinynas.spaces.xspace import XSpace
 
 #: most blocks of all stages together
@@ -24,7 +24,7 @@ _BOTTLENECK, _GROUP_WIDTH = Options((1, 2, 4)), Options((1, 2, 4, 8, 16, 32))
 #: places of depth and width (see `tinynas.spaces.genes`) at which corners stand
 _PLACES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
-_Tie = Callable[[Gene, int], Gene]
+_Tie = Callable[[Number, int], Gene]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class AnyNetSpace(XSpace[AnyNetChoice]):
         return f"r{self.resolution}"
 
     @cached_property
-    def genes(self) -> Mapping[str, Gene]:
+    def own_genes(self) -> Mapping[str, Gene]:
         """Four genes a stage, tied by the rule."""
         return {
             "depths": self.rule.depths(self._depth, self.count),

@@ -6,7 +6,7 @@ draws, varies and combines networks. Everything else works with these two and na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tinynas.board import Board, Budget
 from tinynas.cost.estimates import Runtime
 from tinynas.networks import Genotype
+from tinynas.spaces.genes import Gene
 from tinynas.spaces.pictures import Pictures
 from tinynas.spaces.statistics import SpaceStats
 
@@ -73,8 +74,21 @@ class DesignSpace(Protocol[ChoiceT]):
         """The network that computes and weighs most, or nearly."""
         ...
 
+    @property
+    def genes(self) -> Mapping[str, Gene]:
+        """What a choice consists of, by its field."""
+        ...
+
     def encode(self, choice: ChoiceT) -> NDArray[np.float32]:
         """The genes of `choice` as numbers from 0 to 1: [n]."""
+        ...
+
+    def decode(self, codes: Sequence[float] | NDArray[np.float32]) -> ChoiceT:
+        """The choice nearest to `codes` [n]; inverse of `encode`. It may break a bound (see `admits`)."""
+        ...
+
+    def admits(self, choice: ChoiceT) -> bool:
+        """Whether `choice` is within the bounds that tie the genes of the space."""
         ...
 
     def genotype(self, choice: ChoiceT) -> Genotype:

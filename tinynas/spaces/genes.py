@@ -1,5 +1,8 @@
 """Genes of a design space as small objects: how a value is drawn, mixed with another, and encoded.
 
+A network is written down as the values of its genes by name; the free numbers among them, one after the
+other, are its code.
+
 Quantities are drawn log-uniformly (RegNet, arXiv 2003.13678, section 3.2). A rule that ties the genes of
 several stages together, shared or rising, is a gene too: what it draws and mixes obeys it by itself.
 """
@@ -8,11 +11,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 #: a value of a gene: a number, or a tuple of one a stage
 Value: TypeAlias = Any
@@ -20,6 +24,11 @@ Value: TypeAlias = Any
 
 class Gene(Protocol):
     """One choice of a design space."""
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """The free numbers that a value is made of."""
+        ...
 
     @property
     def size(self) -> int:
@@ -43,7 +52,7 @@ class Gene(Protocol):
         ...
 
 
-class _Number(ABC):
+class Number(ABC):
     """A gene of one number, given by its place from 0 to 1."""
 
     size = 1
@@ -55,6 +64,19 @@ class _Number(ABC):
     @abstractmethod
     def place(self, value: Value) -> float:
         """Where `value` stands."""
+
+    @abstractmethod
+    def nearest(self, target: float) -> Value:
+        """The value that differs least from `target`."""
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """Itself."""
+        return (self,)
+
+    def levels(self, most: int) -> tuple[Value, ...]:
+        """The different values at `most` evenly spaced places: all of an `Options` that has no more."""
+        return tuple(dict.fromkeys(self.at((i + 0.5) / most) for i in range(most)))
 
     def draw(self, rng: np.random.Generator) -> Value:
         """Uniform in place: log-uniform in value."""
@@ -74,7 +96,7 @@ class _Number(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Whole(_Number):
+class Whole(Number):
     """Multiples of `step` from `least` to `most`."""
 
     least: int
@@ -92,13 +114,17 @@ class Whole(_Number):
         low, high = self._ends()
         return (math.log(value) - low) / (high - low)
 
+    def nearest(self, target: float) -> int:
+        """The nearest multiple."""
+        return min(self.most, max(self.least, round(target / self.step) * self.step))
+
     def _ends(self) -> tuple[float, float]:
         """Half a step beyond both, logarithmic."""
         return math.log(self.least - self.step / 2), math.log(self.most + self.step / 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Real(_Number):
+class Real(Number):
     """Numbers from `least` to `most` of two decimals, as published RegNets have them."""
 
     least: float
@@ -112,9 +138,13 @@ class Real(_Number):
         """Where `value` stands, on a logarithmic scale."""
         return math.log(value / self.least) / math.log(self.most / self.least)
 
+    def nearest(self, target: float) -> float:
+        """The nearest of two decimals."""
+        return round(min(self.most, max(self.least, target)), 2)
+
 
 @dataclass(frozen=True, slots=True)
-class Options(_Number):
+class Options(Number):
     """One of a few values, all equally likely."""
 
     values: tuple[int, ...]
@@ -127,36 +157,61 @@ class Options(_Number):
         """The middle of its part."""
         return (self.values.index(value) + 0.5) / len(self.values)
 
+    def nearest(self, target: float) -> int:
+        """The nearest of the values, of two the smaller."""
+        return min(self.values, key=lambda value: (abs(value - target), value))
 
-@dataclass(frozen=True, slots=True)
-class Each:
-    """A number of its own for each of `count` stages."""
 
-    number: Gene
-    count: int
+class _Stages(ABC):
+    """A gene of one number for each stage or block, each free on its own."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> tuple[Number, ...]:
+        """One a stage."""
 
     @property
     def size(self) -> int:
         """One a stage."""
-        return self.count
+        return len(self.numbers)
 
     def draw(self, rng: np.random.Generator) -> tuple[Value, ...]:
         """Each on its own."""
-        return tuple(self.number.draw(rng) for _ in range(self.count))
+        return tuple(number.draw(rng) for number in self.numbers)
 
     def mix(
         self, a: tuple[Value, ...], b: tuple[Value, ...], rng: np.random.Generator, share: float
     ) -> tuple[Value, ...]:
         """Each on its own."""
-        return tuple(self.number.mix(x, y, rng, share) for x, y in zip(a, b, strict=True))
+        return tuple(number.mix(x, y, rng, share) for number, x, y in zip(self.numbers, a, b, strict=True))
 
     def encode(self, value: tuple[Value, ...]) -> tuple[float, ...]:
         """One after the other."""
-        return tuple(self.number.encode(each)[0] for each in value)
+        return tuple(number.encode(each)[0] for number, each in zip(self.numbers, value, strict=True))
 
     def decode(self, codes: Sequence[float]) -> tuple[Value, ...]:
         """One after the other."""
-        return tuple(self.number.decode([code]) for code in codes)
+        return tuple(number.decode([code]) for number, code in zip(self.numbers, codes, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Unlike(_Stages):
+    """A number for each stage, which are not alike in what they can be."""
+
+    numbers: tuple[Number, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Each(_Stages):
+    """A number of its own for each of `count` stages."""
+
+    number: Number
+    count: int
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """One a stage."""
+        return (self.number,) * self.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +240,14 @@ class Rising(Each):
 class Shared:
     """One number for all of `count` stages."""
 
-    number: Gene
+    number: Number
     count: int
     size = 1
+
+    @property
+    def numbers(self) -> tuple[Number, ...]:
+        """The one."""
+        return (self.number,)
 
     def draw(self, rng: np.random.Generator) -> tuple[Value, ...]:
         """Once for all."""
@@ -206,3 +266,17 @@ class Shared:
     def decode(self, codes: Sequence[float]) -> tuple[Value, ...]:
         """The one, repeated."""
         return (self.number.decode(codes),) * self.count
+
+
+def encode_genes(genes: Mapping[str, Gene], choice: object) -> NDArray[np.float32]:
+    """The genes of `choice`, its fields by name, as numbers from 0 to 1: [n]."""
+    codes = [code for name, gene in genes.items() for code in gene.encode(getattr(choice, name))]
+    return np.array(codes, np.float32)
+
+
+def decode_genes(genes: Mapping[str, Gene], codes: Sequence[float] | NDArray[np.float32]) -> dict[str, Value]:
+    """The values nearest to `codes` [n] by name; inverse of `encode_genes`."""
+    left, values = [float(code) for code in codes], {}
+    for name, gene in genes.items():
+        values[name], left = gene.decode(left[: gene.size]), left[gene.size :]
+    return values

@@ -8,13 +8,15 @@ until the last feature map is at least 4 x 4, and stages may have a single block
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinynas.networks import Conv, Genotype, MBConv, make_divisible
+from tinynas.spaces.genes import Each, Gene, Options, Unlike, decode_genes, encode_genes
 from tinynas.spaces.pictures import SMALLEST_MAP, fitting_strides, is_small, resolution_grid
 
 #: width at multiplier 1 of the stem, the first block and the six stages
@@ -41,7 +43,7 @@ class Choice:
     expands: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MobileSpace:
     """All networks of one width multiplier; `resolutions[0]` is the space's own, others are elastic.
 
@@ -99,14 +101,28 @@ class MobileSpace:
         """A network that takes each gene from either parent with equal probability."""
         return self._mix(mother, father, rng, 0.5)
 
+    @cached_property
+    def genes(self) -> Mapping[str, Gene]:
+        """The genes by the choice's field; the last stage's depth is no choice."""
+        slots = sum(MAX_DEPTHS)
+        return {
+            "resolution": Options(self.resolutions),
+            "depths": Unlike((Options(self.depths),) * (len(MAX_DEPTHS) - 1) + (Options((1,)),)),
+            "kernels": Each(Options(self.kernels), slots),
+            "expands": Each(Options(self.expands), slots),
+        }
+
+    def admits(self, choice: Choice) -> bool:
+        """Always: no bound ties the genes."""
+        return True
+
     def encode(self, choice: Choice) -> NDArray[np.float32]:
-        """One-hot genes of `choice`, dormant ones zero: [n] for predictors and distances."""
-        active = self.active_slots(choice)
-        parts = [_one_hot(self.resolutions, [choice.resolution], [True])]
-        parts.append(_one_hot(self.depths, choice.depths[:-1], [True] * (len(MAX_DEPTHS) - 1)))
-        parts.append(_one_hot(self.kernels, choice.kernels, active))
-        parts.append(_one_hot(self.expands, choice.expands, active))
-        return np.concatenate(parts)
+        """The genes of `choice`, dormant ones too, as numbers from 0 to 1: [n]."""
+        return encode_genes(self.genes, choice)
+
+    def decode(self, codes: Sequence[float] | NDArray[np.float32]) -> Choice:
+        """The choice nearest to `codes` [n]; inverse of `encode`."""
+        return Choice(**decode_genes(self.genes, codes))
 
     def active_slots(self, choice: Choice) -> list[bool]:
         """Which of the slots hold a block of `choice`."""
@@ -190,9 +206,3 @@ def make_space(
 
 def _draw(rng: np.random.Generator, options: Sequence[int], count: int) -> tuple[int, ...]:
     return tuple(int(options[i]) for i in rng.integers(len(options), size=count))
-
-
-def _one_hot(options: Sequence[int], genes: Sequence[int], active: Sequence[bool]) -> NDArray[np.float32]:
-    hot = np.asarray(genes)[:, None] == np.asarray(options)[None, :]
-    codes: NDArray[np.float32] = (hot & np.asarray(active)[:, None]).astype(np.float32).ravel()
-    return codes

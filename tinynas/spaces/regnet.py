@@ -56,7 +56,7 @@ class RegNetSpace(XSpace[RegNetChoice]):
         return f"w{self.initial[0]}-{self.initial[1]}-a{self.slope[0]}-{self.slope[1]}-r{self.resolution}"
 
     @cached_property
-    def genes(self) -> Mapping[str, Gene]:
+    def own_genes(self) -> Mapping[str, Gene]:
         """The six numbers."""
         return {
             "depth": _DEPTH,

@@ -20,7 +20,7 @@ from tinynas.engine.streaming import MOST_OPERATORS
 from tinynas.errors import RequestError
 from tinynas.networks import Genotype, build_graph, trainable_params
 from tinynas.networks.regnet import Stage, build_stages, most_operators
-from tinynas.spaces.genes import Gene, Options
+from tinynas.spaces.genes import Gene, Options, decode_genes, encode_genes
 from tinynas.spaces.pictures import Pictures, fitting_strides, resolution_grid
 
 #: width of the stem at most: half of RegNet's
@@ -93,7 +93,7 @@ class XSpace(ABC, Generic[ChoiceT]):
 
     @property
     @abstractmethod
-    def genes(self) -> Mapping[str, Gene]:
+    def own_genes(self) -> Mapping[str, Gene]:
         """The genes by the choice's field, but for the resolution."""
 
     @abstractmethod
@@ -115,7 +115,7 @@ class XSpace(ABC, Generic[ChoiceT]):
             RequestError: hardly any network is within the bounds.
         """
         for _ in range(_MOST_DRAWS):
-            choice = self.make(**{name: gene.draw(rng) for name, gene in self._genes.items()})
+            choice = self.make(**{name: gene.draw(rng) for name, gene in self.genes.items()})
             if self.admits(choice):
                 return choice
         raise RequestError(
@@ -150,15 +150,11 @@ class XSpace(ABC, Generic[ChoiceT]):
 
     def encode(self, choice: ChoiceT) -> NDArray[np.float32]:
         """The genes as numbers from 0 to 1: [n] for predictors and distances."""
-        codes = [code for name, gene in self._genes.items() for code in gene.encode(getattr(choice, name))]
-        return np.array(codes, np.float32)
+        return encode_genes(self.genes, choice)
 
     def decode(self, codes: Sequence[float] | NDArray[np.float32]) -> ChoiceT:
         """The choice nearest to `codes` [n]; inverse of `encode`. It may break a bound (see `admits`)."""
-        left, values = [float(code) for code in codes], {}
-        for name, gene in self._genes.items():
-            values[name], left = gene.decode(left[: gene.size]), left[gene.size :]
-        return self.make(**values)
+        return self.make(**decode_genes(self.genes, codes))
 
     def genotype(self, choice: ChoiceT) -> Genotype:
         """`choice` in the block language: what is built, costed, exported and cached by."""
@@ -175,8 +171,9 @@ class XSpace(ABC, Generic[ChoiceT]):
         return replace(self, resolutions=(self.resolution, *lower[:count]))
 
     @cached_property
-    def _genes(self) -> Mapping[str, Gene]:
-        return {"resolution": Options(self.resolutions)} | dict(self.genes)
+    def genes(self) -> Mapping[str, Gene]:
+        """The genes by the choice's field."""
+        return {"resolution": Options(self.resolutions)} | dict(self.own_genes)
 
     @cached_property
     def _admitted(self) -> list[ChoiceT]:
@@ -189,13 +186,13 @@ class XSpace(ABC, Generic[ChoiceT]):
         return sum(stage.weights for stage in self.stages(choice))
 
     def _at(self, resolution: int, choice: ChoiceT) -> ChoiceT:
-        genes = {name: getattr(choice, name) for name in self.genes}
+        genes = {name: getattr(choice, name) for name in self.own_genes}
         return self.make(resolution=resolution, **genes)
 
     def _mix(self, a: ChoiceT, b: ChoiceT, rng: np.random.Generator, share: float) -> ChoiceT:
         values = {
             name: gene.mix(getattr(a, name), getattr(b, name), rng, share)
-            for name, gene in self._genes.items()
+            for name, gene in self.genes.items()
         }
         return self.make(**values)
 

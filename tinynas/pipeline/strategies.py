@@ -1,0 +1,60 @@
+"""Strategies by name, each made from the numbers of an effort: who proposes the networks of a search.
+
+All score as many networks as evolution does with these numbers. Those that learn from every score are asked
+for one network at a time where scoring trains none, and for as many as evolution has children where networks
+climb a ladder together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from tinynas.pipeline.effort import Effort
+from tinynas.search import Evolution, RandomSearch, RegularisedEvolution, Strategy
+from tinynas.spaces import Scoring
+
+#: a strategy from the numbers, and from how many networks it is asked for at a time
+Maker: TypeAlias = Callable[[Effort, int], Strategy]
+
+
+def _evolution(effort: Effort, together: int) -> Strategy:
+    return Evolution(
+        population=effort.population,
+        iterations=effort.iterations,
+        parents=effort.parents,
+        crossover=effort.crossover,
+        mutation=effort.mutation,
+        mutation_probability=effort.mutation_probability,
+    )
+
+
+def _random(effort: Effort, together: int) -> Strategy:
+    return RandomSearch(evaluations=effort.evaluations)
+
+
+def _regularised(effort: Effort, together: int) -> Strategy:
+    # the paper's tournament is a quarter of its population
+    return RegularisedEvolution(
+        evaluations=effort.evaluations,
+        population=effort.population,
+        tournament=max(1, effort.population // 4),
+        mutation_probability=effort.mutation_probability,
+        together=together,
+    )
+
+
+STRATEGIES: Mapping[str, Maker] = MappingProxyType(
+    {"evolution": _evolution, "random": _random, "regularised": _regularised}
+)
+
+
+def make_strategy(name: str, effort: Effort, scoring: Scoring) -> Strategy:
+    """The strategy `name`, one of `STRATEGIES`, for networks that are scored so.
+
+    Raises:
+        RequestError: its settings are impossible.
+    """
+    together = 1 if scoring is Scoring.SHARED_WEIGHTS else max(1, effort.children)
+    return STRATEGIES[name](effort, together)
