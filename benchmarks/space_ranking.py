@@ -19,7 +19,7 @@ from tinynas.board import Board, Budget, load_board
 from tinynas.cost import Counts, Int, LiveRuntime, TflmRuntime
 from tinynas.cost.scratch import Kernels
 from tinynas.spaces import Pictures, SpaceStats
-from tinynas.spaces.memory import BatchMemory, batch_memory
+from tinynas.spaces.family import Target
 from tinynas.spaces.mobile_family import MobileFamily, measure_spaces
 from tinynas.spaces.statistics import choose
 
@@ -72,23 +72,22 @@ class HeadOnly(TflmRuntime):
         return 0 * counts.tensors
 
 
-def memory_rules(board: Board) -> dict[str, tuple[BatchMemory, Budget]]:
+def memory_rules(board: Board) -> dict[str, Target]:
     """What is compared, by name."""
     live = LiveRuntime()
     return {
-        "tflm": (batch_memory(TflmRuntime(), board), F746),
-        "tflm_head_only": (batch_memory(HeadOnly(), board), F746),
-        "live_in_place": (batch_memory(live, board), F746),
-        "live": (BatchMemory(live, board, planned=False, in_place=False), F746),
-        "no_limit": (batch_memory(live, board), ENDLESS),
+        "tflm": Target(board, F746, TflmRuntime()),
+        "tflm_head_only": Target(board, F746, HeadOnly()),
+        "live_in_place": Target(board, F746, live),
+        "no_limit": Target(board, ENDLESS, live),
     }
 
 
-def measure(memory: BatchMemory, budget: Budget, samples: int, seed: int) -> list[SpaceStats]:
+def measure(target: Target, samples: int, seed: int) -> list[SpaceStats]:
     """All 108 spaces, drawn as `optimise_space` draws them."""
     spaces = MobileFamily().spaces(Pictures(PHOTOGRAPH, in_channels=3, classes=100))
     rngs = [np.random.default_rng([seed, number]) for number in range(len(spaces))]
-    return measure_spaces(spaces, memory, budget, samples, rngs)
+    return measure_spaces(spaces, target, samples, rngs)
 
 
 def compare(found: list[SpaceStats]) -> dict[str, object]:
@@ -138,8 +137,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     results = {
-        name: compare(measure(memory, budget, options.samples, options.seed))
-        for name, (memory, budget) in memory_rules(load_board("stm32f746")).items()
+        name: compare(measure(target, options.samples, options.seed))
+        for name, target in memory_rules(load_board("stm32f746")).items()
     }
     show(results)
     print(EXPLANATION)

@@ -253,6 +253,13 @@ def test_a_budget_defaults_to_the_whole_board() -> None:
     assert make_budget(board, sram="64k", flash="0.5m") == Budget(64 * KIB, 512 * KIB)
 
 
+def test_a_budget_of_time_is_a_latency_or_a_rate() -> None:
+    board = load_board("stm32f746")
+    assert make_budget(board, latency="0.1s") == make_budget(board, fps="10") == Budget(320 * KIB, MIB, 100.0)
+    with pytest.raises(RequestError, match="give one of them"):
+        make_budget(board, latency="100ms", fps="10")
+
+
 @pytest.mark.parametrize("sram", ["320MB", "321k", "327681"])
 def test_more_than_the_board_has_is_refused(sram: str) -> None:
     with pytest.raises(RequestError, match=r"stm32f746 has 320 KiB .* of SRAM; ask for at most that"):

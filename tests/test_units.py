@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinynas.errors import RequestError
-from tinynas.units import KIB, MIB, format_count, format_size, parse_count, parse_size
+from tinynas.units import (
+    KIB,
+    MIB,
+    format_count,
+    format_milliseconds,
+    format_size,
+    parse_count,
+    parse_milliseconds,
+    parse_rate,
+    parse_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -115,3 +125,30 @@ def test_counts_are_decimal(text: str, count: int) -> None:
 def test_what_is_no_count_is_refused(text: str) -> None:
     with pytest.raises(RequestError, match=r"write 1\.5m, 500k"):
         parse_count(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"), [("100ms", 100), ("0.1s", 100), ("800us", 0.8), ("12.5", 12.5), (" 3 MS ", 3)]
+)
+def test_times_are_milliseconds_unless_they_say_otherwise(text: str, milliseconds: float) -> None:
+    assert parse_milliseconds(text) == pytest.approx(milliseconds)
+
+
+@pytest.mark.parametrize(("text", "milliseconds"), [("10", 100), ("12.5fps", 80), ("25 Hz", 40)])
+def test_a_rate_is_the_time_each_inference_has(text: str, milliseconds: float) -> None:
+    assert parse_rate(text) == pytest.approx(milliseconds)
+
+
+@pytest.mark.parametrize("text", ["", "ms", "100m", "-1ms", "1e3", "0", "0s", "nan", "99999999999999"])
+def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(RequestError, match="100ms"):
+        parse_milliseconds(text)
+    with pytest.raises(RequestError, match="10"):
+        parse_rate(text)
+
+
+@given(st.floats(1e-3, 1e6))
+def test_a_formatted_time_reads_back(milliseconds: float) -> None:
+    shown = format_milliseconds(milliseconds).replace(",", "")
+    if "e" not in shown:
+        assert parse_milliseconds(shown) == pytest.approx(milliseconds, rel=1e-3)

@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 from tinynas.errors import BoardError, RequestError
 from tinynas.resources import resource
-from tinynas.units import format_size, parse_size
+from tinynas.units import format_size, parse_milliseconds, parse_rate, parse_size
 
 RegionKind = Literal["flash", "sram", "dtcm", "itcm", "cache"]
 CachePlace = Literal["core", "flash", "none"]
@@ -107,10 +107,14 @@ class Board:
 
 @dataclass(frozen=True)
 class Budget:
-    """How much of a board one network with its runtime may take, in bytes."""
+    """How much of a board one network with its runtime may take, in bytes, and how long an inference.
+
+    `latency_ms` is None where time does not matter.
+    """
 
     sram_bytes: int
     flash_bytes: int
+    latency_ms: float | None = None
 
 
 def board_ids() -> tuple[str, ...]:
@@ -132,15 +136,27 @@ def load_board(name_or_path: str) -> Board:
     return _read_board(_catalogue() / f"{name}.json")
 
 
-def make_budget(board: Board, sram: str | None = None, flash: str | None = None) -> Budget:
+def make_budget(
+    board: Board,
+    sram: str | None = None,
+    flash: str | None = None,
+    latency: str | None = None,
+    fps: str | None = None,
+) -> Budget:
     """The sizes asked for (``320k``, ``1m``, bytes), or all that the board has where none is given.
 
+    `latency` (``100ms``) or `fps`, inferences a second, bound the time where one is given.
+
     Raises:
-        RequestError: a size is malformed, or more than the board has.
+        RequestError: a size, time or rate is malformed, a size more than the board has, or both are given.
     """
+    if latency is not None and fps is not None:
+        raise RequestError("--latency and --fps bound the same time: give one of them")
+    milliseconds = parse_rate(fps) if fps is not None else None
     return Budget(
         sram_bytes=_share(board.id, "SRAM", sram, board.sram_bytes),
         flash_bytes=_share(board.id, "flash", flash, board.flash_bytes),
+        latency_ms=milliseconds if latency is None else parse_milliseconds(latency),
     )
 
 

@@ -1,7 +1,7 @@
-"""Sizes in bytes as people write them on datasheets, and back.
+"""Sizes in bytes as people write them on datasheets, and times of an inference; read and written.
 
 ``k``/``m`` are binary (320k = 320 KiB = 327,680 bytes) like every microcontroller datasheet;
-a plain number is bytes.
+a plain number is bytes, of a time milliseconds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ MIB = 1024 * KIB
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(b|bytes?|k|kb|kib|m|mb|mib)?", re.IGNORECASE)
 _FACTOR = {"b": 1, "k": KIB, "m": MIB}
+_TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s)?", re.IGNORECASE)
+_MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:fps|hz)?", re.IGNORECASE)
 
 
 def parse_size(text: str) -> int:
@@ -40,6 +43,43 @@ def format_size(size: int) -> str:
     if size >= KIB:
         return f"{size / KIB:.4g} KiB ({size:,} B)"
     return f"{size:,} B"
+
+
+def parse_milliseconds(text: str) -> float:
+    """The milliseconds meant by ``100ms``, ``0.1s``, ``800us`` or ``100``.
+
+    Raises:
+        RequestError: the text is not a time, or not a positive one.
+    """
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        raise RequestError(f"'{text}' is not a time: write 100ms, 0.1s, 800us, or a number of milliseconds")
+    return _positive(text, float(match[1]) * _MILLISECONDS[(match[2] or "ms").lower()], "100ms")
+
+
+def parse_rate(text: str) -> float:
+    """The milliseconds that one of ``10`` (or ``10fps``, ``10Hz``) inferences a second may take.
+
+    Raises:
+        RequestError: the text is not a rate, or not a positive one.
+    """
+    match = _RATE.fullmatch(text.strip())
+    if match is None:
+        raise RequestError(f"'{text}' is not a rate: write 10, 12.5 or 10fps")
+    return 1e3 / _positive(text, float(match[1]), "10")
+
+
+def _positive(text: str, value: float, example: str) -> float:
+    if not 1e-6 <= value <= 1e9:
+        raise RequestError(f"'{text}' is out of any range that makes sense: write for instance {example}")
+    return value
+
+
+def format_milliseconds(milliseconds: float) -> str:
+    """``30 ms``, ``12.35 ms``, ``1,234 ms``: as many digits as a clock's reading has a use for."""
+    if milliseconds >= 1000:
+        return f"{milliseconds:,.0f} ms"
+    return f"{milliseconds:.4g} ms"
 
 
 def parse_count(text: str) -> int:

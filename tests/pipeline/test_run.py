@@ -136,8 +136,12 @@ def test_every_field_of_a_request_is_in_its_record(tmp_path: Path) -> None:
         "backend": "jax",
         "supernet": tmp_path,
         "family": "regnetx",
+        "objective": "mnasnet-soft",
     }
     #: where the pictures lie does not matter: their fingerprint is recorded besides
     assert {field.name for field in fields(SearchRequest)} == {*changed, "data_dir"}
+    timed = replace(REQUEST, budget=make_budget(BOARD, "8k", "72k", latency="30ms"))
+    assert timed.to_dict() != REQUEST.to_dict()
     for name, value in changed.items():
-        assert replace(REQUEST, **{name: value}).to_dict() != REQUEST.to_dict(), name  # type: ignore[arg-type]
+        before = timed if name == "objective" else REQUEST
+        assert replace(before, **{name: value}).to_dict() != before.to_dict(), name  # type: ignore[arg-type]

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from tinynas.board import Budget, load_board
 from tinynas.cost.runtime import Runtime, find_runtime, runtimes
+from tinynas.cost.times import require_latency_model
 from tinynas.engine.planner import plan_network
 from tinynas.errors import RequestError, RunError
 from tinynas.networks import build_graph
 from tinynas.spaces import SpaceReport, SpaceStats, make_space, optimise_space, resolution_grid, width_grid
 from tinynas.spaces.batch import sample_batch, tabulate
+from tinynas.spaces.family import Target
 from tinynas.spaces.memory import batch_memory
 from tinynas.spaces.mobile_family import MobileFamily, measure_spaces
 from tinynas.spaces.pictures import Pictures
@@ -66,7 +68,7 @@ def test_statistics_equal_a_plain_loop_over_graphs() -> None:
     space, samples = make_space(0.4, 80, 96, 3, 10), 60
     stranger = make_space(0.7, 128, 96, 3, 10)
     rngs = [np.random.default_rng(seed) for seed in (1, 3)]
-    stats = measure_spaces((stranger, space), batch_memory(runtime, board), budget, samples, rngs)[1]
+    stats = measure_spaces((stranger, space), Target(board, budget, runtime), samples, rngs)[1]
     genes = sample_batch(space, samples, np.random.default_rng(3)).extended(space.smallest())
     graphs = [build_graph(space.genotype(genes.choice(row))) for row in range(samples + 1)]
     sram = np.array([runtime.sram(graph, board).total for graph in graphs])
@@ -97,6 +99,27 @@ def test_report_survives_json_and_rebuilds_the_space() -> None:
     assert report.chosen in spaces and report.chosen.name == report.chosen_name == report.ranking[0].name
     assert SpaceReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
     assert report.networks == 12 * len(spaces) and report.networks_per_second > 0
+
+
+def test_only_networks_in_time_count_and_the_quickest_is_named() -> None:
+    board, runtime, native = load_board("stm32f746"), find_runtime("engine"), 8
+    space, samples = make_space(0.3, 8, native, 1, 10), 30
+    genes = sample_batch(space, samples, np.random.default_rng(3)).extended(space.smallest())
+    model = require_latency_model(board, runtime)
+    graphs = [build_graph(space.genotype(genes.choice(row))) for row in range(samples + 1)]
+    times = np.array([model.milliseconds(graph) for graph in graphs])
+    budget = Budget(320 * 1024, 1024 * 1024, float(np.median(times)))
+    rngs = [np.random.default_rng(3)]
+    (stats,) = measure_spaces([space], Target.of(board, budget, runtime), samples, rngs)
+    within = times[:-1] <= budget.latency_ms
+    macs = tabulate(space, genes).macs[:-1]
+    assert stats.share == stats.share_latency == within.mean() and stats.share_sram == 1
+    assert stats.mean_macs == pytest.approx(macs[within].mean()) and stats.mean_macs < macs.mean()
+    assert stats.smallest_latency_ms == pytest.approx(times.min())
+    with pytest.raises(RequestError, match=r"fits 0\.001 ms an inference .* needs [\d.]+ ms \(w0\.2-r\d+\)"):
+        optimise_space(
+            board, Budget(320 * 1024, 2**20, 1e-3), runtime, native=8, in_channels=1, classes=10, samples=1
+        )
 
 
 def test_same_seed_same_report_and_another_seed_another() -> None:

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinynas.board import Board, Budget
-from tinynas.units import format_size
+from tinynas.units import format_milliseconds, format_size
 
 #: columns of a table written to a file or a pipe, unless COLUMNS says otherwise
 _WIDE = 200
@@ -35,6 +35,13 @@ SramOption = Annotated[
 FlashOption = Annotated[
     str | None,
     typer.Option("--flash", help="Flash network and runtime may take: 1m (MiB), 512k. Default: all."),
+]
+LatencyOption = Annotated[
+    str | None,
+    typer.Option("--latency", help="Time an inference may take: 100ms, 0.1s, 800us. Default: any."),
+]
+FpsOption = Annotated[
+    str | None, typer.Option("--fps", help="The same as inferences a second: 10 is --latency 100ms.")
 ]
 #: tinynas's own
 DEFAULT_RUNTIME = "engine"
@@ -146,7 +153,10 @@ def board_line(board: Board) -> str:
 
 def budget_line(budget: Budget) -> str:
     """The budget as it was understood, so that a wrong unit is seen."""
-    return f"{format_size(budget.sram_bytes)} of SRAM, {format_size(budget.flash_bytes)} of flash"
+    memories = f"{format_size(budget.sram_bytes)} of SRAM, {format_size(budget.flash_bytes)} of flash"
+    if budget.latency_ms is None:
+        return memories
+    return f"{memories}, {format_milliseconds(budget.latency_ms)} an inference"
 
 
 def megahertz(board: Board) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from tinynas.cli.console import part_of, percent, print_facts, say, seconds_text
+from tinynas.units import format_milliseconds
 
 
 def print_result(console: Console, result: Mapping[str, Any], run: Path) -> None:
@@ -22,6 +23,7 @@ def print_result(console: Console, result: Mapping[str, Any], run: Path) -> None
             ("parameters", f"{result['params']:,}"),
             ("SRAM (modelled)", part_of(result["sram_bytes"], result["sram_budget_bytes"])),
             ("flash (modelled)", part_of(result["flash_bytes"], result["flash_budget_bytes"])),
+            *_latency(result),
             ("test accuracy", _accuracies(result)),
             *(("verified", check) for check in _checks(result)),
             *_time(result),
@@ -35,6 +37,15 @@ def print_result(console: Console, result: Mapping[str, Any], run: Path) -> None
 def _space(result: Mapping[str, Any]) -> str:
     """``w0.3-r96 (mobile)``; results from before there were several families name none."""
     return f"{result['space']} ({result['family']})" if "family" in result else str(result["space"])
+
+
+def _latency(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Results of boards without a model of times, and older ones, have none."""
+    time, allowed = result.get("latency_ms"), result.get("latency_budget_ms")
+    if time is None:
+        return
+    share = f", {100 * time / allowed:.0f} % of {format_milliseconds(allowed)}" if allowed else ""
+    yield "latency (modelled)", f"{format_milliseconds(time)}{share} ({result['latency_label']})"
 
 
 def _accuracies(result: Mapping[str, Any]) -> str:

@@ -16,7 +16,9 @@ from tinynas.cli.console import (
     DataDirOption,
     FamilyOption,
     FlashOption,
+    FpsOption,
     JsonOption,
+    LatencyOption,
     MinShareOption,
     RuntimeOption,
     SeedOption,
@@ -41,6 +43,15 @@ def search(
     board: BoardOption,
     sram: SramOption = None,
     flash: FlashOption = None,
+    latency: LatencyOption = None,
+    fps: FpsOption = None,
+    objective: Annotated[
+        str,
+        typer.Option(
+            "--objective",
+            help="accuracy; or mnasnet-soft, mnasnet-hard: accuracy weighed by time, --latency as target.",
+        ),
+    ] = "accuracy",
     runtime: RuntimeOption = DEFAULT_RUNTIME,
     family: FamilyOption = "mobile",
     data: Annotated[str, typer.Option("--data", help=DATA_HELP)] = "digits",
@@ -101,7 +112,7 @@ def search(
     target, onto = load_board(board), _onto(port, virtual, deploy_samples)
     request = SearchRequest(
         board=target,
-        budget=make_budget(target, sram, flash),
+        budget=make_budget(target, sram, flash, latency, fps),
         runtime=find_runtime(runtime).name,
         data=data,
         data_dir=Path(data_dir) if data_dir is not None else None,
@@ -114,6 +125,7 @@ def search(
         supernet=supernet,
         backend=choose_backend(backend),
         family=find_family(family).name,
+        objective=objective,
     )
     path = run if run is not None else default_run_path(request.to_dict())
     console = remarks()

@@ -18,7 +18,7 @@ from tinynas.cli.console import (
     say,
     seconds_text,
 )
-from tinynas.units import format_count, format_size
+from tinynas.units import format_count, format_milliseconds, format_size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,13 +111,15 @@ def _print(console: Console, summary: RunSummary, report: SpaceReport | None) ->
 
 def _asked(request: dict[str, Any]) -> list[tuple[str, str]]:
     """The request in a few lines; `--json` has all of it."""
-    words = ("board", "family", "data", "effort", "runtime", "strategy", "seed")
+    words = ("board", "family", "data", "effort", "runtime", "strategy", "objective", "seed")
     facts = [(word, str(request[word])) for word in words if word in request]
     memories = [
         f"{format_size(request[key])} of {name}"
         for key, name in (("sram_bytes", "SRAM"), ("flash_bytes", "flash"))
         if isinstance(request.get(key), int)
     ]
+    if "latency_ms" in request:
+        memories.append(f"{format_milliseconds(request['latency_ms'])} an inference")
     return [*facts, ("budget", ", ".join(memories))] if memories else facts
 
 
@@ -125,18 +127,22 @@ def _print_candidates(console: Console, summary: RunSummary) -> None:
     from tinynas.spaces import find_family
 
     front = summary.front
+    timed = all(candidate.footprint.latency_ms is not None for candidate in front)
     say(console)
     shown = f"the best {_FRONT} of " if len(front) > _FRONT else ""
     say(
         console,
         f"{len(summary.candidates):,} networks scored; {shown}{len(front)} that no other beats in accuracy, "
-        f"SRAM and MACs together (accuracy by {find_family(summary.family).scoring}, held-out pictures):",
+        f"{'time' if timed else 'MACs'}, SRAM and flash together (accuracy by "
+        f"{find_family(summary.family).scoring}, held-out pictures):",
     )
-    table = make_table((), ("accuracy", "SRAM", "MACs", "params", "flash"), ("found",))
+    latency = ["latency"] if timed else []
+    table = make_table((), ("accuracy", *latency, "SRAM", "MACs", "params", "flash"), ("found",))
     for candidate in front[:_FRONT]:
         cost = candidate.footprint
         table.add_row(
             percent(candidate.accuracy, 2),
+            *([format_milliseconds(cost.latency_ms)] if timed and cost.latency_ms is not None else []),
             f"{cost.sram_bytes:,} B",
             f"{cost.macs:,}",
             f"{cost.params:,}",

@@ -16,7 +16,9 @@ from tinynas.cli.console import (
     DataDirOption,
     FamilyOption,
     FlashOption,
+    FpsOption,
     JsonOption,
+    LatencyOption,
     MinShareOption,
     RuntimeOption,
     SeedOption,
@@ -47,6 +49,8 @@ def space(
     board: BoardOption,
     sram: SramOption = None,
     flash: FlashOption = None,
+    latency: LatencyOption = None,
+    fps: FpsOption = None,
     runtime: RuntimeOption = DEFAULT_RUNTIME,
     family: FamilyOption = "mobile",
     data: Annotated[str | None, typer.Option("--data", help=f"{DATA_HELP} Default: digits.")] = None,
@@ -83,7 +87,7 @@ def space(
     from tinynas.spaces import find_family, optimise_space
 
     target, rules, kind = load_board(board), find_runtime(runtime), find_family(family)
-    budget = make_budget(target, sram, flash)
+    budget = make_budget(target, sram, flash, latency, fps)
     if plot is not None:
         _check_plot(plot)
     pictures = _pictures(data, data_dir, native, channels, classes, seed)
@@ -168,13 +172,16 @@ def _print_report(console: Console, report: SpaceReport, all_spaces: bool, plot:
     ranking = report.ranking
     barren = [stats for stats in report.spaces if stats.mean_macs is None]
     rows = [*ranking, *barren] if all_spaces else ranking[:_TOP]
-    table = make_table(("space",), ("in SRAM", "in flash", "in both", "mean MACs", "p80 MACs"), ("",))
+    timed = report.budget.latency_ms is not None
+    shares = ("in SRAM", "in flash", *(["in time"] if timed else []), "in all" if timed else "in both")
+    table = make_table(("space",), (*shares, "mean MACs", "p80 MACs"), ("",))
     for stats in rows:
         chosen = stats.name == report.chosen_name
         table.add_row(
             stats.name,
             percent(stats.share_sram),
             percent(stats.share_flash),
+            *([percent(stats.share_latency)] if timed else []),
             percent(stats.share),
             _macs(stats.mean_macs),
             _macs(stats.p80_macs),

@@ -9,7 +9,7 @@ from tinynas.errors import VerificationError
 from tinynas.pipeline.file_need import need_of_file
 from tinynas.pipeline.session import Session
 from tinynas.pipeline.training_stage import Trainee, fine_tune
-from tinynas.search import Candidate
+from tinynas.search import Candidate, Need
 from tinynas.search.run_folder import MODEL, RESULT, TIMES
 from tinynas.spaces import DesignSpace
 
@@ -39,7 +39,7 @@ def export_winner(
     representative = class_balanced(data.train, REPRESENTATIVE_PICTURES, seed)
     tflite = convert_int8(weights, resize(representative, resolution))
     need = need_of_file(session.request, tflite)
-    if excess := need.excess(session.request.budget):
+    if excess := need.excess(session.request.limits):
         raise VerificationError(f"the exported network takes {excess}: search again with that much less")
     session.observer.advance(1, "int8 model made")
     images = resize(data.test.images, resolution)
@@ -61,6 +61,7 @@ def export_winner(
         "sram_budget_bytes": session.request.budget.sram_bytes,
         "flash_bytes": need.flash_bytes,
         "flash_budget_bytes": session.request.budget.flash_bytes,
+        **_times(session, need),
         session.request.accuracy_key: winner.accuracy,
         **check.to_dict(),
         "model": MODEL,
@@ -68,3 +69,15 @@ def export_winner(
     }
     session.run.write_json(RESULT, result)
     return result
+
+
+def _times(session: Session, need: Need) -> dict[str, Any]:
+    """What is known of the time of an inference before any board was asked."""
+    request = session.request
+    if (model := request.latency) is None:
+        return {}
+    return {
+        "latency_ms": need.latency_ms,
+        "latency_budget_ms": request.budget.latency_ms,
+        "latency_label": model.label,
+    }

@@ -9,7 +9,7 @@ from tinynas.search import Need
 
 
 def need_of_file(request: SearchRequest, tflite: bytes) -> Need:
-    """SRAM and flash of `tflite` read back, on the request's board.
+    """SRAM, flash and time of `tflite` read back, on the request's board.
 
     A runtime that carries the file takes its bytes and code; any other what it makes of the file. The engine
     plans the file itself: its arena is the static array that the compiled network will have.
@@ -17,4 +17,5 @@ def need_of_file(request: SearchRequest, tflite: bytes) -> Need:
     runtime, graph = find_runtime(request.runtime), graph_from_bytes(tflite, "the exported network")
     planned = runtime.flash(graph, request.board)
     flash = len(tflite) + planned.code if runtime.carries_file else planned.total
-    return Need(runtime.sram(graph, request.board).total, flash)
+    time = request.latency.milliseconds(graph) if request.latency is not None else None
+    return Need(runtime.sram(graph, request.board).total, flash, time)

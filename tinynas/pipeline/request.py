@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from tinynas.board import Board, Budget, facts_digest
+from tinynas.cost import find_runtime
+from tinynas.cost.latency import LatencyModel, latency_model
+from tinynas.cost.times import require_latency_model
 from tinynas.errors import RequestError
 from tinynas.pipeline.effort import SHARED_WEIGHTS, SHORT_TRAINING, Effort, Presets
 from tinynas.pipeline.strategies import STRATEGIES
+from tinynas.search.objective import ACCURACY, find_objective
 from tinynas.spaces import Scoring, find_family
 from tinynas.spaces.families import MOBILE
 
@@ -41,6 +45,7 @@ class SearchRequest:
     `elastic` is how many lower resolutions of the grid are searched besides the chosen one; `min_share`
     guards stage 1 against spaces of which hardly a network fits; `supernet` is a run whose space and
     trained supernet are taken over; `backend` is the Keras backend that trains; `family` is the spaces'.
+    `objective` is what is maximised; one that weighs time has the budget's latency as its target.
     """
 
     board: Board
@@ -57,6 +62,17 @@ class SearchRequest:
     backend: str = "tensorflow"
     supernet: Path | None = None
     family: str = MOBILE.name
+    objective: str = ACCURACY
+
+    @property
+    def latency(self) -> LatencyModel | None:
+        """The model of times there is for the board and the runtime."""
+        return latency_model(self.board, find_runtime(self.runtime))
+
+    @property
+    def limits(self) -> Budget:
+        """What a network must stay within: a time that an objective weighs is a target, no limit."""
+        return self.budget if self.objective == ACCURACY else replace(self.budget, latency_ms=None)
 
     @property
     def scoring(self) -> Scoring:
@@ -71,6 +87,9 @@ class SearchRequest:
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
             raise RequestError(f"'{self.strategy}' is not a strategy: choose {', '.join(STRATEGIES)}")
+        find_objective(self.objective, self.budget.latency_ms)
+        if self.budget.latency_ms is not None:
+            require_latency_model(self.board, find_runtime(self.runtime))
         if not 0 <= self.min_share <= 1:
             raise RequestError(f"--min-share is {self.min_share:g}: it is a share of networks, from 0 to 1")
         if self.supernet is not None and self.scoring is not Scoring.SHARED_WEIGHTS:
@@ -98,6 +117,10 @@ class SearchRequest:
             "elastic_resolutions": self.elastic,
             "numbers": presets_of(self.family).plain(self.effort),
         }
+        if self.budget.latency_ms is not None and (model := self.latency) is not None:
+            plain["latency_ms"], plain["latency_model"] = self.budget.latency_ms, model.label
+        if self.objective != ACCURACY:
+            plain["objective"] = self.objective
         # requests from before there were several families name none
         if self.family != MOBILE.name:
             plain["family"] = self.family

@@ -16,6 +16,7 @@ from tinynas.pipeline.session import Session
 from tinynas.pipeline.strategies import make_strategy
 from tinynas.search import Candidate, Progress, Strategy, ranked, search_by_rungs
 from tinynas.search.ladder import most_scores
+from tinynas.search.objective import find_objective
 from tinynas.search.run_folder import CHOSEN
 from tinynas.spaces import DesignSpace
 
@@ -37,6 +38,7 @@ def evolve(session: Session, space: DesignSpace[Any], scorers: Scorers) -> Candi
         seed=session.request.seed,
         journal=session.run.journal,
         seeds=[space.smallest()],
+        objective=find_objective(session.request.objective, session.request.budget.latency_ms),
         on_candidate=bar.scored,
     )
     bar.end()
@@ -88,7 +90,7 @@ def _best_as_file(request: SearchRequest, candidates: Sequence[Candidate[Any]]) 
         weights = random_weights(parse_genotype(candidate.genotype), np.random.default_rng(0))
         genotype = weights.genotype
         picture = np.zeros((1, genotype.resolution, genotype.resolution, genotype.in_channels), np.uint8)
-        if need_of_file(request, convert_int8(weights, picture)).excess(request.budget) is None:
+        if need_of_file(request, convert_int8(weights, picture)).excess(request.limits) is None:
             return candidate
     raise VerificationError(
         "none of the networks found fits the flash once it is a file: search again with a smaller --flash"

@@ -29,9 +29,10 @@ class Session:
         return self.request.effort
 
     def limits(self) -> Limits:
-        """What the board can hold."""
-        runtime = find_runtime(self.request.runtime)
-        return Limits(runtime=runtime, board=self.request.board, budget=self.request.budget)
+        """What the board can hold, and run in time."""
+        request = self.request
+        runtime = find_runtime(request.runtime)
+        return Limits(runtime=runtime, board=request.board, budget=request.limits, latency=request.latency)
 
     def parts(self) -> tuple[Split, Split]:
         """Training pictures, and those held out of them for scoring sub-networks."""

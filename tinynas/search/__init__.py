@@ -8,7 +8,14 @@ from tinynas.search.evolution import Evolution
 from tinynas.search.journal import CandidateJournal, read_candidates
 from tinynas.search.ladder import Ladder, OneRung
 from tinynas.search.limits import Footprint, Limits, Need
-from tinynas.search.objective import pareto_front, ranked
+from tinynas.search.objective import (
+    OBJECTIVES,
+    MnasNetReward,
+    Objective,
+    find_objective,
+    pareto_front,
+    ranked,
+)
 from tinynas.search.pool import Pool, Proposal
 from tinynas.search.random_search import RandomSearch
 from tinynas.search.run_folder import (
@@ -27,6 +34,7 @@ from tinynas.search.summary import RunSummary, read_run
 
 __all__ = [
     "CANDIDATES",
+    "OBJECTIVES",
     "REQUEST",
     "RESULT",
     "SPACE",
@@ -39,7 +47,9 @@ __all__ = [
     "Genes",
     "Ladder",
     "Limits",
+    "MnasNetReward",
     "Need",
+    "Objective",
     "Observer",
     "OneRung",
     "Origin",
@@ -54,6 +64,7 @@ __all__ = [
     "Space",
     "Strategy",
     "default_run_path",
+    "find_objective",
     "is_run",
     "latest",
     "open_run",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -38,7 +38,7 @@ class Candidate(Generic[ChoiceT]):
 
     `genotype` is the text that identifies it, `choice` what its space made it from, `accuracy` (0..1) is on
     pictures held out of training, `generation` counts from 0. `trained_steps` of its own came before the
-    score: none with shared weights.
+    score: none with shared weights. `reward` is what an objective other than accuracy makes of it.
     """
 
     genotype: str
@@ -48,6 +48,12 @@ class Candidate(Generic[ChoiceT]):
     generation: int
     origin: Origin
     trained_steps: int = 0
+    reward: float | None = None
+
+    @property
+    def merit(self) -> float:
+        """What the search maximises: the reward where there is one, else the accuracy."""
+        return self.accuracy if self.reward is None else self.reward
 
     @property
     def key(self) -> tuple[str, int]:
@@ -57,15 +63,18 @@ class Candidate(Generic[ChoiceT]):
 
 def candidate_line(candidate: Candidate[Any]) -> str:
     """`candidate` as one line of JSON without the line's end; numbers survive the round trip exactly."""
-    choice = candidate.choice
+    choice, footprint = candidate.choice, asdict(candidate.footprint)
+    if candidate.footprint.latency_ms is None:
+        del footprint["latency_ms"]
     return json.dumps(
         {
             "genotype": candidate.genotype,
             "accuracy": candidate.accuracy,
-            **asdict(candidate.footprint),
+            **footprint,
             "generation": candidate.generation,
             "origin": candidate.origin.value,
             "trained_steps": candidate.trained_steps,
+            **({} if candidate.reward is None else {"reward": candidate.reward}),
             "choice": asdict(choice) if is_dataclass(choice) and not isinstance(choice, type) else choice,
         },
         allow_nan=False,
@@ -89,12 +98,17 @@ def parse_candidate(line: str) -> Candidate[Genes]:
         choice=typed_field(data, "choice", dict),
         accuracy=float(accuracy),
         footprint=Footprint(
-            **{field.name: typed_field(data, field.name, int) for field in fields(Footprint)}
+            macs=typed_field(data, "macs", int),
+            params=typed_field(data, "params", int),
+            sram_bytes=typed_field(data, "sram_bytes", int),
+            flash_bytes=typed_field(data, "flash_bytes", int),
+            latency_ms=_optional_number(data, "latency_ms"),
         ),
         generation=typed_field(data, "generation", int),
         origin=Origin(typed_field(data, "origin", str)),
         # journals from before networks were trained on their own have none
         trained_steps=typed_field({"trained_steps": 0} | data, "trained_steps", int),
+        reward=_optional_number(data, "reward"),
     )
 
 
@@ -111,6 +125,10 @@ def restore_choice(choice_type: type[_T], genes: Genes) -> _T:
 def is_accuracy(value: float) -> bool:
     """Whether `value` is a share of pictures: a number from 0 to 1."""
     return math.isfinite(value) and 0 <= value <= 1
+
+
+def _optional_number(data: Mapping[str, Any], name: str) -> float | None:
+    return float(typed_field(data, name, (int, float))) if name in data else None
 
 
 def _as_tuple(gene: Any) -> Any:

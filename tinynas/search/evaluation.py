@@ -16,8 +16,8 @@ import numpy as np
 from tinynas.errors import VerificationError
 from tinynas.search.candidate import Candidate, is_accuracy
 from tinynas.search.ladder import Ladder, OneRung, better_half, most_scores
-from tinynas.search.limits import Limits
-from tinynas.search.objective import ranked
+from tinynas.search.limits import Footprint, Limits
+from tinynas.search.objective import Objective, ranked
 from tinynas.search.pool import Pool, Proposal
 from tinynas.search.space_protocol import ChoiceT, Evaluator, Space
 from tinynas.search.strategy import Strategy, require_at_least
@@ -67,6 +67,7 @@ def search(
     seed: int,
     journal: Journal | None = None,
     seeds: Sequence[ChoiceT] = (),
+    objective: Objective | None = None,
     on_candidate: Observer[ChoiceT] | None = None,
 ) -> Outcome[ChoiceT]:
     """`search_by_rungs` with networks that `evaluate` scores as they are."""
@@ -78,6 +79,7 @@ def search(
         seed=seed,
         journal=journal,
         seeds=seeds,
+        objective=objective,
         on_candidate=on_candidate,
     )
 
@@ -91,15 +93,16 @@ def search_by_rungs(
     seed: int,
     journal: Journal | None = None,
     seeds: Sequence[ChoiceT] = (),
+    objective: Objective | None = None,
     on_candidate: Observer[ChoiceT] | None = None,
 ) -> Outcome[ChoiceT]:
-    """The most accurate network of `space` within `limits` that `strategy` finds.
+    """The best network of `space` within `limits` that `strategy` finds, by accuracy or `objective`.
 
     Each generation climbs the `ladder`: all its networks are scored at the first rung, the better half at
     the next. No network is scored twice at a rung, and none outside the limits at all. `seeds` are
     considered before anything drawn at random: give the smallest network of the space, and a budget that
-    hardly anything fits is still used, or refused with the true smallest need. Ends early when a generation
-    finds nothing new.
+    hardly anything fits is still used, or refused with the true smallest need. An `objective` needs `limits`
+    that know times. Ends early when a generation finds nothing new.
 
     Raises:
         RequestError: nothing found fits the limits (with the nearest need), or the seed is negative.
@@ -108,7 +111,7 @@ def search_by_rungs(
     """
     require_at_least(0, seed=seed)
     total = most_scores(strategy.evaluations, strategy.generations, len(ladder.rungs))
-    climb = _Climb(limits, ladder, journal, total, on_candidate)
+    climb = _Climb(limits, ladder, journal, total, objective, on_candidate)
     for generation in range(strategy.generations):
         pool = Pool(
             space=space,
@@ -135,9 +138,10 @@ class _Climb(Generic[ChoiceT]):
         ladder: Ladder[ChoiceT],
         journal: Journal | None,
         total: int,
+        objective: Objective | None,
         on_candidate: Observer[ChoiceT] | None,
     ) -> None:
-        self._limits, self._ladder, self._journal = limits, ladder, journal
+        self._limits, self._ladder, self._journal, self._objective = limits, ladder, journal, objective
         self._known = journal.scores() if journal else {}
         self._total, self._done, self._tell = total, 0, on_candidate
         #: every network as it was scored last, by genotype text
@@ -167,7 +171,8 @@ class _Climb(Generic[ChoiceT]):
         reused = (text, steps) in self._known
         accuracy = self._known[text, steps] if reused else self._asked(proposal, steps)
         footprint = self._limits.footprint(proposal.genotype)
-        candidate = Candidate(text, choice, accuracy, footprint, generation, proposal.origin, steps)
+        reward = self._reward(accuracy, footprint)
+        candidate = Candidate(text, choice, accuracy, footprint, generation, proposal.origin, steps, reward)
         if self._journal and not reused:
             self._journal.append(candidate)
         self.scored[text] = candidate
@@ -176,6 +181,11 @@ class _Climb(Generic[ChoiceT]):
         if self._tell:
             self._tell(Progress(candidate, self.best, self._done, self._total, reused))
         return candidate
+
+    def _reward(self, accuracy: float, footprint: Footprint) -> float | None:
+        if self._objective is None or footprint.latency_ms is None:
+            return None
+        return self._objective.reward(accuracy, footprint.latency_ms)
 
     def _asked(self, proposal: Proposal[ChoiceT], steps: int) -> float:
         accuracy = float(self._ladder.accuracy(proposal.choice, proposal.genotype, steps))

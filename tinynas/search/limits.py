@@ -1,32 +1,61 @@
-"""Which networks a board can hold: a footprint for every genotype, and the answer where none fits."""
+"""Which networks a board can hold and run in time: their footprints, and the answer where none fits."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from tinynas.board import Board, Budget
 from tinynas.cost import Runtime, macs
+from tinynas.cost.latency import LatencyModel
+from tinynas.cost.times import unknown_times
 from tinynas.errors import RequestError
 from tinynas.networks import Genotype, build_graph, trainable_params
-from tinynas.units import format_size
+from tinynas.units import format_milliseconds, format_size
 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a network takes: multiply-accumulates, parameters as published, bytes of SRAM and of flash."""
+    """What a network takes: multiply-accumulates, parameters as published, bytes of SRAM and of flash.
+
+    `latency_ms` is what a model says of one inference, None where the board has no model.
+    """
 
     macs: int
     params: int
     sram_bytes: int
     flash_bytes: int
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The memory a network takes under one runtime, in bytes."""
+    """The memory a network takes under one runtime, in bytes, and the time; None where that is not asked."""
 
     sram_bytes: int
     flash_bytes: int
+    latency_ms: float | None = None
+
+    def __str__(self) -> str:
+        """``12 KiB (12,288 B) of SRAM, 80 KiB (81,920 B) of flash and 25.3 ms an inference``."""
+        time = [] if self.latency_ms is None else [f"{format_milliseconds(self.latency_ms)} an inference"]
+        *first, last = [
+            f"{format_size(self.sram_bytes)} of SRAM",
+            f"{format_size(self.flash_bytes)} of flash",
+            *time,
+        ]
+        return f"{', '.join(first)} and {last}"
+
+    def strains(self, budget: Budget) -> Iterator[tuple[str, float]]:
+        """What is scarce, and how many times the share of it that `budget` allows is taken."""
+        yield "SRAM", self.sram_bytes / budget.sram_bytes
+        yield "flash", self.flash_bytes / budget.flash_bytes
+        if budget.latency_ms is not None and self.latency_ms is not None:
+            yield "time", self.latency_ms / budget.latency_ms
+
+    def strain(self, budget: Budget) -> float:
+        """How many times what is scarcest is taken: at most 1 where all of `budget` suffices."""
+        return max(times for _, times in self.strains(budget))
 
     def excess(self, budget: Budget) -> str | None:
         """By what it exceeds `budget`, in words; None where it fits."""
@@ -36,16 +65,31 @@ class Need:
         ):
             if need > has:
                 return f"{format_size(need)} of {name}, {need - has:,} B more than allowed"
+        time, allowed = self.latency_ms, budget.latency_ms
+        if time is not None and allowed is not None and time > allowed:
+            return f"{format_milliseconds(time)}, {format_milliseconds(time - allowed)} more than allowed"
         return None
 
 
 class Limits:
-    """A budget on a board under a runtime. Every genotype is costed once, then remembered by its text."""
+    """A budget on a board under a runtime. Every genotype is costed once, then remembered by its text.
 
-    def __init__(self, *, runtime: Runtime, board: Board, budget: Budget) -> None:
+    `latency` tells times; without a model they are unknown. A bound on time that nothing can be held to is
+    refused.
+
+    Raises:
+        RequestError: the budget bounds the time and there is no `latency` model.
+    """
+
+    def __init__(
+        self, *, runtime: Runtime, board: Board, budget: Budget, latency: LatencyModel | None = None
+    ) -> None:
+        if budget.latency_ms is not None and latency is None:
+            raise unknown_times(board, runtime)
         self._runtime = runtime
         self._board = board
         self._budget = budget
+        self._latency = latency
         self._needs: dict[str, Need] = {}
         self._footprints: dict[str, Footprint] = {}
 
@@ -55,18 +99,25 @@ class Limits:
         return len(self._needs)
 
     def need(self, genotype: Genotype) -> Need:
-        """SRAM and flash of `genotype`: all that deciding takes, so draws that do not fit stay cheap."""
+        """What `genotype` takes: all that deciding takes, so draws that do not fit stay cheap."""
         text = str(genotype)
         if text not in self._needs:
             graph = build_graph(genotype)
             self._needs[text] = Need(
-                self._runtime.sram(graph, self._board).total, self._runtime.flash(graph, self._board).total
+                self._runtime.sram(graph, self._board).total,
+                self._runtime.flash(graph, self._board).total,
+                self._latency.milliseconds(graph) if self._latency is not None else None,
             )
         return self._needs[text]
 
     def satisfied_by(self, genotype: Genotype) -> bool:
-        """Whether `genotype` stays within both the SRAM and the flash of the budget."""
-        return self._strain(self.need(genotype)) <= 1
+        """Whether `genotype` stays within the SRAM, the flash and the time of the budget."""
+        return self.need(genotype).strain(self._budget) <= 1
+
+    def admits(self, footprint: Footprint) -> bool:
+        """Whether a network that takes so much stays within the budget."""
+        need = Need(footprint.sram_bytes, footprint.flash_bytes, footprint.latency_ms)
+        return need.strain(self._budget) <= 1
 
     def footprint(self, genotype: Genotype) -> Footprint:
         """Everything `genotype` takes."""
@@ -74,31 +125,25 @@ class Limits:
         if text not in self._footprints:
             need = self.need(genotype)
             self._footprints[text] = Footprint(
-                macs(build_graph(genotype)), trainable_params(genotype), need.sram_bytes, need.flash_bytes
+                macs(build_graph(genotype)),
+                trainable_params(genotype),
+                need.sram_bytes,
+                need.flash_bytes,
+                need.latency_ms,
             )
         return self._footprints[text]
 
     def no_room(self) -> RequestError:
         """The answer when none of the networks seen fits: what was asked, and the need of the nearest."""
-        asked = _memories(self._budget.sram_bytes, self._budget.flash_bytes)
+        budget = self._budget
+        asked = Need(budget.sram_bytes, budget.flash_bytes, budget.latency_ms)
         if not self._needs:
             return RequestError(f"no network was tried against {asked}: ask for at least one evaluation")
-        nearest = min(self._needs.values(), key=self._strain)
+        nearest = min(self._needs.values(), key=lambda need: need.strain(budget))
+        more = " and ".join(f"more {name}" for name, times in nearest.strains(budget) if times > 1)
+        if budget.latency_ms is None:
+            nearest = replace(nearest, latency_ms=None)
         return RequestError(
-            f"no network found fits {asked}: of {len(self._needs):,} tried the nearest needs "
-            f"{_memories(nearest.sram_bytes, nearest.flash_bytes)}; "
-            f"allow {self._short_of(nearest)}, or choose a smaller space or another board"
+            f"no network found fits {asked}: of {len(self._needs):,} tried the nearest needs {nearest}; "
+            f"allow {more}, or choose a smaller space or another board"
         )
-
-    def _strain(self, need: Need) -> float:
-        """How many times its budget the scarcer memory is filled: at most 1 where both suffice."""
-        return max(need.sram_bytes / self._budget.sram_bytes, need.flash_bytes / self._budget.flash_bytes)
-
-    def _short_of(self, need: Need) -> str:
-        sram = "more SRAM" if need.sram_bytes > self._budget.sram_bytes else ""
-        flash = "more flash" if need.flash_bytes > self._budget.flash_bytes else ""
-        return " and ".join(filter(None, (sram, flash)))
-
-
-def _memories(sram_bytes: int, flash_bytes: int) -> str:
-    return f"{format_size(sram_bytes)} of SRAM and {format_size(flash_bytes)} of flash"

@@ -1,38 +1,105 @@
-"""What is better: accuracy first, ties decided alike in every run; and the front where memory counts too.
+"""What is better: accuracy or a reward, ties decided alike in every run; and the front of all that counts.
 
 Accuracies compare after equal training; where a ladder lets the better half go on, who came further is first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol
 
+from tinynas.errors import RequestError
 from tinynas.search.candidate import Candidate
 from tinynas.search.space_protocol import ChoiceT
 
+#: accuracy alone, whatever bounds there are
+ACCURACY = "accuracy"
+
+
+class Objective(Protocol):
+    """What the search maximises in place of accuracy."""
+
+    def reward(self, accuracy: float, latency_ms: float) -> float:
+        """Of a network of that accuracy (0..1) and latency."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MnasNetReward:
+    """ACC * (LAT / T) ** w, with w = `below` where LAT <= T = `target_ms`, else `above`.
+
+    MnasNet (arXiv 1807.11626), equations 2 and 3: -0.07 on both sides makes the target soft, for there
+    twice the time bought 5 % more accuracy; 0 and -1 make it hard.
+    """
+
+    target_ms: float
+    below: float
+    above: float
+
+    def reward(self, accuracy: float, latency_ms: float) -> float:
+        """As `Objective.reward`."""
+        times = latency_ms / self.target_ms
+        exponent = self.below if times <= 1 else self.above
+        return float(accuracy * times**exponent)
+
+
+#: exponents below the target and above it
+_EXPONENTS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {"mnasnet-soft": (-0.07, -0.07), "mnasnet-hard": (0.0, -1.0)}
+)
+OBJECTIVES = (ACCURACY, *_EXPONENTS)
+
+
+def find_objective(name: str, target_ms: float | None) -> Objective | None:
+    """The objective of that name with its target; None is accuracy.
+
+    Raises:
+        RequestError: there is no such, or it lacks its target.
+    """
+    if name == ACCURACY:
+        return None
+    if name not in _EXPONENTS:
+        raise RequestError(f"'{name}' is not an objective: choose {', '.join(OBJECTIVES)}")
+    if target_ms is None:
+        raise RequestError(
+            f"--objective {name} weighs time against a target: name that with --latency or --fps"
+        )
+    return MnasNetReward(target_ms, *_EXPONENTS[name])
+
 
 def ranked(candidates: Iterable[Candidate[ChoiceT]]) -> list[Candidate[ChoiceT]]:
-    """Best first: by steps trained, accuracy, fewer MACs, genotype text, whatever order they came in."""
-    return sorted(candidates, key=lambda c: (-c.trained_steps, -c.accuracy, c.footprint.macs, c.genotype))
+    """Best first: by steps trained, merit, fewer MACs, genotype text, whatever order they came in."""
+    return sorted(candidates, key=lambda c: (-c.trained_steps, -c.merit, c.footprint.macs, c.genotype))
+
+
+#: what a network costs, less being better
+Costs = tuple[float, ...]
+
+
+def costs(candidates: Sequence[Candidate[Any]]) -> list[Costs]:
+    """Time, SRAM and flash of each; its MACs in the place of time where that is not known of all."""
+    if any(candidate.footprint.latency_ms is None for candidate in candidates):
+        return [(c.footprint.macs, c.footprint.sram_bytes, c.footprint.flash_bytes) for c in candidates]
+    return [
+        (c.footprint.latency_ms or 0.0, c.footprint.sram_bytes, c.footprint.flash_bytes) for c in candidates
+    ]
 
 
 def pareto_front(candidates: Iterable[Candidate[ChoiceT]]) -> list[Candidate[ChoiceT]]:
-    """Those that no other beats in accuracy, SRAM and MACs together, most accurate first.
+    """Those that no other beats in accuracy, time (see `costs`), SRAM and flash together, best first.
 
-    Of candidates equal in all three, the first by genotype text stays.
+    Of candidates equal in all of them, the first by MACs and genotype text stays.
     """
-    front: list[Candidate[ChoiceT]] = []
-    for candidate in sorted(candidates, key=_front_order):
+    found = list(candidates)
+    priced = sorted(
+        zip(found, costs(found), strict=True),
+        key=lambda pair: (-pair[0].accuracy, *pair[1], pair[0].footprint.macs, pair[0].genotype),
+    )
+    front: list[tuple[Candidate[ChoiceT], Costs]] = []
+    for candidate, price in priced:
         # whoever dominates comes earlier in this order, so only the front so far has to be asked
-        if not any(_as_small(other, candidate) for other in front):
-            front.append(candidate)
-    return front
-
-
-def _front_order(candidate: Candidate[ChoiceT]) -> tuple[float, int, int, str]:
-    footprint = candidate.footprint
-    return -candidate.accuracy, footprint.sram_bytes, footprint.macs, candidate.genotype
-
-
-def _as_small(a: Candidate[ChoiceT], b: Candidate[ChoiceT]) -> bool:
-    return a.footprint.sram_bytes <= b.footprint.sram_bytes and a.footprint.macs <= b.footprint.macs
+        if not any(all(a <= b for a, b in zip(other, price, strict=True)) for _, other in front):
+            front.append((candidate, price))
+    return [candidate for candidate, _ in front]

@@ -77,7 +77,7 @@ class RunSummary:
 
     @property
     def front(self) -> list[Candidate[Genes]]:
-        """Candidates no other beats in accuracy, SRAM and MACs together, most accurate first."""
+        """Candidates no other beats in accuracy, time (or MACs), SRAM and flash together, best first."""
         return pareto_front(self.candidates)
 
 

@@ -6,7 +6,7 @@ draws, varies and combines networks. Everything else works with these two and na
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from tinynas.board import Board, Budget
 from tinynas.cost.estimates import Runtime
+from tinynas.cost.latency import LatencyModel
+from tinynas.cost.times import require_latency_model
+from tinynas.graph import Graph
 from tinynas.networks import Genotype
 from tinynas.spaces.genes import Gene
 from tinynas.spaces.pictures import Pictures
-from tinynas.spaces.statistics import SpaceStats
+from tinynas.spaces.statistics import SpaceStats, Times
 
 ChoiceT = TypeVar("ChoiceT")
 SpaceT = TypeVar("SpaceT")
@@ -34,11 +37,29 @@ class Scoring(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What networks have to fit: a board's budget, under a runtime."""
+    """What networks have to fit: a board's budget under a runtime; `latency` tells times where that has any."""
 
     board: Board
     budget: Budget
     runtime: Runtime
+    latency: LatencyModel | None = None
+
+    @classmethod
+    def of(cls, board: Board, budget: Budget, runtime: Runtime) -> Target:
+        """With the model of times there is, if the budget bounds the time.
+
+        Raises:
+            RequestError: it does, and there is none.
+        """
+        bounded = budget.latency_ms is not None
+        return cls(board, budget, runtime, require_latency_model(board, runtime) if bounded else None)
+
+    def times(self, graphs: Iterable[Graph]) -> Times | None:
+        """Of every one of `graphs`; None where time is not limited."""
+        if self.latency is None or self.budget.latency_ms is None:
+            return None
+        milliseconds = [self.latency.milliseconds(graph) for graph in graphs]
+        return Times(np.array(milliseconds), self.budget.latency_ms)
 
 
 class DesignSpace(Protocol[ChoiceT]):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinynas.board import Budget
 from tinynas.errors import RequestError
+from tinynas.networks import build_graph
 from tinynas.spaces.batch import sample_batch, tabulate
 from tinynas.spaces.family import Scoring, Target
-from tinynas.spaces.memory import BatchMemory, batch_memory
+from tinynas.spaces.memory import batch_memory
 from tinynas.spaces.mobile import Choice, MobileSpace, elastic_resolutions, make_space, width_grid
 from tinynas.spaces.pictures import Pictures, resolution_grid
 from tinynas.spaces.statistics import SpaceStats, summarise
@@ -54,22 +54,19 @@ class MobileFamily:
         rngs: Sequence[np.random.Generator],
     ) -> list[SpaceStats]:
         """All spaces in one batch."""
-        memory = batch_memory(target.runtime, target.board)
-        return measure_spaces(spaces, memory, target.budget, samples, rngs)
+        return measure_spaces(spaces, target, samples, rngs)
 
 
 def measure_spaces(
-    spaces: Sequence[MobileSpace],
-    memory: BatchMemory,
-    budget: Budget,
-    samples: int,
-    rngs: Sequence[np.random.Generator],
+    spaces: Sequence[MobileSpace], target: Target, samples: int, rngs: Sequence[np.random.Generator]
 ) -> list[SpaceStats]:
     """Share, MACs and least needs of `samples` networks of each space and of its smallest one."""
-    batches = [
-        tabulate(space, sample_batch(space, samples, rng).extended(space.smallest()))
+    memory, budget = batch_memory(target.runtime, target.board), target.budget
+    drawn = [
+        sample_batch(space, samples, rng).extended(space.smallest())
         for space, rng in zip(spaces, rngs, strict=True)
     ]
+    batches = [tabulate(space, genes) for space, genes in zip(spaces, drawn, strict=True)]
     counts = [batch.counts() for batch in batches]
     tails, flash = [memory.tail(each) for each in counts], [memory.flash(each) for each in counts]
     verdicts = memory.rule.judge(batches, tails, budget.sram_bytes)
@@ -80,6 +77,7 @@ def measure_spaces(
             verdict.fits,
             size <= budget.flash_bytes,
             (verdict.least, int(size.min())),
+            target.times(build_graph(space.genotype(genes.choice(row))) for row in range(len(genes))),
         )
-        for space, batch, size, verdict in zip(spaces, batches, flash, verdicts, strict=True)
+        for space, genes, batch, size, verdict in zip(spaces, drawn, batches, flash, verdicts, strict=True)
     ]

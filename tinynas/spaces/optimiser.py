@@ -1,6 +1,6 @@
 """Stage 1 of TinyNAS: which space of a family suits a board and a budget (MCUNet, section 3.1).
 
-Networks are sampled from every space, those within SRAM and flash are kept, and the space whose kept
+Networks are sampled from every space, those within SRAM, flash and time are kept, and the space whose kept
 networks compute most is chosen. Memory is exact for every network. Of the mobile family a bound settles most,
 the planner the rest, all on arrays (`tinynas.spaces.batch`), so that the whole stage takes seconds. Under our
 own engine SRAM is what the best groups of operators need, which its plans reach in all but rare cases, and
@@ -25,7 +25,7 @@ from tinynas.spaces.family import DesignSpace, Family, Target
 from tinynas.spaces.pictures import Pictures
 from tinynas.spaces.report import SpaceReport
 from tinynas.spaces.statistics import SpaceStats, choose
-from tinynas.units import format_size
+from tinynas.units import format_milliseconds, format_size
 
 Progress = Callable[[int, int], None]
 
@@ -62,7 +62,7 @@ def optimise_space(
             "ask for at least 1 sample and a share from 0 to 1"
         )
     begin = time.perf_counter()
-    target = Target(board, budget, runtime)
+    target = Target.of(board, budget, runtime)
     spaces = family.spaces(Pictures(native, in_channels, classes))
     found: list[SpaceStats] = []
     for start in range(0, len(spaces), family.together):
@@ -106,9 +106,14 @@ def _nothing_fits(
     if flash.smallest_flash_bytes > budget.flash_bytes:
         limits.append(f"{format_size(budget.flash_bytes)} of flash")
         needs.append(f"{flash.smallest_flash_bytes:,} B of flash ({flash.name})")
+    quickest = min(found, key=lambda stats: stats.smallest_latency_ms or 0.0)
+    least, allowed = quickest.smallest_latency_ms, budget.latency_ms
+    if least is not None and allowed is not None and least > allowed:
+        limits.append(f"{format_milliseconds(allowed)} an inference")
+        needs.append(f"{format_milliseconds(least)} ({quickest.name})")
     if not needs:
-        # each is met by some network, both by none: show the one that comes nearest
-        limits = [f"{format_size(budget.sram_bytes)} of SRAM and {format_size(budget.flash_bytes)} of flash"]
+        # each is met by some network, all by none: show the one that comes nearest
+        limits = [_said(budget.sram_bytes, budget.flash_bytes, allowed)]
         needs = [_nearest_need(target, spaces)]
     return (
         f"no network of the {family} family fits {' or '.join(limits)} with the {target.runtime.name} "
@@ -122,6 +127,14 @@ def _nearest_need(target: Target, spaces: Sequence[DesignSpace[Any]]) -> str:
         graph = build_graph(space.genotype(space.smallest()))
         sram = target.runtime.sram(graph, target.board).total
         flash = target.runtime.flash(graph, target.board).total
-        excess = max(sram / budget.sram_bytes, flash / budget.flash_bytes)
-        needs.append((excess, f"{sram:,} B of SRAM and {flash:,} B of flash ({space.name})"))
+        time = target.latency.milliseconds(graph) if target.latency is not None else None
+        excess = max(
+            sram / budget.sram_bytes, flash / budget.flash_bytes, (time or 0) / (budget.latency_ms or 1)
+        )
+        needs.append((excess, f"{_said(sram, flash, time)} ({space.name})"))
     return min(needs)[1]
+
+
+def _said(sram: int, flash: int, time: float | None) -> str:
+    memories = f"{format_size(sram)} of SRAM and {format_size(flash)} of flash"
+    return memories if time is None else f"{memories} at {format_milliseconds(time)} an inference"

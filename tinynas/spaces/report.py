@@ -103,7 +103,7 @@ class SpaceReport:
                 # records from before there were several have none
                 family=find_family(str(plain.get("family", "mobile"))).name,
                 board=str(plain["board"]),
-                budget=Budget(int(plain["sram_bytes"]), int(plain["flash_bytes"])),
+                budget=Budget(int(plain["sram_bytes"]), int(plain["flash_bytes"]), plain.get("latency_ms")),
                 runtime=str(plain["runtime"]),
                 native=int(plain["native_pixels"]),
                 in_channels=int(plain["in_channels"]),
@@ -132,7 +132,7 @@ def _plain(stats: SpaceStats) -> dict[str, Any]:
 
 def _stats(row: Mapping[str, Any]) -> SpaceStats:
     def optional(key: str) -> float | None:
-        return None if row[key] is None else float(row[key])
+        return None if row.get(key) is None else float(row[key])
 
     return SpaceStats(
         name=str(row["name"]),
@@ -147,4 +147,7 @@ def _stats(row: Mapping[str, Any]) -> SpaceStats:
         smallest_macs=int(row["smallest_macs"]),
         smallest_satisfies=bool(row["smallest_satisfies"]),
         macs_quantiles=tuple(int(q) for q in row["macs_quantiles"]),
+        # records from before time could be limited have none
+        share_latency=optional("share_latency"),
+        smallest_latency_ms=optional("smallest_latency_ms"),
     )

@@ -21,10 +21,11 @@ QUANTILES = 101
 class SpaceStats:
     """One space: how many of its networks satisfy the budget, and the MACs of those.
 
-    Shares are of all networks sampled: of those within SRAM and flash, within SRAM, within flash. MACs are
+    Shares are of all networks sampled: of those within all limits, within SRAM, within flash. MACs are
     those of satisfying networks: their mean, 80th percentile and `QUANTILES` quantiles (the CDF), None and
-    empty where no sample satisfies. `smallest_*_bytes` are the least that any network seen needs, the one
-    with every gene at its smallest included; `smallest_satisfies` says whether that one does.
+    empty where no sample satisfies. `smallest_*` are the least that any network seen needs, the one
+    with every gene at its smallest included; `smallest_satisfies` says whether that one does. What tells of
+    time is None where time is not limited.
     """
 
     name: str
@@ -39,6 +40,21 @@ class SpaceStats:
     smallest_macs: int
     smallest_satisfies: bool
     macs_quantiles: tuple[int, ...]
+    share_latency: float | None = None
+    smallest_latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Modelled milliseconds of an inference of each network [n], against a limit."""
+
+    milliseconds: NDArray[np.float64]
+    limit_ms: float
+
+    @property
+    def within(self) -> NDArray[np.bool_]:
+        """Who stays within the limit: [n]."""
+        return np.asarray(self.milliseconds <= self.limit_ms)
 
 
 def summarise(
@@ -47,13 +63,16 @@ def summarise(
     sram: NDArray[np.bool_],
     flash: NDArray[np.bool_],
     smallest: tuple[int, int],
+    times: Times | None = None,
 ) -> SpaceStats:
     """The statistics of a `space`, its name and resolution, from its networks: [samples + 1].
 
     The last network is the smallest of the space. `sram` and `flash` say who stays within each; `smallest`
-    are the least bytes of both.
+    are the least bytes of both; `times` are there where time is limited.
     """
     satisfies = sram & flash
+    if times is not None:
+        satisfies &= times.within
     samples = len(macs) - 1
     fitting = macs[:-1][satisfies[:-1]]
     quantiles = np.quantile(fitting, np.linspace(0, 1, QUANTILES)) if len(fitting) else np.empty(0)
@@ -70,6 +89,8 @@ def summarise(
         smallest_macs=int(macs[-1]),
         smallest_satisfies=bool(satisfies[-1]),
         macs_quantiles=tuple(int(q) for q in quantiles.round()),
+        share_latency=None if times is None else int(times.within[:-1].sum()) / samples,
+        smallest_latency_ms=None if times is None else float(times.milliseconds.min()),
     )
 
 

@@ -139,8 +139,9 @@ def network_needs(genotype: Genotype, target: Target, enough: int = 0) -> tuple[
 
 def _measure(space: XSpace[Any], target: Target, samples: int, rng: np.random.Generator) -> SpaceStats:
     networks = [space.genotype(space.sample(rng)) for _ in range(samples)]
+    smallest = space.genotype(space.smallest())
     needs = [network_needs(network, target, target.budget.sram_bytes) for network in networks]
-    needs.append(network_needs(space.genotype(space.smallest()), target))
+    needs.append(network_needs(smallest, target))
     macs_, sram, flash = np.array(needs, np.int64).T
     return summarise(
         (space.name, space.resolution),
@@ -148,6 +149,7 @@ def _measure(space: XSpace[Any], target: Target, samples: int, rng: np.random.Ge
         sram <= target.budget.sram_bytes,
         flash <= target.budget.flash_bytes,
         (int(sram.min()), int(flash.min())),
+        target.times(build_graph(network) for network in (*networks, smallest)),
     )
 
 
