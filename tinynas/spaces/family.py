@@ -37,7 +37,7 @@ class Scoring(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What networks have to fit: a board's budget under a runtime; `latency` tells times where that has any."""
+    """What networks have to fit: a board's budget under a runtime; `latency` tells times if they count."""
 
     board: Board
     budget: Budget
