@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tinynas.pipeline.environment import processor_name
+
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -23,7 +25,7 @@ def record(name: str, figures: Mapping[str, Any]) -> Path:
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "commit": commit.stdout.strip(),
         "command": " ".join(["python", *sys.argv]),
-        "machine": f"{platform.machine()}, {_processor()}, Python {platform.python_version()}",
+        "machine": f"{platform.machine()}, {processor_name()}, Python {platform.python_version()}",
         **figures,
     }
     path = RESULTS / f"{name}.json"
@@ -31,11 +33,3 @@ def record(name: str, figures: Mapping[str, Any]) -> Path:
     path.write_text(json.dumps(entry, indent=2) + "\n")
     print(f"recorded in {path}")
     return path
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")

@@ -29,7 +29,8 @@ labels = np.arange(12, dtype=np.int64) % 3
 scored, losses = space.sample(rng), []
 for step in range(2):
     for choice in (space.sample(rng), space.largest()):
-        losses.append(learner.accumulate(images, labels, choice, 0.5))
+        score = learner.accumulate(images, labels, choice, 0.5)
+        losses.append((score.loss, score.accuracy))
     learner.apply()
     if step == 0:
         logits = learner.logits(images, scored, learner.statistics(images, scored))

@@ -16,10 +16,10 @@ from tinynas.errors import RunError  # noqa: E402
 from tinynas.spaces.mobile import Choice, MobileSpace, make_space  # noqa: E402
 from tinynas.supernet.backends import build_supernet, make_learner  # noqa: E402
 from tinynas.supernet.model import Supernet  # noqa: E402
-from tinynas.supernet.phase import FixedSampler, Phase, RandomSampler  # noqa: E402
+from tinynas.supernet.phase import FixedSampler, Phase, Progress, RandomSampler  # noqa: E402
 from tinynas.supernet.scoring import Calibration, Calibrator, Scorer  # noqa: E402
 from tinynas.supernet.sorting import sort_channels  # noqa: E402
-from tinynas.supernet.training import Progress, Training, finished, load_weights  # noqa: E402
+from tinynas.supernet.training import Training, finished, load_weights  # noqa: E402
 
 SPACE = make_space(0.2, 8, 8, 1, 4, elastic=[6])
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tinynas.data import describe, fingerprint, load_dataset
 from tinynas.pipeline.deploy_stage import Onto, announce_obstacle, deploy_result
+from tinynas.pipeline.environment import record_environment
 from tinynas.pipeline.export_stage import export_winner
 from tinynas.pipeline.observer import Observer, Silent
 from tinynas.pipeline.request import SearchRequest
@@ -45,6 +46,7 @@ def run_search(
             watch.note(f"{path} is done already: another --seed or --run starts a new search")
             result: dict[str, Any] = run.read_json(RESULT)
         else:
+            record_environment(run)
             if onto is not None:
                 announce_obstacle(onto, request, watch)
             result = _search(session, report)

@@ -16,7 +16,7 @@ from tinynas.spaces import DesignSpace
 
 if TYPE_CHECKING:
     from tinynas.supernet.alone import NetworkTrainer
-    from tinynas.supernet.training import Progress
+    from tinynas.supernet.phase import Progress
 
 #: folder of the run with the checkpoints of networks that may be trained further
 TRIALS = "trials"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tinynas.data import BatchStream, Split
 from tinynas.pipeline.session import Session
-from tinynas.search.run_folder import WINNER
-from tinynas.supernet.phase import FixedSampler, Phase, Subnet
+from tinynas.search.history import HistoryWriter
+from tinynas.search.run_folder import HISTORY, WINNER
+from tinynas.supernet.phase import FixedSampler, Phase, Progress, Subnet
 
 if TYPE_CHECKING:
     from tinynas.export import NetworkWeights
@@ -41,7 +42,7 @@ def fine_tune(session: Session, winner: Trainee[_Subnet]) -> None:
 def train_phase(
     session: Session, model: Trainable[_Subnet], phase: Phase[_Subnet], pictures: Split, name: str
 ) -> None:
-    """One phase of training with its bar, from its checkpoint `name`."""
+    """One phase of training with its bar and its curve, from its checkpoint `name`."""
     from tinynas.supernet.training import Training, finished, load_weights
 
     checkpoint, watch = session.run.path / name, session.observer
@@ -52,8 +53,13 @@ def train_phase(
     stopwatch = session.stopwatch(phase.name)
 
     def save(content: bytes) -> None:
+        history.flush()
         session.run.write_bytes(name, content)
         stopwatch.lap()
+
+    def tell(progress: Progress) -> None:
+        history.note(progress)
+        watch.advance(progress.step, f"loss {progress.loss:.2f}")
 
     stream = BatchStream(
         pictures,
@@ -63,5 +69,6 @@ def train_phase(
     )
     watch.begin(phase.name, phase.steps)
     training = Training(model, phase, stream, seed=session.request.seed, checkpoint=checkpoint, save=save)
-    training.advance(on_step=lambda p: watch.advance(p.step, f"loss {p.loss:.2f}"))
+    history = HistoryWriter(session.run.path / HISTORY, phase.name, training.step)
+    training.advance(on_step=tell)
     watch.end()

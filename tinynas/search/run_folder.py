@@ -32,6 +32,10 @@ CHOSEN = "winner.json"
 MODEL = "model.tflite"
 RESULT = "result.json"
 TIMES = "times.json"
+#: loss and accuracy along the trainings of supernet and winner
+HISTORY = "history.jsonl"
+#: where the run was made
+ENVIRONMENT = "environment.json"
 #: folder of what boards said of the model, a file each
 DEPLOYMENTS = "deployments"
 #: what only a study holds: the networks it trains

@@ -14,9 +14,9 @@ from tinynas.data.augment import Augmentation
 from tinynas.networks import Genotype
 from tinynas.supernet.backends import Floats
 from tinynas.supernet.network import Network
-from tinynas.supernet.phase import FixedSampler, Phase
+from tinynas.supernet.phase import FixedSampler, Phase, Progress
 from tinynas.supernet.scoring import Calibration, Calibrator, Scorer
-from tinynas.supernet.training import Progress, Training
+from tinynas.supernet.training import Training
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ A learner built with `fixed=choice` serves that sub-network alone, traced with s
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import keras
@@ -54,11 +55,21 @@ class Trainable(Protocol[_Choice]):
         """Logits [n, classes] and statistics [`statistics_size`]."""
 
 
+@dataclass(frozen=True, slots=True)
+class BatchScore:
+    """How a network did on one training batch: its mean loss, and the share of pictures it had right."""
+
+    loss: float
+    accuracy: float
+
+
 class Learner(Protocol[_Choice]):
     """What training and scoring need of a backend."""
 
-    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: _Choice, weight: float) -> float:
-        """Add `weight` x the loss's gradient for one sub-network; the loss."""
+    def accumulate(
+        self, images: Images, labels: NDArray[np.int64], choice: _Choice, weight: float
+    ) -> BatchScore:
+        """Add `weight` x the loss's gradient for one sub-network; how it did."""
 
     def apply(self) -> None:
         """Take one optimiser step with the accumulated gradient and clear it."""
@@ -103,6 +114,12 @@ def smoothed_cross_entropy(logits: Any, labels: Any, smoothing: float) -> Any:
     return -ops.mean(ops.sum(target * ops.log_softmax(logits), axis=-1))
 
 
+def share_right(logits: Any, labels: Any) -> Any:
+    """Share of `labels` [n] at which `logits` [n, classes] are largest."""
+    hits = ops.equal(ops.argmax(logits, axis=-1), ops.cast(labels, "int32"))
+    return ops.mean(ops.cast(hits, "float32"))
+
+
 class _TensorFlowLearner:
     def __init__(
         self,
@@ -129,11 +146,12 @@ class _TensorFlowLearner:
         def accumulate(x: Any, y: Any, genes: Any, scale: Any) -> Any:
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(variables)
-                loss = smoothed_cross_entropy(model.forward(x, model.genes(fixed, genes))[0], y, smoothing)
+                outputs = model.forward(x, model.genes(fixed, genes))[0]
+                loss = smoothed_cross_entropy(outputs, y, smoothing)
             for total, gradient in zip(sums, tape.gradient(loss, variables), strict=True):
                 if gradient is not None:
                     total.assign_add(gradient * scale)
-            return loss
+            return loss, share_right(outputs, y)
 
         @tf.function(autograph=False, input_signature=[])  # type: ignore[untyped-decorator]
         def apply() -> None:
@@ -154,8 +172,11 @@ class _TensorFlowLearner:
         self._pack = model.pack
         self._accumulate, self._apply, self._statistics, self._logits = accumulate, apply, statistics, logits
 
-    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Subnet, weight: float) -> float:
-        return float(self._accumulate(images, labels, self._pack(choice), np.float32(weight)))
+    def accumulate(
+        self, images: Images, labels: NDArray[np.int64], choice: Subnet, weight: float
+    ) -> BatchScore:
+        loss, right = self._accumulate(images, labels, self._pack(choice), np.float32(weight))
+        return BatchScore(float(loss), float(right))
 
     def apply(self) -> None:
         self._apply()
@@ -185,10 +206,11 @@ class _JaxLearner:
             with keras.StatelessScope(state_mapping=mapping):
                 return model.forward(x, model.genes(fixed, genes), given)
 
-        def loss(values: list[Any], x: Any, y: Any, genes: Any) -> Any:
-            return smoothed_cross_entropy(forward(values, x, genes)[0], y, smoothing)
+        def loss(values: list[Any], x: Any, y: Any, genes: Any) -> tuple[Any, Any]:
+            outputs = forward(values, x, genes)[0]
+            return smoothed_cross_entropy(outputs, y, smoothing), share_right(outputs, y)
 
-        self._gradient = jax.jit(jax.value_and_grad(loss))
+        self._gradient = jax.jit(jax.value_and_grad(loss, has_aux=True))
         self._statistics = jax.jit(lambda values, x, genes: forward(values, x, genes)[1])
         self._logits = jax.jit(lambda values, x, genes, given: forward(values, x, genes, given)[0])
         self._step = jax.jit(optimizer.stateless_apply)
@@ -196,12 +218,14 @@ class _JaxLearner:
     def _values(self) -> list[Any]:
         return [variable.value for variable in self._model.trainable_variables]
 
-    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Subnet, weight: float) -> float:
-        loss, gradients = self._gradient(self._values(), images, labels, self._model.pack(choice))
+    def accumulate(
+        self, images: Images, labels: NDArray[np.int64], choice: Subnet, weight: float
+    ) -> BatchScore:
+        (loss, right), gradients = self._gradient(self._values(), images, labels, self._model.pack(choice))
         scaled = [gradient * weight for gradient in gradients]
         old = self._sums
         self._sums = scaled if old is None else [a + b for a, b in zip(old, scaled, strict=True)]
-        return float(loss)
+        return BatchScore(float(loss), float(right))
 
     def apply(self) -> None:
         state = [variable.value for variable in self._optimizer.variables]
@@ -233,11 +257,14 @@ class _TorchLearner:
         self._no_grad = torch.no_grad
         self._tensor = torch.from_numpy
 
-    def accumulate(self, images: Images, labels: NDArray[np.int64], choice: Subnet, weight: float) -> float:
+    def accumulate(
+        self, images: Images, labels: NDArray[np.int64], choice: Subnet, weight: float
+    ) -> BatchScore:
         logits, _ = self._model.forward(self._tensor(images), self._model.genes(choice, None))
-        loss = smoothed_cross_entropy(logits, self._tensor(labels), self._smoothing)
+        truth = self._tensor(labels)
+        loss = smoothed_cross_entropy(logits, truth, self._smoothing)
         (loss * weight).backward()
-        return float(loss.detach())
+        return BatchScore(float(loss.detach()), float(share_right(logits.detach(), truth)))
 
     def apply(self) -> None:
         variables = self._model.trainable_variables

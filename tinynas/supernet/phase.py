@@ -91,3 +91,18 @@ class Phase(Generic[_Subnet]):
         if step < rise:
             return self.peak_rate * (0.1 + 0.9 * step / rise)
         return 0.5 * self.peak_rate * (1 + math.cos(math.pi * (step - rise) / max(1, self.steps - rise)))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What an observer is told after a step: how its batch went, the mean of all networks trained on it.
+
+    `epoch` is passes over the pictures so far, whole at the end of one.
+    """
+
+    phase: str
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    accuracy: float

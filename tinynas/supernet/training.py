@@ -12,7 +12,6 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -22,23 +21,13 @@ from numpy.typing import NDArray
 
 from tinynas.data import BatchStream
 from tinynas.errors import RunError
-from tinynas.supernet.backends import Trainable, make_learner
-from tinynas.supernet.phase import FixedSampler, Phase, Subnet
+from tinynas.supernet.backends import BatchScore, Trainable, make_learner
+from tinynas.supernet.phase import FixedSampler, Phase, Progress, Subnet
 
 _Subnet = TypeVar("_Subnet", bound=Subnet)
 
 #: seconds of training a kill can cost at most
 CHECKPOINT_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What an observer is told after a step."""
-
-    phase: str
-    step: int
-    steps: int
-    loss: float
 
 
 class Diverged(RunError):
@@ -89,27 +78,29 @@ class Training(Generic[_Subnet]):
         end = phase.steps if until is None else min(until, phase.steps)
         saved_at = time.monotonic()
         while self.step < end:
-            loss = self._one_step(self.step)
+            score = self._one_step(self.step)
             self.step += 1
+            epoch = self.step / self._stream.steps_per_epoch
+            on_step(Progress(phase.name, self.step, phase.steps, epoch, score.loss, score.accuracy))
+            # last, so that whoever saves has been told of every step that the checkpoint holds
             if time.monotonic() - saved_at > CHECKPOINT_SECONDS or self.step == end:
                 self._save(_pack(self._state, self.step))
                 saved_at = time.monotonic()
-            on_step(Progress(phase.name, self.step, phase.steps, loss))
 
-    def _one_step(self, step: int) -> float:
+    def _one_step(self, step: int) -> BatchScore:
         phase, learner = self._phase, self._learner
         choices = phase.sampler(np.random.default_rng((self._seed, phase.index, step)))
         images, labels = self._stream.batch(step, choices[0].resolution)
         self._optimizer.learning_rate = phase.rate(step)
-        losses = [learner.accumulate(images, labels, choice, 1.0 / len(choices)) for choice in choices]
+        scores = [learner.accumulate(images, labels, choice, 1.0 / len(choices)) for choice in choices]
         learner.apply()
-        loss = float(np.mean(losses))
+        loss = float(np.mean([score.loss for score in scores]))
         if not math.isfinite(loss):
             raise Diverged(
                 f"training diverged at step {step} of '{phase.name}': start a new run with lower learning "
                 "rates (--largest-rate, --supernet-rate, --finetune-rate)"
             )
-        return loss
+        return BatchScore(loss, float(np.mean([score.accuracy for score in scores])))
 
 
 def finished(checkpoint: Path, phase: Phase[Any]) -> bool:
