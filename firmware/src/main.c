@@ -49,8 +49,7 @@ enum { HELLO = 1, LOAD, INFER, OUTPUT, PROFILE, MEMORY, CHECK, RESET };
 #define MOST_FIGURES ((TN_LINK_PAYLOAD - 1) / 4) /* of 4 bytes in a reply */
 
 static tn_link line;
-static uint32_t loaded[MODEL_INPUTS]; /* bytes of each input, from its start on */
-static bool inferred;                 /* the outputs are those of an inference */
+static bool inferred; /* the outputs are those of an inference */
 static bool restart;
 
 /* ---- where things lie */
@@ -90,21 +89,21 @@ static tn_status prepare(uint16_t vector)
 {
     inferred = false;
     if (vector == LOADED) {
-        for (unsigned i = 0; i < MODEL_INPUTS; i++) {
-            if (loaded[i] != golden_inputs[i].bytes) {
+        for (unsigned i = 0; i < golden_model.inputs; i++) {
+            if (golden_loaded[i] != golden_inputs[i].bytes) {
                 return TN_NOT_READY;
             }
         }
-    } else if (vector >= GOLDEN_VECTORS) {
+    } else if (vector >= golden_model.vectors) {
         return TN_BAD_REQUEST;
     } else {
-        const uint8_t *from = golden_asked[vector];
-        for (unsigned i = 0; i < MODEL_INPUTS; i++) {
+        const uint8_t *from = golden_asked + vector * golden_model.input_bytes;
+        for (unsigned i = 0; i < golden_model.inputs; i++) {
             memcpy(input(i), from, golden_inputs[i].bytes);
             from += golden_inputs[i].bytes;
         }
     }
-    memset(loaded, 0, sizeof loaded); /* an inference uses its input up */
+    memset(golden_loaded, 0, golden_model.inputs * sizeof *golden_loaded); /* an inference uses its input up */
     return TN_OK;
 }
 
@@ -185,16 +184,16 @@ static __attribute__((noinline)) tn_status profile(tn_reader *ask, tn_writer *an
 static tn_status check(tn_reader *ask, tn_writer *answer)
 {
     const uint16_t vector = tn_get16(ask);
-    if (!tn_read_whole(ask) || vector >= GOLDEN_VECTORS) {
+    if (!tn_read_whole(ask) || vector >= golden_model.vectors) {
         return TN_BAD_REQUEST;
     }
     prepare(vector);
     const uint32_t start = hal_cycles();
     model_invoke();
     const uint32_t taken = hal_cycles() - start;
-    const uint8_t *wanted = golden_answers[vector];
+    const uint8_t *wanted = golden_answers + vector * golden_model.output_bytes;
     uint32_t wrong = 0;
-    for (unsigned i = 0; i < MODEL_OUTPUTS; i++) {
+    for (unsigned i = 0; i < golden_model.outputs; i++) {
         const uint8_t *made = output(i);
         for (uint32_t k = 0; k < golden_outputs[i].bytes; k++) {
             wrong += made[k] != *wanted++;
@@ -212,16 +211,16 @@ static tn_status load(tn_reader *ask)
 {
     const uint8_t index = tn_get8(ask);
     const uint32_t offset = tn_get32(ask);
-    if (ask->overrun || index >= MODEL_INPUTS || offset > golden_inputs[index].bytes ||
+    if (ask->overrun || index >= golden_model.inputs || offset > golden_inputs[index].bytes ||
         ask->left > golden_inputs[index].bytes - offset) {
         return TN_BAD_REQUEST;
     }
-    if (offset > loaded[index]) {
+    if (offset > golden_loaded[index]) {
         return TN_NOT_READY;
     }
     inferred = false;
     memcpy(input(index) + offset, ask->bytes, ask->left);
-    loaded[index] = offset + ask->left;
+    golden_loaded[index] = offset + ask->left;
     return TN_OK;
 }
 
@@ -230,7 +229,7 @@ static tn_status tell_output(tn_reader *ask, tn_writer *answer)
     const uint8_t index = tn_get8(ask);
     const uint32_t offset = tn_get32(ask);
     const uint8_t count = tn_get8(ask);
-    if (!tn_read_whole(ask) || index >= MODEL_OUTPUTS || count > answer->room ||
+    if (!tn_read_whole(ask) || index >= golden_model.outputs || count > answer->room ||
         offset > golden_outputs[index].bytes || count > golden_outputs[index].bytes - offset) {
         return TN_BAD_REQUEST;
     }
@@ -268,12 +267,12 @@ static void describe(tn_writer *to)
     tn_put32(to, hal_clock_hz());
     tn_put8(to, (uint8_t)hal_caches());
     tn_put8(to, TN_DSP);
-    tn_put32(to, MODEL_ARENA_BYTES);
+    tn_put32(to, golden_model.arena_bytes);
     tn_put16(to, (uint16_t)operators());
-    tn_put16(to, GOLDEN_VECTORS);
+    tn_put16(to, golden_model.vectors);
     tn_put_bytes(to, golden_hash, sizeof golden_hash);
-    put_ends(to, golden_inputs, MODEL_INPUTS);
-    put_ends(to, golden_outputs, MODEL_OUTPUTS);
+    put_ends(to, golden_inputs, golden_model.inputs);
+    put_ends(to, golden_outputs, golden_model.outputs);
     put_text(to, TINYNAS_BOARD);
     put_text(to, TINYNAS_BUILD);
     put_text(to, COMPILER);
@@ -296,7 +295,7 @@ static tn_status hello(tn_reader *ask, tn_writer *answer)
 
 static tn_status memory(tn_writer *answer)
 {
-    tn_put32(answer, MODEL_ARENA_BYTES);
+    tn_put32(answer, golden_model.arena_bytes);
     tn_put32(answer, hal_stack_size());
     tn_put32(answer, hal_stack_unused());
     tn_put32(answer, between(_sdata, _edata));

@@ -27,20 +27,21 @@ _LONGEST = 64
 
 #: the arrays of golden.c
 GOLDEN_NAMES = frozenset(
-    f"golden_{name}" for name in ("name", "hash", "inputs", "outputs", "asked", "answers")
+    f"golden_{name}" for name in ("model", "name", "hash", "inputs", "outputs", "asked", "answers")
 )
-#: a SHA-256, and a golden_end on a 32-bit core
-_HASH_BYTES, _END_BYTES = 32, 28
+#: a golden_facts, a SHA-256, and a golden_end on a 32-bit core
+_FACTS_BYTES, _HASH_BYTES, _END_BYTES = 20, 32, 28
 
 Arrays = Sequence[NDArray[Any]]
 
 
 def golden_bytes(plan: Plan, vectors: int) -> int:
-    """What so many golden vectors of `plan`, with the model's name, hash and ends, take in flash."""
+    """What so many golden vectors of `plan`, with the model's facts, name, hash and ends, take in flash."""
     graph = plan.graph
     ends = [*graph.inputs, *graph.outputs]
     each = sum(graph.tensors[index].size_bytes for index in ends)
-    return vectors * each + _HASH_BYTES + _END_BYTES * len(ends) + len(_plain(graph.name)) + 1
+    fixed = _FACTS_BYTES + _HASH_BYTES + _END_BYTES * len(ends)
+    return fixed + vectors * each + len(_plain(graph.name)) + 1
 
 
 def golden_files(plan: Plan, model: bytes, inputs: Arrays, outputs: Arrays) -> dict[str, str]:

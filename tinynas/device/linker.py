@@ -6,7 +6,8 @@ firmware/platform/firmware.py, also where tinynas is not installed.
 
 The layout of RAM, from the lowest address up: stack, .data, .bss with the network's arena. The
 stack comes first so that one that overflows leaves RAM and faults, instead of writing over data
-without a word. There is no heap: no symbol for its start exists, so whatever calls malloc does not link.
+without a word. In flash, what is aligned most comes first, so that hardly a gap is left and what all of it
+takes can be told without linking (`tinynas/cost/code_table.py`). There is no heap: no symbol for its start exists, so whatever calls malloc does not link.
 """
 
 from __future__ import annotations
@@ -44,8 +45,14 @@ MEMORY
 
 SECTIONS
 {{
-    .text : {{ _stext = .; KEEP(*(.vectors)) *(.text .text.*) . = ALIGN(16); }} > FLASH
-    .rodata : {{ _srodata = .; *(.rodata .rodata.*) . = ALIGN(16); }} > FLASH
+    .text :
+    {{
+        _stext = .;
+        KEEP(*(.vectors))
+        *(SORT_BY_ALIGNMENT(SORT_BY_NAME(.text*)))
+        . = ALIGN(16);
+    }} > FLASH
+    .rodata : {{ _srodata = .; *(SORT_BY_ALIGNMENT(SORT_BY_NAME(.rodata*))) . = ALIGN(16); }} > FLASH
 
     .stack (NOLOAD) : {{ _sstack = .; . += {stack_bytes}; _estack = .; }} > RAM
     .data : ALIGN(4) {{ _sdata = .; *(.data .data.*) . = ALIGN(4); _edata = .; }} > RAM AT > FLASH

@@ -65,14 +65,15 @@ static bool float_unit_is_on(void)
 
 static bool network_gives_golden_outputs(void)
 {
-    for (unsigned vector = 0; vector < GOLDEN_VECTORS; vector++) {
-        const uint8_t *from = golden_asked[vector], *wanted = golden_answers[vector];
-        for (unsigned i = 0; i < MODEL_INPUTS; i++) {
+    for (unsigned vector = 0; vector < golden_model.vectors; vector++) {
+        const uint8_t *from = golden_asked + vector * golden_model.input_bytes;
+        const uint8_t *wanted = golden_answers + vector * golden_model.output_bytes;
+        for (unsigned i = 0; i < golden_model.inputs; i++) {
             memcpy(model_input(i), from, golden_inputs[i].bytes);
             from += golden_inputs[i].bytes;
         }
         model_invoke();
-        for (unsigned i = 0; i < MODEL_OUTPUTS; i++) {
+        for (unsigned i = 0; i < golden_model.outputs; i++) {
             if (memcmp(model_output(i), wanted, golden_outputs[i].bytes)) {
                 return false;
             }
