@@ -277,6 +277,7 @@ static void describe(tn_writer *to)
     put_text(to, TINYNAS_BUILD);
     put_text(to, COMPILER);
     put_text(to, golden_name);
+    put_text(to, golden_goal);
 }
 
 static tn_status hello(tn_reader *ask, tn_writer *answer)

@@ -72,7 +72,7 @@ def test_a_goal_spends_what_it_may(capsys: pytest.CaptureFixture[str], tmp_path:
     assert f"{least:,} bytes at least" in refused(
         capsys, model, "-o", tmp_path / "none", "--arena", str(least - 4)
     )
-    assert "choose ram, balanced, speed" in refused(
+    assert "is not one of 'ram', 'balanced', 'speed'" in refused(
         capsys, model, "-o", tmp_path / "none", "--optimize", "fun"
     )
 

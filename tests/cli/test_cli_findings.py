@@ -11,6 +11,7 @@ from tinynas.cli.console import output
 from tinynas.cli.findings import print_findings
 from tinynas.device.measurement import Hello, Measurement, MemoryUse, Profile
 from tinynas.device.parts import MemoryParts, beside
+from tinynas.engine.goals import Goal
 from tinynas.pipeline.measure import Comparison, Measured
 
 
@@ -32,6 +33,7 @@ def measured(clock_hz: int, memory: MemoryUse, comparison: Comparison | None) ->
         "1234",
         "GCC 12",
         "net",
+        Goal.SPEED,
     )
     latency = Measurement((30_000, 10_000, 20_000), clock_hz)
     return Measured(

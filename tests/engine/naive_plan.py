@@ -27,6 +27,7 @@ def naive_plan(graph: Graph, goal: Goal = Goal.RAM) -> Plan:
         offset += _words(kernel.working(graph, operator))
     return Plan(
         graph=graph,
+        goal=goal,
         arena=offset,
         bound=offset,
         group_bytes=(offset,) * len(graph.operators),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinynas.cli.console import JsonOption, output, print_facts, print_json
+from tinynas.cli.console import JsonOption, OptimizeOption, output, print_facts, print_json
 from tinynas.cli.sample_options import with_sample_options
+from tinynas.engine.goals import Aim, Goal
 from tinynas.errors import RequestError
 from tinynas.units import format_size
 
@@ -50,14 +51,7 @@ def compile_(
     keep_float_io: Annotated[
         bool, typer.Option("--keep-float-io", help="Keep float inputs and outputs where the model has them.")
     ] = False,
-    optimize: Annotated[
-        str,
-        typer.Option(
-            "--optimize",
-            metavar="ram|balanced|speed",
-            help="ram: the smallest arena; balanced: fast in at most 40 % and 1 kB more; speed: the fastest.",
-        ),
-    ] = "ram",
+    optimize: OptimizeOption = Goal.RAM,
     arena: Annotated[
         int | None,
         typer.Option(
@@ -75,16 +69,12 @@ def compile_(
 
     Example: tinynas compile model.tflite -o lib/model --optimize speed --arena 65536 --check
     """
-    from tinynas.engine.choosing import Goal
-    from tinynas.pipeline.compile import Aim, Check, compile_model
+    from tinynas.pipeline.compile import Check, compile_model
 
     if inputs is not None and not check:
         raise RequestError("--inputs are samples to compare on: add --check")
     asked = Check(samples, inputs) if check else None
-    goals = {goal.value: goal for goal in Goal}
-    if optimize not in goals:
-        raise RequestError(f"--optimize '{optimize}' is no goal: choose {', '.join(goals)}")
-    aim = Aim(goals[optimize], arena)
+    aim = Aim(optimize, arena)
     report = compile_model(
         model, folder, name, keep_float_io=keep_float_io, source=source, aim=aim, check=asked, force=force
     )
@@ -94,9 +84,9 @@ def compile_(
 def _trade(report: CompileReport) -> str:
     """What the goal cost."""
     if report.arena_bytes == report.least_arena_bytes:
-        return f"{report.goal}, in the smallest arena found"
+        return f"{report.goal.value}, in the smallest arena found"
     more = report.arena_bytes - report.least_arena_bytes
-    return f"{report.goal}, in {more:,} B more than the smallest arena"
+    return f"{report.goal.value}, in {more:,} B more than the smallest arena"
 
 
 def _print_report(console: Console, report: CompileReport) -> None:

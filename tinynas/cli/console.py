@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tinynas.board import Board, Budget
+from tinynas.engine.goals import Goal
 from tinynas.units import format_milliseconds, format_size
 
 #: columns of a table written to a file or a pipe, unless COLUMNS says otherwise
@@ -52,6 +53,15 @@ RuntimeOption = Annotated[
         help="Whose memory is counted: engine (tinynas's own), tflm (TensorFlow Lite Micro), or live (the "
         "least of any that runs layer by layer).",
     ),
+]
+_GOALS = "ram: the smallest arena; balanced: fast in at most 40 % and 1 kB more; speed: the fastest"
+OptimizeOption = Annotated[
+    Goal, typer.Option("--optimize", help=f"What the engine's plans are for. {_GOALS}, within the SRAM.")
+]
+#: of a model that may be a run's
+ModelOptimizeOption = Annotated[
+    Goal | None,
+    typer.Option("--optimize", help=f"{_GOALS} that the board holds. Default: as the run, else ram."),
 ]
 FamilyOption = Annotated[
     str,
@@ -157,6 +167,11 @@ def budget_line(budget: Budget) -> str:
     if budget.latency_ms is None:
         return memories
     return f"{memories}, {format_milliseconds(budget.latency_ms)} an inference"
+
+
+def runtime_line(runtime: str, goal: Goal) -> str:
+    """``engine, optimized for speed``; without a word on what goes without saying."""
+    return runtime if goal is Goal.RAM else f"{runtime}, optimized for {goal.value}"
 
 
 def megahertz(board: Board) -> str:

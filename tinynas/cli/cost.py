@@ -15,6 +15,7 @@ from tinynas.cli.console import (
     FpsOption,
     JsonOption,
     LatencyOption,
+    OptimizeOption,
     RuntimeOption,
     SramOption,
     board_line,
@@ -23,10 +24,12 @@ from tinynas.cli.console import (
     part_of,
     print_facts,
     print_json,
+    runtime_line,
     say,
 )
 from tinynas.cli.network import NETWORK_HELP, find_graph
 from tinynas.cli.sample_options import with_sample_options
+from tinynas.engine.goals import Goal
 from tinynas.units import format_milliseconds, format_size
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ def cost(
     latency: LatencyOption = None,
     fps: FpsOption = None,
     runtime: RuntimeOption = DEFAULT_RUNTIME,
+    optimize: OptimizeOption = Goal.RAM,
     classes: Annotated[
         int | None, typer.Option("--classes", min=1, help="Classes, instead of the network's own.")
     ] = None,
@@ -63,11 +67,12 @@ def cost(
     """Show what a network costs on a board, layer by layer, and where its memory peaks."""
     from tinynas.cost.latency import latency_model
     from tinynas.cost.layers import list_layers
-    from tinynas.cost.runtime import find_runtime
+    from tinynas.cost.runtime import aim_within, find_runtime
     from tinynas.cost.times import unknown_times
 
-    target, rules = load_board(board), find_runtime(runtime)
+    target = load_board(board)
     budget = make_budget(target, sram, flash, latency, fps)
+    rules = find_runtime(runtime, aim_within(optimize, budget))
     clock = latency_model(target, rules)
     if budget.latency_ms is not None and clock is None:
         raise unknown_times(target, rules)
@@ -78,6 +83,7 @@ def cost(
         board=target,
         budget=budget,
         runtime=rules.name,
+        goal=optimize,
         genotype=genotype,
         graph=graph,
         layers=list_layers(graph, rules, target),
@@ -96,6 +102,7 @@ class _Bill:
     board: Board
     budget: Budget
     runtime: str
+    goal: Goal
     genotype: Genotype | None
     graph: Graph
     layers: list[Layer]
@@ -162,6 +169,7 @@ class _Bill:
             "genotype": str(self.genotype) if self.genotype is not None else None,
             "board": self.board.id,
             "runtime": self.runtime,
+            "optimize": self.goal.value,
             "macs": self.macs,
             "params": self.params,
             "weights_and_biases": self.weights,
@@ -203,7 +211,7 @@ def _print_bill(console: Console, bill: _Bill) -> None:
         [
             ("network", bill.name),
             ("board", board_line(bill.board)),
-            ("runtime", bill.runtime),
+            ("runtime", runtime_line(bill.runtime, bill.goal)),
             ("MACs", f"{bill.macs:,}"),
             *params,
             ("weights and biases", f"{bill.weights:,}"),

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinynas.board import load_board
-from tinynas.cli.console import BoardOption, JsonOption, output, print_json, say
+from tinynas.board import Board, load_board
+from tinynas.cli.console import BoardOption, JsonOption, ModelOptimizeOption, output, print_json, say
 from tinynas.cli.sample_options import with_sample_options
 
 if TYPE_CHECKING:
+    from tinynas.engine.goals import Goal
     from tinynas.pipeline.samples import SampleSource
     from tinynas.pipeline.subject import Subject
 
@@ -42,6 +43,7 @@ def build(
     board: BoardOption,
     folder: FolderOption = None,
     samples: SamplesOption = 20,
+    optimize: ModelOptimizeOption = None,
     as_json: JsonOption = False,
     *,
     source: SampleSource,
@@ -51,7 +53,8 @@ def build(
     from tinynas.cli.progress import watching
     from tinynas.pipeline.build import build_firmware, places
 
-    target, subject = load_board(board), _subject(model, samples, source)
+    target = load_board(board)
+    subject = _subject(model, target, samples, source, optimize)
     with watching() as watch:
         built = build_firmware(subject, target, places(folder), watch).to_dict()
     print_json(built) if as_json else print_findings(output(), built)
@@ -73,6 +76,7 @@ def flash(
     ] = None,
     folder: FolderOption = None,
     samples: SamplesOption = 20,
+    optimize: ModelOptimizeOption = None,
     as_json: JsonOption = False,
     *,
     source: SampleSource,
@@ -86,7 +90,8 @@ def flash(
     elf = firmware
     with watching() as watch:
         if not is_firmware(firmware):
-            built = build_firmware(_subject(firmware, samples, source), target, places(folder), watch)
+            subject = _subject(firmware, target, samples, source, optimize)
+            built = build_firmware(subject, target, places(folder), watch)
             elf = built.firmware.elf
         watch.note(f"writing {elf} into {target.id}")
         PortTarget(port).flash(elf, target)
@@ -113,6 +118,7 @@ def measure(
     runs: RunsOption = 10,
     samples: SamplesOption = 100,
     folder: FolderOption = None,
+    optimize: ModelOptimizeOption = None,
     as_json: JsonOption = False,
     *,
     source: SampleSource,
@@ -128,10 +134,14 @@ def measure(
 
     target, way = load_board(board), find_target(port, virtual)
     given = model if model is not None and is_firmware(model) else None
-    subject = _subject(model, samples, source) if model is not None and given is None else None
+    subject = None
+    if model is not None and given is None:
+        subject = _subject(model, target, samples, source, optimize)
     elf = way.firmware(given, target, folder)
     with watching() as watch, way.connect(elf, target) as line:
-        found = ask(line, target, way.times(target), watch, subject=subject, runs=runs, layers=layers)
+        found = ask(
+            line, target, way.times(target), watch, subject=subject, goal=optimize, runs=runs, layers=layers
+        )
     _answer(found.to_dict(), layers, as_json)
 
 
@@ -145,6 +155,7 @@ def deploy(
     runs: RunsOption = 10,
     layers: LayersOption = False,
     folder: FolderOption = None,
+    optimize: ModelOptimizeOption = None,
     as_json: JsonOption = False,
     *,
     source: SampleSource,
@@ -160,17 +171,17 @@ def deploy(
     from tinynas.pipeline.target import find_target
 
     target, way = load_board(board), find_target(port, virtual)
-    subject = _subject(model, samples, source)
+    subject = _subject(model, target, samples, source, optimize)
     with watching() as watch:
         found = put(subject, target, way, places(folder), watch, runs=runs)
         watch.note(f"kept in {save_deployment(found, way, model)}")
     _answer(found.to_dict(), layers, as_json)
 
 
-def _subject(model: Path, samples: int, source: SampleSource) -> Subject:
+def _subject(model: Path, board: Board, samples: int, source: SampleSource, goal: Goal | None) -> Subject:
     from tinynas.pipeline.subject import find_subject
 
-    return find_subject(model, samples, source)
+    return find_subject(model, board, samples, source, goal=goal)
 
 
 def _answer(found: Mapping[str, Any], layers: bool, as_json: bool) -> None:

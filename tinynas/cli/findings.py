@@ -45,6 +45,8 @@ def _firmware(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "model", str(found["model"])
     if "elf" in found:
         yield "firmware", f"{found['elf']} ({found['environment']})"
+    if "optimize" in found:  # older records name no goal
+        yield "optimized", f"for {found['optimize']}"
 
 
 def _board(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinynas.cli.console import JsonOption, make_table, output, print_facts, print_json, say
+from tinynas.cli.console import JsonOption, OptimizeOption, make_table, output, print_facts, print_json, say
 from tinynas.cli.network import NETWORK_HELP, find_graph
 from tinynas.cli.sample_options import with_sample_options
+from tinynas.engine.goals import Goal
 from tinynas.engine.rows import map_shape
 from tinynas.errors import RequestError
 from tinynas.units import format_size
@@ -31,6 +32,7 @@ def plan(
         bool,
         typer.Option("--keep-float-io", help="Keep what turns float into int8 and back."),
     ] = False,
+    optimize: OptimizeOption = Goal.RAM,
     as_json: JsonOption = False,
     *,
     source: SampleSource,
@@ -45,7 +47,7 @@ def plan(
     if plot is not None and plot.suffix.lower() not in FORMATS:
         raise RequestError(f"--plot '{plot}' must end in {' or '.join(FORMATS)}")
     _, graph = find_graph(" ".join(network), source)
-    found = plan_network(simplify(graph, keep_float_io=keep_float_io))
+    found = plan_network(simplify(graph, keep_float_io=keep_float_io), optimize)
     check_plan(found)
     if plot is not None:
         from tinynas.report.plan_plot import plot_plan
@@ -65,6 +67,7 @@ def _to_dict(plan: Plan, tflm: int) -> dict[str, Any]:
     graph = plan.graph
     return {
         "network": graph.name,
+        "optimize": plan.goal.value,
         "arena_bytes": plan.arena,
         "bound_bytes": plan.bound,
         "tflm_head_bytes": tflm,
@@ -109,6 +112,7 @@ def _print(console: Console, plan: Plan, tflm: int) -> None:
         console,
         [
             ("network", graph.name),
+            ("optimized for", plan.goal.value),
             ("arena", f"{format_size(plan.arena)}, inputs and outputs included"),
             ("bound", f"{format_size(plan.bound)}: no layout of these groups takes less"),
             ("TFLM", f"{format_size(tflm)} for the same activations, {tflm / plan.arena:.1f} times as much"),

@@ -20,6 +20,7 @@ from tinynas.cli.console import (
     JsonOption,
     LatencyOption,
     MinShareOption,
+    OptimizeOption,
     RuntimeOption,
     SeedOption,
     SramOption,
@@ -28,9 +29,11 @@ from tinynas.cli.console import (
     output,
     print_json,
     remarks,
+    runtime_line,
     say,
 )
 from tinynas.cli.effort_options import with_effort_options
+from tinynas.engine.goals import Goal
 from tinynas.errors import RequestError
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ def search(
         ),
     ] = "accuracy",
     runtime: RuntimeOption = DEFAULT_RUNTIME,
+    optimize: OptimizeOption = Goal.RAM,
     family: FamilyOption = "mobile",
     data: Annotated[str, typer.Option("--data", help=DATA_HELP)] = "digits",
     data_dir: DataDirOption = None,
@@ -104,16 +108,18 @@ def search(
     Interrupted or killed, the same command goes on from where it was. With --port or --virtual the result is
     built, flashed and measured at the end, and shown beside what was predicted.
     """
-    from tinynas.cost.runtime import find_runtime
+    from tinynas.cost.runtime import aim_within, find_runtime
     from tinynas.pipeline.request import SearchRequest, presets_of
     from tinynas.search import default_run_path
     from tinynas.spaces import find_family
 
     target, onto = load_board(board), _onto(port, virtual, deploy_samples)
+    budget = make_budget(target, sram, flash, latency, fps)
     request = SearchRequest(
         board=target,
-        budget=make_budget(target, sram, flash, latency, fps),
-        runtime=find_runtime(runtime).name,
+        budget=budget,
+        runtime=find_runtime(runtime, aim_within(optimize, budget)).name,
+        goal=optimize,
         data=data,
         data_dir=Path(data_dir) if data_dir is not None else None,
         effort_name=effort,
@@ -130,7 +136,8 @@ def search(
     path = run if run is not None else default_run_path(request.to_dict())
     console = remarks()
     say(console, board_line(target))
-    say(console, f"budget: {budget_line(request.budget)}, runtime {request.runtime}, family {request.family}")
+    rules = runtime_line(request.runtime, request.goal)
+    say(console, f"budget: {budget_line(request.budget)}, runtime {rules}, family {request.family}")
     say(console, f"run: {path} (effort {effort}, seed {seed}, {request.backend})")
     result = _run(request, path, onto)
     if as_json:

@@ -111,7 +111,7 @@ def _print(console: Console, summary: RunSummary, report: SpaceReport | None) ->
 
 def _asked(request: dict[str, Any]) -> list[tuple[str, str]]:
     """The request in a few lines; `--json` has all of it."""
-    words = ("board", "family", "data", "effort", "runtime", "strategy", "objective", "seed")
+    words = ("board", "family", "data", "effort", "runtime", "optimize", "strategy", "objective", "seed")
     facts = [(word, str(request[word])) for word in words if word in request]
     memories = [
         f"{format_size(request[key])} of {name}"

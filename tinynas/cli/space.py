@@ -20,6 +20,7 @@ from tinynas.cli.console import (
     JsonOption,
     LatencyOption,
     MinShareOption,
+    OptimizeOption,
     RuntimeOption,
     SeedOption,
     SramOption,
@@ -30,9 +31,11 @@ from tinynas.cli.console import (
     percent,
     print_json,
     remarks,
+    runtime_line,
     say,
     seconds_text,
 )
+from tinynas.engine.goals import Goal
 from tinynas.errors import RequestError
 from tinynas.units import format_count
 
@@ -52,6 +55,7 @@ def space(
     latency: LatencyOption = None,
     fps: FpsOption = None,
     runtime: RuntimeOption = DEFAULT_RUNTIME,
+    optimize: OptimizeOption = Goal.RAM,
     family: FamilyOption = "mobile",
     data: Annotated[str | None, typer.Option("--data", help=f"{DATA_HELP} Default: digits.")] = None,
     data_dir: DataDirOption = None,
@@ -83,17 +87,21 @@ def space(
 ) -> None:
     """Choose the design space whose networks compute most within the budget (stage 1 of the search)."""
     from tinynas.cli.progress import counting
-    from tinynas.cost.runtime import find_runtime
+    from tinynas.cost.runtime import aim_within, find_runtime
     from tinynas.spaces import find_family, optimise_space
 
-    target, rules, kind = load_board(board), find_runtime(runtime), find_family(family)
+    target, kind = load_board(board), find_family(family)
     budget = make_budget(target, sram, flash, latency, fps)
+    rules = find_runtime(runtime, aim_within(optimize, budget))
     if plot is not None:
         _check_plot(plot)
     pictures = _pictures(data, data_dir, native, channels, classes, seed)
     console = remarks()
     say(console, board_line(target))
-    say(console, f"budget: {budget_line(budget)}, runtime {rules.name}, family {kind.name}")
+    say(
+        console,
+        f"budget: {budget_line(budget)}, runtime {runtime_line(rules.name, optimize)}, family {kind.name}",
+    )
     say(console, f"pictures: {pictures.described}")
     with counting("spaces") as on_progress:
         report = optimise_space(
@@ -114,7 +122,7 @@ def space(
 
         plot_distribution(report, plot)
     if as_json:
-        print_json(_plain(report, plot))
+        print_json(_plain(report, plot) | {"optimize": optimize.value})
     else:
         _print_report(output(), report, all_spaces, plot)
 

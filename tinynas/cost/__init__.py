@@ -11,6 +11,7 @@ from tinynas.cost.runtime import (
     Runtime,
     SramEstimate,
     TflmRuntime,
+    aim_within,
     find_runtime,
     runtimes,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Runtime",
     "SramEstimate",
     "TflmRuntime",
+    "aim_within",
     "buffers",
     "conv_activations",
     "count",

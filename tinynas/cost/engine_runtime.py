@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tinynas.board import Board
 from tinynas.cost.counts import Counts, Int, count
 from tinynas.cost.engine_flash import counts_flash, plan_flash
 from tinynas.cost.estimates import FlashEstimate, MemoryRule, SramEstimate
 from tinynas.cost.scratch import Kernels
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.grouping import Group
+from tinynas.engine.plan import Plan
 from tinynas.engine.planner import Arrangement, arrange
 from tinynas.engine.streaming import RowGraph
 from tinynas.graph import Graph
@@ -18,7 +20,7 @@ from tinynas.graph.passes import simplify
 
 #: SRAM and flash of a network are asked for one after the other: it is arranged once
 _MOST_REMEMBERED = 4
-_remembered: list[tuple[Graph, Arrangement]] = []
+_remembered: list[tuple[Graph, Aim, Arrangement]] = []
 
 #: bytes from the first of a pair to before the second
 _Range = tuple[int, int]
@@ -28,20 +30,35 @@ _Range = tuple[int, int]
 class EngineRuntime:
     """The engine of firmware/engine: a plan for each network, in one static arena of exactly its size.
 
+    What is planned for is `aim`: its goal, within the most bytes that the arena may take.
     Beside the arena it needs a stack of less than 2 kB, which no runtime's figure counts.
     """
 
-    name: str = "engine"
-    rule: MemoryRule = MemoryRule.STREAMED
-    carries_file: bool = False
+    aim: Aim = field(default_factory=Aim)
+    name: str = field(default="engine", init=False)
+    rule: MemoryRule = field(default=MemoryRule.STREAMED, init=False)
+    carries_file: bool = field(default=False, init=False)
+
+    @property
+    def goal(self) -> Goal:
+        """What plans are made for."""
+        return self.aim.goal
 
     def runs(self, graph: Graph) -> Graph:
         """The network simplified: padding folded, borders and dead channels dropped."""
-        return _arranged(graph).rows.graph
+        return self._arranged(graph).rows.graph
+
+    def plan(self, graph: Graph) -> Plan:
+        """What runs, operator by operator, and in which order.
+
+        Raises:
+            ModelError: an operator that the engine does not run.
+        """
+        return self._arranged(graph).plan()
 
     def reach(self, graph: Graph, board: Board) -> list[int]:
         """The highest end in the arena of what is alive while each operator's group runs."""
-        arranged = _arranged(graph)
+        arranged = self._arranged(graph)
         return [
             max(end for _, end in _ranges(arranged, group))
             for group in arranged.groups
@@ -58,7 +75,7 @@ class EngineRuntime:
         Raises:
             ModelError: an operator that the engine does not run.
         """
-        arranged = _arranged(graph)
+        arranged = self._arranged(graph)
         used = {group: _ranges(arranged, group) for group in arranged.groups}
         full = [group for group, ranges in used.items() if max(end for _, end in ranges) == arranged.arena]
         worst = max(full, key=lambda group: _covered(used[group]))
@@ -71,7 +88,7 @@ class EngineRuntime:
         Raises:
             ModelError: an operator that the engine does not run.
         """
-        plan = _arranged(graph).plan()
+        plan = self.plan(graph)
         return plan_flash(plan, count(plan.graph))
 
     def tail_of(self, counts: Counts, board: Board) -> Int:
@@ -86,15 +103,14 @@ class EngineRuntime:
         """Bytes of flash, but for the steps of the schedule beyond one an operator (4 bytes each)."""
         return counts_flash(counts)
 
-
-def _arranged(graph: Graph) -> Arrangement:
-    """How `graph`, simplified, lies; equal graphs may have other weights, so only the same one is known."""
-    for known, arranged in _remembered:
-        if known is graph:
-            return arranged
-    arranged = arrange(simplify(graph))
-    _remembered[:] = [*_remembered[1 - _MOST_REMEMBERED :], (graph, arranged)]
-    return arranged
+    def _arranged(self, graph: Graph) -> Arrangement:
+        """How `graph`, simplified, lies; equal graphs may have other weights: only the same one is known."""
+        for known, aim, arranged in _remembered:
+            if known is graph and aim == self.aim:
+                return arranged
+        arranged = arrange(simplify(graph), self.aim.goal, self.aim.arena)
+        _remembered[:] = [*_remembered[1 - _MOST_REMEMBERED :], (graph, self.aim, arranged)]
+        return arranged
 
 
 def _working_bytes(rows: RowGraph, group: Group) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 
+from tinynas.board import Budget
 from tinynas.cost.engine_runtime import EngineRuntime
 from tinynas.cost.estimates import FlashEstimate, MemoryRule, Runtime, SramEstimate
 from tinynas.cost.live_runtime import LiveRuntime
 from tinynas.cost.tflm_runtime import TflmRuntime
+from tinynas.engine.goals import Aim, Goal
 from tinynas.errors import RequestError
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "Runtime",
     "SramEstimate",
     "TflmRuntime",
+    "aim_within",
     "find_runtime",
     "runtimes",
 ]
@@ -30,15 +33,27 @@ def runtimes() -> tuple[Runtime, ...]:
     return _RUNTIMES
 
 
-def find_runtime(name: str) -> Runtime:
-    """The runtime of that name.
+def aim_within(goal: Goal, budget: Budget) -> Aim:
+    """Plans for `goal` within `budget`: they may fill it to be faster, and fit whenever any plan does."""
+    return Aim(goal, budget.sram_bytes)
+
+
+def find_runtime(name: str, aim: Aim | None = None) -> Runtime:
+    """The runtime of that name, whose plans are made for `aim`, by default the smallest ones.
 
     Raises:
-        RequestError: there is none; the nearest is suggested.
+        RequestError: there is none; the nearest is suggested. Or it plans for no goal.
     """
     known = {runtime.name: runtime for runtime in _RUNTIMES}
     if name.lower() in known:
-        return known[name.lower()]
+        found = known[name.lower()]
+        if aim is None or aim.goal is Goal.RAM:
+            return found
+        if isinstance(found, EngineRuntime):
+            return EngineRuntime(aim)
+        raise RequestError(
+            f"--optimize {aim.goal.value} is for the engine's plans: leave it out with --runtime {found.name}"
+        )
     near = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the runtimes are {', '.join(known)}"
     raise RequestError(f"'{name}' is not a runtime: {hint}")

@@ -14,6 +14,7 @@ from typing import TypeVar
 from tinynas.device.link import PATIENCE, Command, Link, NotReadyError
 from tinynas.device.measurement import Hello, Inference, Measurement, MemoryUse, Profile, SelfCheck
 from tinynas.device.pieces import Pieces
+from tinynas.engine.goals import Goal
 from tinynas.errors import DataError, DeviceError, FirmwareError
 
 T = TypeVar("T")
@@ -54,11 +55,13 @@ class Client:
         """
         return self._parsed(Hello.parse, self._pieces.hello())
 
-    def require(self, board: str | None = None, model_sha256: str | None = None) -> None:
-        """Nothing, if that board and that model are what is connected.
+    def require(
+        self, board: str | None = None, model_sha256: str | None = None, goal: Goal | None = None
+    ) -> None:
+        """Nothing, if that board and that model, planned for that goal, are what is connected.
 
         Raises:
-            FirmwareError: it is another board or another model.
+            FirmwareError: it is another board, another model or another goal.
         """
         told = self.hello
         if board is not None and told.board != board:
@@ -70,6 +73,11 @@ class Client:
             raise FirmwareError(
                 f"the board on {self.link.name} holds another model ({told.model}, SHA-256 "
                 f"{told.model_sha256[:12]}...): flash this one first (`tinynas flash`)"
+            )
+        if goal is not None and told.goal is not goal:
+            raise FirmwareError(
+                f"the firmware on {self.link.name} is optimized for {told.goal.value}, not for {goal.value}: "
+                f"flash it so (`tinynas flash MODEL --optimize {goal.value}`)"
             )
 
     def infer(self, inputs: Sequence[bytes]) -> Inference:

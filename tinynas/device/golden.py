@@ -2,7 +2,7 @@
 
 The board compares its own outputs with them, so that one command tells whether the firmware, its compiler and
 its memory work. `golden.h` and `golden.c` go into the model's library, next to `model.c`; firmware/src/main.c
-reads them, and learns from them the model's name, hash and quantisation.
+reads them, and learns from them the model's name, goal, hash and quantisation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LONGEST = 64
 
 #: the arrays of golden.c
 GOLDEN_NAMES = frozenset(
-    f"golden_{name}" for name in ("model", "name", "hash", "inputs", "outputs", "asked", "answers")
+    f"golden_{name}" for name in ("model", "name", "goal", "hash", "inputs", "outputs", "asked", "answers")
 )
 #: a golden_facts, a SHA-256, and a golden_end on a 32-bit core
 _FACTS_BYTES, _HASH_BYTES, _END_BYTES = 20, 32, 28
@@ -36,12 +36,13 @@ Arrays = Sequence[NDArray[Any]]
 
 
 def golden_bytes(plan: Plan, vectors: int) -> int:
-    """What so many golden vectors of `plan`, with the model's facts, name, hash and ends, take in flash."""
+    """What so many golden vectors of `plan`, with the model's facts, texts, hash and ends, take in flash."""
     graph = plan.graph
     ends = [*graph.inputs, *graph.outputs]
     each = sum(graph.tensors[index].size_bytes for index in ends)
     fixed = _FACTS_BYTES + _HASH_BYTES + _END_BYTES * len(ends)
-    return fixed + vectors * each + len(_plain(graph.name)) + 1
+    texts = sum(len(text) + 1 for text in (_plain(graph.name), plan.goal.value))
+    return fixed + vectors * each + texts
 
 
 def golden_files(plan: Plan, model: bytes, inputs: Arrays, outputs: Arrays) -> dict[str, str]:
@@ -61,6 +62,7 @@ def golden_files(plan: Plan, model: bytes, inputs: Arrays, outputs: Arrays) -> d
     answers = _vectors(outputs, [graph.tensors[i].size_bytes for i in graph.outputs])
     facts = {
         "title": _plain(graph.name),
+        "goal": plan.goal.value,
         "digest": np.frombuffer(hashlib.sha256(model).digest(), np.uint8),
         "vectors": len(asked),
         "inputs": [End.of(plan, i) for i in graph.inputs],

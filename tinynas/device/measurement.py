@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from statistics import median_low
 from typing import Literal
 
+from tinynas.engine.goals import Goal
+
 _FACTS = struct.Struct("<IBBIHH32s")
 _TENSOR = struct.Struct("<IIIBfi")
 _MEMORY = struct.Struct("<8I")
-_TEXTS = 4
+_TEXTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,11 @@ class Hello:
     build: str
     compiler: str
     model: str
+    goal: Goal
 
     @classmethod
     def parse(cls, data: bytes) -> Hello:
         """The description that HELLO tells.
-
         Raises:
             ValueError: it is no such.
         """
@@ -70,7 +72,7 @@ class Hello:
         *texts, rest = data[at:].split(b"\0")
         if len(texts) != _TEXTS or rest:
             raise ValueError(f"{len(texts)} texts in a description instead of {_TEXTS}")
-        board, build, compiler, model = (text.decode("ascii", "replace") for text in texts)
+        board, build, compiler, model, goal = (text.decode("ascii", "replace") for text in texts)
         return cls(
             clock_hz=clock,
             icache=bool(caches & 1),
@@ -87,6 +89,7 @@ class Hello:
             build=build,
             compiler=compiler,
             model=model,
+            goal=Goal(goal),
         )
 
 

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Collection, Sequence
 
+from tinynas.engine.goals import Goal
 from tinynas.engine.kernels import Form, Kernel, Spends, candidates, fastest
 from tinynas.graph import Graph
 
+__all__ = ["Goal", "choose_kernels"]
 
-class Goal(enum.Enum):
-    """What a plan is made for."""
-
-    #: the smallest arena
-    RAM = "ram"
-    #: fast, with an arena at most 40 % and 1 kB larger, and weights as small as in the file
-    BALANCED = "balanced"
-    #: fast, whatever it takes
-    SPEED = "speed"
-
-    @property
-    def spends(self) -> Spends:
-        """What kernels may take for it."""
-        return _SPENDS[self]
-
-
+#: what kernels may take for a goal
 _SPENDS = {
     Goal.RAM: Spends.NOTHING,
     Goal.BALANCED: Spends.ARENA | Spends.TABLE,
@@ -42,7 +28,7 @@ def choose_kernels(graph: Graph, goal: Goal, small: Collection[int] = ()) -> tup
         ModelError: an operator that no kernel runs.
     """
     able = [
-        candidates(graph, index, Spends.NOTHING if index in small else goal.spends)
+        candidates(graph, index, Spends.NOTHING if index in small else _SPENDS[goal])
         for index in range(len(graph.operators))
     ]
     chosen = [fastest(graph, index, _forms(able[index])) for index in range(len(able))]

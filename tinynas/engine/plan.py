@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinynas.engine.goals import Goal
 from tinynas.graph import Graph
 
 #: every offset in the arena, and the arena's size, are multiples of this many bytes
@@ -49,6 +50,7 @@ class Plan:
     """
 
     graph: Graph
+    goal: Goal
     arena: int
     bound: int
     groups: tuple[tuple[int, int], ...]

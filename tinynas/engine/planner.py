@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinynas.engine.choosing import Goal, choose_kernels
+from tinynas.engine.choosing import choose_kernels
+from tinynas.engine.goals import Goal
 from tinynas.engine.grouping import Group, best_groups, least_bytes
 from tinynas.engine.kernels import MOST_BYTES, Form, Spends
 from tinynas.engine.layout import Layout, lay_out
@@ -29,6 +30,7 @@ class Arrangement:
     rows: RowGraph
     groups: tuple[Group, ...]
     layout: Layout
+    goal: Goal
 
     @property
     def arena(self) -> int:
@@ -42,6 +44,7 @@ class Arrangement:
         streams = rows.streams
         return Plan(
             graph=rows.graph,
+            goal=self.goal,
             arena=layout.arena,
             bound=layout.bound,
             groups=tuple((group.first, group.end) for group in self.groups),
@@ -68,14 +71,14 @@ def arrange(graph: Graph, goal: Goal = Goal.RAM, arena: int | None = None) -> Ar
         ModelError: an operator that no kernel runs, nothing to run, or more memory than there is anywhere.
     """
     if goal is Goal.RAM:
-        return _arrange(row_graph(graph))
+        return _arrange(row_graph(graph), goal)
     if goal is Goal.BALANCED:
-        least = _arrange(row_graph(graph)).arena
+        least = _arrange(row_graph(graph), goal).arena
         most = least + least * _BALANCED_PERCENT // 100 + _BALANCED_BYTES
         arena = most if arena is None else min(arena, most)
     small: set[int] = set()
     while True:
-        arranged = _arrange(row_graph(graph, choose_kernels(graph, goal, small)))
+        arranged = _arrange(row_graph(graph, choose_kernels(graph, goal, small)), goal)
         if arena is None or arranged.arena <= arena:
             return arranged
         too_large = _most_spending(arranged, arena)
@@ -129,7 +132,7 @@ def _spent(rows: RowGraph, operator: int) -> int:
     return rows.working[operator] + stream.slots * (stream.shape.row_bytes - plain.row_bytes)
 
 
-def _arrange(rows: RowGraph) -> Arrangement:
+def _arrange(rows: RowGraph, goal: Goal) -> Arrangement:
     groups = best_groups(rows)
     layout = lay_out(rows, groups)
     if layout.arena > MOST_BYTES:
@@ -137,4 +140,4 @@ def _arrange(rows: RowGraph) -> Arrangement:
             f"{rows.graph.name} needs {layout.arena:,} bytes at a time, more than a microcontroller holds: "
             "use smaller inputs"
         )
-    return Arrangement(rows, groups, layout)
+    return Arrangement(rows, groups, layout, goal)

@@ -23,6 +23,7 @@ from tinynas.cost.scratch import Kernels, scratch_of
 from tinynas.cost.tail import HOST, planning_bytes, tail_bytes
 from tinynas.data.pixels import PIXEL_SCALE, to_int8_input
 from tinynas.engine.checker import PlanError, check_plan
+from tinynas.engine.goals import Aim
 from tinynas.engine.planner import plan_network
 from tinynas.errors import VerificationError
 from tinynas.export.interpret import accuracy, int8_logits
@@ -105,12 +106,14 @@ def verify(
     images: NDArray[np.uint8],
     labels: NDArray[np.integer[Any]],
     float_logits: NDArray[np.floating[Any]],
+    aim: Aim | None = None,
     compared: int = 32,
 ) -> Verification:
     """Check the .tflite `model` against the `genotype` it was made from, and measure it on the test set.
 
     `images` [n, r, r, c] and `labels` [n] are the test set at the network's resolution, `float_logits`
     [n, classes] what the float network made of it; the first `compared` pictures also run in TFLite Micro.
+    The engine's plan that is proven is for `aim`.
 
     Raises:
         VerificationError: the file is not the planned network, does not run in the predicted arena, two
@@ -133,7 +136,7 @@ def verify(
         head_bytes=used.head,
         host_arena_bytes=arena.total,
         host_arena_used_bytes=used.total,
-        engine_arena_bytes=proven_arena(exported),
+        engine_arena_bytes=proven_arena(exported, aim or Aim()),
         test_pictures=len(images),
         compared_pictures=min(compared, len(images)),
         accuracy_float=accuracy(float_logits, labels),
@@ -185,13 +188,13 @@ def check_arena(predicted: HostArena, measured: MicroArena) -> None:
         )
 
 
-def proven_arena(graph: Graph) -> int:
-    """Bytes of the engine's arena for `graph`, whose plan is replayed step by step.
+def proven_arena(graph: Graph, aim: Aim) -> int:
+    """Bytes of the engine's arena for `graph`, whose plan for `aim` is replayed step by step.
 
     Raises:
         VerificationError: the plan reads what is no longer there.
     """
-    plan = plan_network(simplify(graph))
+    plan = plan_network(simplify(graph), aim.goal, aim.arena)
     try:
         check_plan(plan)
     except PlanError as fault:

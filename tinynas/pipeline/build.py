@@ -16,6 +16,7 @@ from tinynas.device.parts import MemoryParts, beside
 from tinynas.device.platformio import Firmware, build, choose_environment
 from tinynas.device.project import find_project
 from tinynas.engine.emit import emit
+from tinynas.engine.goals import Goal
 from tinynas.engine.host import HostProgram
 from tinynas.errors import ToolchainError
 from tinynas.pipeline.compile_check import check_compiled
@@ -40,6 +41,7 @@ class Built:
 
     model: str
     board: Board
+    goal: Goal
     firmware: Firmware
     size: FirmwareSize
     predicted: MemoryParts
@@ -49,6 +51,7 @@ class Built:
         return {
             "model": self.model,
             "board": self.board.id,
+            "optimize": self.goal.value,
             "environment": self.firmware.environment,
             "elf": str(self.firmware.elf),
             "arena_bytes": {"predicted": self.predicted.arena, "elf": self.size.arena_bytes},
@@ -107,7 +110,7 @@ def build_firmware(subject: Subject, board: Board, where: Places, watch: Observe
     watch.note(f"building {environment.name} with PlatformIO")
     firmware = build(environment, project, libraries=where.libraries, build_dir=where.build)
     size, predicted = firmware_size(firmware.elf), predict(subject, board)
-    return Built(subject.name, board, firmware, size, predicted)
+    return Built(subject.name, board, subject.aim.goal, firmware, size, predicted)
 
 
 def built_before(board: Board, where: Places) -> Path:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tinynas.engine.c_text import identifier
-from tinynas.engine.choosing import Goal
 from tinynas.engine.emit import GENERATOR, emit
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.plan import Plan
 from tinynas.engine.planner import plan_network
 from tinynas.engine.tables import FlashBytes
@@ -39,8 +39,7 @@ class CompileReport:
     files: tuple[str, ...]
     operators: int
     operators_in_file: int
-    #: ram, balanced or speed
-    goal: str
+    goal: Goal
     arena_bytes: int
     #: what the goal "ram" would take
     least_arena_bytes: int
@@ -58,7 +57,7 @@ class CompileReport:
             "files": list(self.files),
             "operators": self.operators,
             "operators_in_file": self.operators_in_file,
-            "optimize": self.goal,
+            "optimize": self.goal.value,
             "arena_bytes": self.arena_bytes,
             "least_arena_bytes": self.least_arena_bytes,
             "tflm_arena_bytes": self.tflm_arena_bytes,
@@ -80,14 +79,6 @@ class Check:
     samples: int = 100
     inputs: Path | None = None
     seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """What a plan is made for, and the most bytes its arena may take, if anyone says."""
-
-    goal: Goal = Goal.RAM
-    arena: int | None = None
 
 
 def compile_model(
@@ -140,7 +131,7 @@ def compile_model(
         files=tuple(sorted(emission.files)),
         operators=len(graph.operators),
         operators_in_file=len(original.operators),
-        goal=aim.goal.value,
+        goal=aim.goal,
         arena_bytes=emission.arena,
         least_arena_bytes=least,
         tflm_arena_bytes=tflm,

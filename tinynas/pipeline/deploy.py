@@ -53,7 +53,16 @@ def deploy(
     built = build_firmware(subject, board, where, watch)
     target.flash(built.firmware.elf, board)
     with target.connect(built.firmware.elf, board) as line:
-        measured = measure(line, board, target.times(board), watch, subject=subject, runs=runs, layers=layers)
+        measured = measure(
+            line,
+            board,
+            target.times(board),
+            watch,
+            subject=subject,
+            goal=subject.aim.goal,
+            runs=runs,
+            layers=layers,
+        )
     return Deployment(built, measured)
 
 

@@ -62,9 +62,10 @@ def _deploy(session: Session, onto: Onto) -> None:
     run = session.run
     stopwatch = session.stopwatch("deployment")
     try:
-        subject = subject_of_run(run.path, onto.samples, session.data)
+        board = session.request.board
+        subject = subject_of_run(run.path, board, onto.samples, session.data)
         where = places(run.path / FIRMWARE)
-        found = deploy(subject, session.request.board, onto.target, where, session.observer)
+        found = deploy(subject, board, onto.target, where, session.observer)
         save_deployment(found, onto.target, run.path)
     except TinynasError as error:
         raise DeploymentError(

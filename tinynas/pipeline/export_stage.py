@@ -45,7 +45,14 @@ def export_winner(
     images = resize(data.test.images, resolution)
     logits = float_logits(weights, images)
     session.observer.advance(2, "float test accuracy")
-    check = verify(tflite, weights.genotype, images=images, labels=data.test.labels, float_logits=logits)
+    check = verify(
+        tflite,
+        weights.genotype,
+        images=images,
+        labels=data.test.labels,
+        float_logits=logits,
+        aim=session.request.aim,
+    )
     session.observer.advance(3, "int8 test accuracy")
     session.observer.end()
     session.run.write_bytes(MODEL, tflite)
@@ -53,6 +60,7 @@ def export_winner(
     result = {
         "board": session.request.board.id,
         "runtime": session.request.runtime,
+        "optimize": session.request.goal.value,
         "data": data.name,
         "family": session.request.family,
         "space": space.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tinynas.cost import find_runtime
 from tinynas.graph.tflite import graph_from_bytes
 from tinynas.pipeline.request import SearchRequest
 from tinynas.search import Need
@@ -14,7 +13,7 @@ def need_of_file(request: SearchRequest, tflite: bytes) -> Need:
     A runtime that carries the file takes its bytes and code; any other what it makes of the file. The engine
     plans the file itself: its arena is the static array that the compiled network will have.
     """
-    runtime, graph = find_runtime(request.runtime), graph_from_bytes(tflite, "the exported network")
+    runtime, graph = request.rules, graph_from_bytes(tflite, "the exported network")
     planned = runtime.flash(graph, request.board)
     flash = len(tflite) + planned.code if runtime.carries_file else planned.total
     time = request.latency.milliseconds(graph) if request.latency is not None else None

@@ -14,6 +14,7 @@ from tinynas.device.client import Client
 from tinynas.device.link import Link, Transport
 from tinynas.device.measurement import Hello, Measurement, MemoryUse, Profile
 from tinynas.device.parts import MemoryParts, beside
+from tinynas.engine.goals import Goal
 from tinynas.errors import VerificationError
 from tinynas.export.micro import run_micro_all
 from tinynas.pipeline.observer import Observer
@@ -75,6 +76,7 @@ class Measured:
             "firmware_build": hello.build,
             "compiler": hello.compiler,
             "kernels": hello.kernels,
+            "optimize": hello.goal.value,
             "clock_hz": hello.clock_hz,
             "caches": {"instructions": hello.icache, "data": hello.dcache, "prefetch": hello.prefetch},
             "runs": len(latency.cycles),
@@ -100,20 +102,22 @@ def measure(
     watch: Observer,
     *,
     subject: Subject | None = None,
+    goal: Goal | None = None,
     runs: int = 10,
     layers: bool = False,
 ) -> Measured:
     """Ask the board everything: self-check, latency, memory and, given the `subject`, its outputs on samples.
 
-    `layers` asks for the cycles of every operator, too.
+    `layers` asks for the cycles of every operator, too. The firmware tells what it was planned for, which
+    may be anything without a `goal`.
 
     Raises:
-        FirmwareError: the firmware is another's, for another board, or of another model.
+        FirmwareError: the firmware is another's, for another board or goal, or of another model.
         VerificationError: the board's golden vectors or arena are not what they must be.
         DeviceError: as `Client`.
     """
     client = Client(Link(line))
-    client.require(board.id, subject.sha256 if subject else None)
+    client.require(board.id, subject.sha256 if subject else None, goal)
     watch.note(
         f"{client.hello.board} answers: {client.hello.clock_hz / 1e6:g} MHz, {client.hello.kernels} kernels"
     )
@@ -126,12 +130,18 @@ def measure(
     profile = client.profile() if layers else None
     comparison = _compare(subject, client, watch) if subject else None
     memory = client.memory()
-    if subject and memory.arena != subject.plan.arena:
+    if subject:
+        _require_arena(subject, client.hello.goal, memory.arena)
+    return Measured(client.link.name, times, client.hello, latency, memory, profile, comparison)
+
+
+def _require_arena(subject: Subject, goal: Goal, arena: int) -> None:
+    predicted = subject.planned_for(goal).plan.arena
+    if arena != predicted:
         raise VerificationError(
-            f"the board's arena takes {memory.arena:,} B and {subject.plan.arena:,} B were predicted: "
+            f"the board's arena takes {arena:,} B and {predicted:,} B were predicted: "
             "this is a defect of tinynas, please report it"
         )
-    return Measured(client.link.name, times, client.hello, latency, memory, profile, comparison)
 
 
 def _require_sound(client: Client) -> None:

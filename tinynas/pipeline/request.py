@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from tinynas.board import Board, Budget, facts_digest
-from tinynas.cost import find_runtime
+from tinynas.cost import Runtime, aim_within, find_runtime
 from tinynas.cost.latency import LatencyModel, latency_model
 from tinynas.cost.times import require_latency_model
+from tinynas.engine.goals import Aim, Goal
 from tinynas.errors import RequestError
 from tinynas.pipeline.effort import SHARED_WEIGHTS, SHORT_TRAINING, Effort, Presets
 from tinynas.pipeline.strategies import STRATEGIES
@@ -45,7 +46,8 @@ class SearchRequest:
     `elastic` is how many lower resolutions of the grid are searched besides the chosen one; `min_share`
     guards stage 1 against spaces of which hardly a network fits; `supernet` is a run whose space and
     trained supernet are taken over; `backend` is the Keras backend that trains; `family` is the spaces'.
-    `objective` is what is maximised; one that weighs time has the budget's latency as its target.
+    `objective` is what is maximised; one that weighs time has the budget's latency as its target. `goal` is
+    what the engine's plans are made for.
     """
 
     board: Board
@@ -63,11 +65,22 @@ class SearchRequest:
     supernet: Path | None = None
     family: str = MOBILE.name
     objective: str = ACCURACY
+    goal: Goal = Goal.RAM
+
+    @property
+    def aim(self) -> Aim:
+        """What the engine's plans are for: the goal, within the budget."""
+        return aim_within(self.goal, self.budget)
+
+    @property
+    def rules(self) -> Runtime:
+        """Whose memory is counted: the runtime with its plans."""
+        return find_runtime(self.runtime, self.aim)
 
     @property
     def latency(self) -> LatencyModel | None:
         """The model of times there is for the board and the runtime."""
-        return latency_model(self.board, find_runtime(self.runtime))
+        return latency_model(self.board, self.rules)
 
     @property
     def limits(self) -> Budget:
@@ -89,7 +102,7 @@ class SearchRequest:
             raise RequestError(f"'{self.strategy}' is not a strategy: choose {', '.join(STRATEGIES)}")
         find_objective(self.objective, self.budget.latency_ms)
         if self.budget.latency_ms is not None:
-            require_latency_model(self.board, find_runtime(self.runtime))
+            require_latency_model(self.board, self.rules)
         if not 0 <= self.min_share <= 1:
             raise RequestError(f"--min-share is {self.min_share:g}: it is a share of networks, from 0 to 1")
         if self.supernet is not None and self.scoring is not Scoring.SHARED_WEIGHTS:
@@ -124,6 +137,8 @@ class SearchRequest:
         # requests from before there were several families name none
         if self.family != MOBILE.name:
             plain["family"] = self.family
+        if self.goal is not Goal.RAM:
+            plain["optimize"] = self.goal.value
         if self.supernet is not None:
             plain["supernet"] = str(self.supernet)
         return plain

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from tinynas.cost import find_runtime
 from tinynas.data import Dataset, Split, hold_out
 from tinynas.pipeline.effort import Effort
 from tinynas.pipeline.observer import Observer
@@ -31,8 +30,9 @@ class Session:
     def limits(self) -> Limits:
         """What the board can hold, and run in time."""
         request = self.request
-        runtime = find_runtime(request.runtime)
-        return Limits(runtime=runtime, board=request.board, budget=request.limits, latency=request.latency)
+        return Limits(
+            runtime=request.rules, board=request.board, budget=request.limits, latency=request.latency
+        )
 
     def parts(self) -> tuple[Split, Split]:
         """Training pictures, and those held out of them for scoring sub-networks."""

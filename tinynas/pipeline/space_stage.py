@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tinynas.cost import find_runtime, macs
+from tinynas.cost import macs
 from tinynas.data import Dataset, fingerprint
 from tinynas.errors import RequestError
 from tinynas.networks import build_graph
@@ -40,7 +40,7 @@ def space_report(
         report = optimise_space(
             request.board,
             request.budget,
-            find_runtime(request.runtime),
+            request.rules,
             native=data.native_resolution,
             in_channels=data.channels,
             classes=len(data.classes),

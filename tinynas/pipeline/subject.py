@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinynas.board import Board
 from tinynas.data import Dataset, load_dataset, resize
 from tinynas.data.pixels import to_int8_input
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.plan import Plan
 from tinynas.engine.planner import plan_network
 from tinynas.errors import RequestError
 from tinynas.graph import Graph
 from tinynas.graph.passes import simplify
 from tinynas.graph.tflite import graph_from_bytes
+from tinynas.pipeline.aims import aim_of_run, aim_on
 from tinynas.pipeline.compile_check import input_borders, output_borders, random_samples
 from tinynas.pipeline.model_file import MODEL_SUFFIXES, is_onnx, load_model, model_samples, stored
 from tinynas.pipeline.samples import SampleSource
@@ -28,11 +31,15 @@ from tinynas.search.run_folder import MODEL, is_run
 
 @dataclass(frozen=True)
 class Subject:
-    """A model and its plan. `samples` are [n, ...] for each input of the file; `labels` [n] where known."""
+    """A model and its plan, for `aim`.
+
+    `samples` are [n, ...] for each input of the file; `labels` [n] where known.
+    """
 
     name: str
     file: bytes
     original: Graph
+    aim: Aim
     plan: Plan
     samples: Sequence[NDArray[Any]]
     labels: NDArray[np.int64] | None
@@ -52,6 +59,13 @@ class Subject:
         """Kinds of the compiled network's operators, in order."""
         return tuple(operator.kind.value for operator in self.plan.graph.operators)
 
+    def planned_for(self, goal: Goal) -> Subject:
+        """The same with a plan for `goal`, within as much memory."""
+        if goal is self.aim.goal:
+            return self
+        aim = replace(self.aim, goal=goal)
+        return replace(self, aim=aim, plan=_planned(self.plan.graph, aim))
+
     def network_inputs(self) -> list[NDArray[Any]]:
         """The samples as the compiled network takes them: [n, ...] for each of its inputs."""
         borders = input_borders(self.original, self.plan.graph)
@@ -63,10 +77,19 @@ class Subject:
         return [border.convert(values) for border, values in zip(borders, raw, strict=True)]
 
 
-def find_subject(asked: Path, samples: int, source: SampleSource | None = None, seed: int = 0) -> Subject:
-    """The model meant by `asked`: a finished run's, or that of a .tflite or .onnx file.
+def find_subject(
+    asked: Path,
+    board: Board,
+    samples: int,
+    source: SampleSource | None = None,
+    *,
+    goal: Goal | None = None,
+    seed: int = 0,
+) -> Subject:
+    """The model meant by `asked`, a finished run's, or that of a .tflite or .onnx file, planned for `board`.
 
-    A run brings its test pictures; a file is compared on samples of `source`, without one on random samples.
+    Without a `goal` it is planned for that of its run, else for `Goal.RAM`. A run brings its test pictures; a
+    file is compared on samples of `source`, without one on random samples.
 
     Raises:
         RequestError: a run without a result yet, neither a run nor a model's file, or an .onnx without data.
@@ -78,7 +101,7 @@ def find_subject(asked: Path, samples: int, source: SampleSource | None = None, 
     if asked.is_dir() and is_run(asked):
         if origin.data is not None:
             raise RequestError(f"'{asked}' is a run and brings its own pictures: leave out --data")
-        return subject_of_run(asked, samples, data_dir=origin.data_dir)
+        return subject_of_run(asked, board, samples, goal=goal, data_dir=origin.data_dir)
     if asked.is_dir() or asked.suffix.lower() not in MODEL_SUFFIXES:
         raise RequestError(
             f"'{asked}' is neither the folder of a run nor a {' or '.join(MODEL_SUFFIXES)} file: give one "
@@ -93,15 +116,23 @@ def find_subject(asked: Path, samples: int, source: SampleSource | None = None, 
     else:
         real, labels = model_samples(asked, original, origin, samples)
         values = [stored(real, original.tensors[original.inputs[0]])]
-    return Subject(str(asked), file, original, plan_network(compiled), values, labels)
+    aim = aim_on(board, goal or Goal.RAM, len(compiled.inputs))
+    return Subject(str(asked), file, original, aim, _planned(compiled, aim), values, labels)
 
 
 def subject_of_run(
-    folder: Path, samples: int, data: Dataset | None = None, data_dir: Path | None = None
+    folder: Path,
+    board: Board,
+    samples: int,
+    data: Dataset | None = None,
+    *,
+    goal: Goal | None = None,
+    data_dir: Path | None = None,
 ) -> Subject:
     """The model of the finished run in `folder`, with the first `samples` test pictures of its `data`.
 
-    Without `data` the run's own are loaded again, looked for in `data_dir` first.
+    It is planned for `board` and for `goal`, by default the run's own. Without `data` the run's own pictures
+    are loaded again, looked for in `data_dir` first.
 
     Raises:
         RequestError: the run has no result yet.
@@ -118,4 +149,9 @@ def subject_of_run(
     pictures = to_int8_input(resize(chosen.images, shape[1]))
     values = [pictures.reshape(len(pictures), *shape)]
     labels = np.asarray(chosen.labels, np.int64)
-    return Subject(str(folder), file, original, plan_network(simplify(original)), values, labels)
+    aim = aim_of_run(run.request, board, goal)
+    return Subject(str(folder), file, original, aim, _planned(simplify(original), aim), values, labels)
+
+
+def _planned(graph: Graph, aim: Aim) -> Plan:
+    return plan_network(graph, aim.goal, aim.arena)
