@@ -68,6 +68,10 @@ tn_kernel tn_convolve_packed_planes; /* the same, whose output is planes */
 tn_kernel tn_convolve_paired, tn_convolve_paired_planes, tn_dense_paired; /* the same with paired weights */
 tn_kernel tn_dense_packed;    /* as tn_dense; scratch 8 * depth, of one vector 2 * depth */
 
+/* 3 x 3, stride 1, channels and outputs by fours, with 24 * 128 * sum(|weights|) < 2^31 for every channel; weights are
+ * transformed (winograd.c), depth is 3 * channels; scratch 26 * depth + 192 */
+tn_kernel tn_convolve_winograd;
+
 /* Depthwise of planes, which are int16 less the zero point -128 (depthwise_planes.c has the weights' layout); depth is the
  * weights of a channel, and no window is wholly outside. `bias` has no zero point folded in. No scratch. */
 tn_kernel tn_depthwise_planes_3; /* 3 x 3, strides 1 and 2, low is the output's zero point */

@@ -46,6 +46,41 @@ __attribute__((unused)) static void layer_of_blocks(const char *name, tn_kernel 
     release_all();
 }
 
+/* A 3 x 3 convolution by Winograd, with any weights that transformed ones can be. */
+__attribute__((unused)) static void winograd(uint32_t rows, uint32_t columns, uint32_t channels, uint32_t outputs)
+{
+    tn_blocks layer;
+    memset(&layer, 0, sizeof layer);
+    const uint32_t pad = (uint32_t)draw(columns < 3 || rows < 3 ? 2 : 0, 4);
+    tn_map input = map_of(rows, columns, channels, 1);
+    tn_map output = map_of(window_count(rows, 3, 1, pad), window_count(columns, 3, 1, pad), outputs, 1);
+    const uint32_t count = outputs * 18 * channels;
+    int16_t *const weights = allocate(2 * count);
+    int32_t *const constants = allocate(16 * outputs);
+    for (uint32_t i = 0; i < count; i++) {
+        weights[i] = (int16_t)draw(-3072, 3072);
+    }
+    for (uint32_t i = 0; i < outputs; i++) {
+        const int32_t right = draw(1, 22);
+        constants[4 * i] = draw(-(1 << 28), 1 << 28);
+        constants[4 * i + 1] = draw(1 << 30, INT32_MAX);
+        constants[4 * i + 2] = (2 * draw(-128, 127) + 1) * (1 << (right - 1));
+        constants[4 * i + 3] = right;
+    }
+    layer.weights = weights;
+    layer.constants = constants;
+    layer.depth = 3 * channels;
+    layer.columns = output.columns;
+    layer.kernel_rows = layer.kernel_columns = 3;
+    layer.stride_rows = layer.stride_columns = 1;
+    layer.pad_top = layer.pad_left = (uint16_t)(pad / 2);
+    layer.padding = (int8_t)draw(-128, 127);
+    layer.low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
+    layer.high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
+    report("winograd", tn_convolve_winograd, &layer, &input, 1, &output, 26 * layer.depth + 192, output.rows);
+    release_all();
+}
+
 /* Depthwise of planes of any int16. */
 __attribute__((unused)) static void planes(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns,
                                            uint32_t channels, uint32_t height, uint32_t width, uint32_t stride)

@@ -107,6 +107,7 @@ def _random_operators() -> Iterator[tuple[str, bytes]]:
     rng = np.random.default_rng(3)
     same, valid, relu = Padding.SAME, Padding.VALID, Activation.RELU
     yield "convolution", convolution(rng, (7, 6, 3), 5, (3, 3), (2, 2), same, activation=relu)
+    yield "winograd", convolution(rng, (5, 13, 8), 16, (3, 3), (1, 1), same, activation=relu)
     yield "groups", convolution(rng, (5, 5, 6), 9, (3, 2), (1, 1), valid, groups=3)
     yield "pointwise", convolution(rng, (3, 7, 13), 11, (1, 1), (1, 1), valid)
     yield "depthwise", convolution(rng, (9, 7, 7), 7, (5, 5), (1, 1), same, depthwise=True)
@@ -136,7 +137,7 @@ def test_every_kernel_equals_tflm(tmp_path: Path, core: Core, goal: Goal) -> Non
         _exact_run(emitted, _samples(emitted, 8), tmp_path / name)
 
     with ThreadPoolExecutor() as workers:
-        assert len(list(workers.map(check, _random_operators()))) == 15
+        assert len(list(workers.map(check, _random_operators()))) == 16
 
 
 #: mobile networks with residuals, gates, odd widths and every window of the spaces; a RegNetX, a RegNetY

@@ -74,6 +74,22 @@ def convolutions(draw: st.DrawFn) -> bytes:
 
 
 @st.composite
+def threes(draw: st.DrawFn) -> bytes:
+    """Layers that the Winograd kernel accepts, of any rests."""
+    padding = draw(paddings)
+    image = draw(st.tuples(st.integers(3, 7), st.integers(3, 21), st.sampled_from([4, 8, 12])))
+    return make.convolution(
+        draw(seeds),
+        image,
+        draw(st.sampled_from([4, 8])),
+        (3, 3),
+        (1, 1),
+        padding,
+        activation=draw(activations),
+    )
+
+
+@st.composite
 def pointwise(draw: st.DrawFn) -> bytes:
     image, channels, padding = draw(images), draw(sides), draw(paddings)
     activation = draw(activations)
@@ -195,7 +211,7 @@ def borders(draw: st.DrawFn) -> bytes:
 KINDS: dict[str, Callable[[], st.SearchStrategy[bytes]]] = {
     each.__name__: each  # type: ignore[attr-defined]
     for each in (
-        *(convolutions, pointwise, depthwise, dense, binary, pools, means, lookups, softmax),
+        *(convolutions, threes, pointwise, depthwise, dense, binary, pools, means, lookups, softmax),
         *(concatenations, moves, borders),
     )
 }

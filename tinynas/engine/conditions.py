@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tinynas.engine.block_packing import fits_packed
 from tinynas.engine.layers import Layer, layer_of
+from tinynas.engine.winograd import fits_winograd
 from tinynas.errors import ModelError
 from tinynas.graph import Graph, Operator
 
@@ -62,6 +63,15 @@ def paired(graph: Graph, operator: Operator) -> bool:
 def packed(graph: Graph, operator: Operator) -> bool:
     """Whether blocks with packed weights run a convolution."""
     return paired(graph, operator) and fits_packed(layer_of(graph, operator))
+
+
+def winograd(graph: Graph, operator: Operator) -> bool:
+    """Whether a convolution is one of 3 x 3 that tn_convolve_winograd runs."""
+    window = operator.window
+    if window is None or (window.kernel, window.stride) != ((3, 3), (1, 1)) or not paired(graph, operator):
+        return False
+    outputs, _, _, inputs = graph.tensors[operator.inputs[1]].shape
+    return outputs % 4 == inputs % 4 == 0 and fits_winograd(layer_of(graph, operator))
 
 
 def paired_planes(graph: Graph, operator: Operator) -> bool:

@@ -67,6 +67,29 @@ class BlockRates:
 
 
 @dataclass(frozen=True, slots=True)
+class WinogradRates:
+    """Instructions of a 3 x 3 convolution by tiles of four columns (firmware/engine/winograd.c).
+
+    Of two tiles a `step` is two input channels by four output channels of one value, `end` what is around
+    all steps of one, `word` the transformation of two input channels of one tile and kernel row.
+    """
+
+    step: float
+    end: float
+    word: float
+    output: float
+
+    def __call__(self, graph: Graph, operator: Operator) -> float:
+        """All instructions of `operator`."""
+        made = map_shape(graph.tensors[operator.outputs[0]])
+        channels = map_shape(graph.tensors[operator.inputs[0]]).channels
+        pairs_of_tiles, words = -(-made.columns // 8), 3 * channels // 2
+        products = 6 * made.channels / 4 * (words * self.step + self.end)
+        values = 2 * words * self.word
+        return made.rows * (pairs_of_tiles * (products + values) + made.columns * made.channels * self.output)
+
+
+@dataclass(frozen=True, slots=True)
 class PlaneRates:
     """Instructions of a depthwise kernel of planes.
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from tinynas.engine import conditions
 from tinynas.engine.block_packing import block_depth
-from tinynas.engine.costs import BlockRates, ElementRates, PlaneRates, Rates, depth_of
+from tinynas.engine.costs import BlockRates, ElementRates, PlaneRates, Rates, WinogradRates, depth_of
 from tinynas.engine.packing import sums_by_table
 from tinynas.engine.rows import averages_rows, map_shape, shape_of
 from tinynas.errors import ModelError
@@ -228,6 +228,11 @@ def _widened(graph: Graph, operator: Operator) -> int:
     return 2 * pixels * block_depth(rows, depth_of(graph, operator) // rows)
 
 
+def _tiles(graph: Graph, operator: Operator) -> int:
+    """Values and sums of two tiles, and the columns of one, of tn_convolve_winograd."""
+    return 26 * 3 * map_shape(graph.tensors[operator.inputs[0]]).channels + 192
+
+
 _PACKED = BlockRates((24.75, 13.75, 8.75), (98, 68, 52), pixel=45, gathered=1.4)
 _PAIRED = BlockRates((22.75, 12.75, 7.75), (85, 58, 45), pixel=45, gathered=1.4)
 
@@ -282,6 +287,14 @@ CATALOGUE: tuple[Kernel, ...] = (
         conditions.packed_planes,
         conditions.paired_planes,
         Form.PLANES,
+    ),
+    Kernel(
+        "tn_convolve_winograd",
+        OpKind.CONV_2D,
+        conditions.winograd,
+        _tiles,
+        spends=Spends.ARENA | Spends.FLASH,
+        instructions=WinogradRates(step=11.25, end=26, word=42, output=13.5),
     ),
     Kernel(
         "tn_depthwise_planes_3",

@@ -42,6 +42,7 @@ from tinynas.engine.parameters import (
     Sum,
 )
 from tinynas.engine.rows import averages_rows, map_shape, nearest_indices
+from tinynas.engine.winograd import pack_winograd
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Graph, Operator, OpKind, Tensor
 from tinynas.graph.quantized import (
@@ -369,6 +370,7 @@ _PACKERS: dict[str, Callable[[Graph, Operator], Parameters]] = {
     "tn_convolve_paired": partial(pack_blocks, weights=paired_weights),
     "tn_convolve_packed_planes": partial(pack_blocks_to_planes, weights=packed_weights),
     "tn_convolve_paired_planes": partial(pack_blocks_to_planes, weights=paired_weights),
+    "tn_convolve_winograd": pack_winograd,
     "tn_depthwise_planes": pack_depthwise_planes,
     "tn_depthwise_planes_3": pack_depthwise_planes,
     "tn_dense_packed": partial(pack_blocks, weights=packed_weights),
