@@ -8,27 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from tinynas.cli.console import make_table, percent, print_facts, say
+from tinynas.report.memory_table import SOURCES, MemoryRow, memory_rows
 from tinynas.units import format_size
-
-#: how figures are known, in the order of the columns
-_SOURCES = (("predicted", "predicted"), ("elf", "in the ELF"), ("board", "on the board"))
-#: memories, each followed by its parts
-_MEMORIES = {"sram_bytes": "SRAM", "flash_bytes": "flash"}
-_PARTS = {
-    "sram_bytes": {
-        "arena_bytes": "network's arena",
-        "stack_bytes": "stack",
-        "variables_bytes": "firmware's variables",
-    },
-    "flash_bytes": {
-        "constants_bytes": "network's constants",
-        "engine_bytes": "engine's code",
-        "golden_bytes": "golden vectors",
-        "firmware_bytes": "rest of the firmware",
-    },
-}
-#: sections that the ELF names and the board tells of itself
-_SECTIONS = {".text": "text", ".rodata": "rodata", ".data": "data", ".bss": "bss"}
 
 
 def print_findings(console: Console, found: Mapping[str, Any], *, layers: bool = False) -> None:
@@ -96,44 +77,24 @@ def _checks(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _print_memories(console: Console, found: Mapping[str, Any]) -> None:
-    """One column for each way that figures are known by here: memories with their parts, then sections."""
-    parts = found.get("parts") or {"arena_bytes": found["arena_bytes"]}  # all that older records have
-    rows = [
-        row
-        for memory, title in _MEMORIES.items()
-        for row in [
-            (title, found.get(memory, {})),
-            *((f"  {name}", parts.get(part, {})) for part, name in _PARTS[memory].items()),
-        ]
-    ]
-    rows += [(section, _section(found, section, field)) for section, field in _SECTIONS.items()]
-    told = [(name, row) for name, row in rows if any(size is not None for size in row.values())]
-    shown = [(key, title) for key, title in _SOURCES if any(row.get(key) is not None for _, row in told)]
-    table = make_table(("memory",), [title for _, title in shown])
-    for name, row in told:
-        table.add_row(name, *(_size(row, key, name in _MEMORIES.values()) for key, _ in shown))
+    """One column for each way that figures are known by here."""
+    rows = memory_rows(found)
+    shown = [key for key in SOURCES if any(getattr(row, key) is not None for row in rows)]
+    table = make_table(("memory",), [SOURCES[key] for key in shown])
+    for row in rows:
+        name = row.name if row.is_whole or row.name.startswith(".") else f"  {row.name}"
+        table.add_row(name, *(_size(row, key) for key in shown))
     say(console)
     console.print(table)
 
 
-def _section(found: Mapping[str, Any], section: str, field: str) -> dict[str, int | None]:
-    """Of the ELF file and of the board; nothing where it is empty."""
-    told = {
-        "elf": found.get("firmware", {}).get("sections", {}).get(section),
-        "board": found.get("memory", {}).get(field),
-    }
-    return told if any(told.values()) else {}
-
-
-def _size(row: Mapping[str, int | None], key: str, is_whole: bool) -> str:
+def _size(row: MemoryRow, key: str) -> str:
     """Bytes; of a prediction that the ELF file does not bear out its error, too."""
-    size, linked = row.get(key), row.get("elf")
+    size: int | None = getattr(row, key)
     if size is None:
         return "-"
-    text = format_size(size) if is_whole else f"{size:,} B"
-    if key != "predicted" or not linked or size == linked:
-        return text
-    return f"{text}, {100 * (size - linked) / linked:+.1f} %"
+    text = format_size(size) if row.is_whole else f"{size:,} B"
+    return text if key != "predicted" or row.error is None else f"{text}, {100 * row.error:+.1f} %"
 
 
 def _print_layers(console: Console, found: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from tinynas.cli.compile import compile_
 from tinynas.cli.cost import cost
 from tinynas.cli.device import build, deploy, flash, measure
 from tinynas.cli.plan import plan
+from tinynas.cli.report import report
 from tinynas.cli.search import search
 from tinynas.cli.show import show
 from tinynas.cli.space import space
@@ -45,6 +46,7 @@ app.command(
     epilog="Example: tinynas search --family regnetx --board stm32f746 --sram 320k --flash 1m --data digits"
 )(search)
 app.command(epilog="Example: tinynas show runs/stm32f746-320k-digits-s0-1f3a09")(show)
+app.command(epilog="Example: tinynas report runs/stm32f746-320k-digits-s0-1f3a09 --open")(report)
 app.command(epilog="Example: tinynas plan model.tflite --plot plan.png")(plan)
 app.command("compile", epilog="Example: tinynas compile model.tflite -o lib/model --name model --check")(
     compile_

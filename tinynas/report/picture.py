@@ -27,7 +27,7 @@ def write_picture(path: Path, draw: Callable[[], Figure]) -> None:
     form = path.suffix.lower()
     if form not in FORMATS:
         raise RequestError(f"'{path}' is not a picture that can be drawn: end it in {' or '.join(FORMATS)}")
-    picture = _rendered(draw(), form[1:])
+    picture = rendered(draw(), form[1:])
     try:
         path.write_bytes(picture)
     except OSError as failure:
@@ -37,12 +37,15 @@ def write_picture(path: Path, draw: Callable[[], Figure]) -> None:
         ) from None
 
 
-def _rendered(figure: Figure, form: str) -> bytes:
-    """Without a date or random ids, so that one report always gives one file."""
+def rendered(figure: Figure, form: str, *, salt: str = "tinynas", with_text: bool = False) -> bytes:
+    """The ``png`` or ``svg`` of a figure, without a date or random ids: one figure always gives one file.
+
+    What an SVG names by itself is drawn from `salt`; `with_text` keeps text as text, in the reader's fonts.
+    """
     import matplotlib as mpl
 
     target = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "tinynas"}):
+    with mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "none" if with_text else "path"}):
         figure.savefig(target, format=form, metadata={"Date": None} if form == "svg" else None)
     return target.getvalue()
 
