@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tinynas.board import Board
 from tinynas.cost.counts import Counts, Int, count
-from tinynas.cost.engine_flash import counts_flash, plan_flash
+from tinynas.cost.engine_flash import counts_flash, has_weights, plan_flash
 from tinynas.cost.estimates import FlashEstimate, MemoryRule, SramEstimate
 from tinynas.cost.scratch import Kernels
 from tinynas.engine.goals import Aim, Goal
@@ -17,6 +17,7 @@ from tinynas.engine.planner import Arrangement, arrange
 from tinynas.engine.streaming import RowGraph
 from tinynas.graph import Graph
 from tinynas.graph.passes import simplify
+from tinynas.graph.typical import with_typical_constants
 
 #: SRAM and flash of a network are asked for one after the other: it is arranged once
 _MOST_REMEMBERED = 4
@@ -108,7 +109,11 @@ class EngineRuntime:
         for known, aim, arranged in _remembered:
             if known is graph and aim == self.aim:
                 return arranged
-        arranged = arrange(simplify(graph), self.aim.goal, self.aim.arena)
+        simple = simplify(graph)
+        if self.goal is not Goal.RAM and not has_weights(simple):
+            # the smallest kernels take any weights, faster ones have conditions
+            simple = with_typical_constants(simple)
+        arranged = arrange(simple, self.aim.goal, self.aim.arena)
         _remembered[:] = [*_remembered[1 - _MOST_REMEMBERED :], (graph, self.aim, arranged)]
         return arranged
 

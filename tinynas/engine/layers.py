@@ -90,13 +90,28 @@ class Layer:
         return self.input_zero == INT8.min and bool(np.all(reach < _NARROW)) and self._short_shifts
 
 
+#: of the graph asked about last; equal graphs may have other weights, so only the same one is known
+_known: list[tuple[Graph, dict[Operator, Layer]]] = []
+
+
 def layer_of(graph: Graph, operator: Operator) -> Layer:
     """The convolution (depthwise or not) or dense layer `operator`.
+
+    Every condition of every kernel asks for it, and then whoever packs it: it is made once.
 
     Raises:
         ValueError: weights or a quantisation are missing or strange.
         ModelError: a scale is damaged.
     """
+    if not _known or _known[0][0] is not graph:
+        _known[:] = [(graph, {})]
+    known = _known[0][1]
+    if operator not in known:
+        known[operator] = _layer_of(graph, operator)
+    return known[operator]
+
+
+def _layer_of(graph: Graph, operator: Operator) -> Layer:
     source, target = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
     filters = _filters(graph, operator)
     outputs = len(filters)

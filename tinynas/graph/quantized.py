@@ -49,6 +49,23 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return (multiplier, shift) if multiplier and shift >= -31 else (0, 0)
 
 
+def quantize_multipliers(reals: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`quantize_multiplier` of many: multipliers and shifts, of the shape of `reals`.
+
+    Raises:
+        ModelError: as there.
+    """
+    if strange := next((real for real in reals.ravel() if not 0.0 <= real < 2.0**31), None):
+        quantize_multiplier(float(strange))
+    fractions, powers = np.frexp(reals)
+    # 22 bits stand behind the point at most, so that adding a half is exact
+    multipliers = np.floor(fractions * 2**31 + 0.5).astype(np.int64)
+    full = multipliers == 2**31
+    multipliers, shifts = np.where(full, 2**30, multipliers), powers.astype(np.int64) + full
+    lost = (multipliers == 0) | (shifts < -31)
+    return np.where(lost, 0, multipliers), np.where(lost, 0, shifts)
+
+
 def requantize(
     accumulators: NDArray[Any], multiplier: int | NDArray[Any], shift: int | NDArray[Any]
 ) -> NDArray[np.int32]:
@@ -128,9 +145,7 @@ def folded_multipliers(
     if weights.quantization is None:
         raise ValueError(f"the weights {weights.name} have no scales")
     into, out_of = quantization_of(source)[0], quantization_of(output)[0]
-    factors = [into * scale / out_of for scale in weights.quantization.scales]
-    multipliers, shifts = zip(*map(quantize_multiplier, factors), strict=True)
-    return np.array(multipliers, np.int64), np.array(shifts, np.int64)
+    return quantize_multipliers(into * np.array(weights.quantization.scales) / out_of)
 
 
 def mean_multiplier(source: Tensor, output: Tensor, count: int) -> tuple[int, int]:
