@@ -12,6 +12,7 @@ from tinynas.cost.estimates import FlashEstimate, MemoryRule, SramEstimate
 from tinynas.cost.scratch import Kernels
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.grouping import Group
+from tinynas.engine.kernels import Kernel
 from tinynas.engine.plan import Plan
 from tinynas.engine.planner import Arrangement, arrange
 from tinynas.engine.streaming import RowGraph
@@ -48,6 +49,14 @@ class EngineRuntime:
     def runs(self, graph: Graph) -> Graph:
         """The network simplified: padding folded, borders and dead channels dropped."""
         return self._arranged(graph).rows.graph
+
+    def chosen(self, graph: Graph) -> tuple[Kernel, ...]:
+        """The kernel of every operator of `runs(graph)`.
+
+        Raises:
+            ModelError: an operator that the engine does not run.
+        """
+        return tuple(self._arranged(graph).rows.kernels)
 
     def plan(self, graph: Graph) -> Plan:
         """What runs, operator by operator, and in which order.

@@ -1,8 +1,8 @@
 """Weights and quantisation for a network that has none yet, such as training and the converter make them.
 
 Which kernels a network may use, and how its constants are packed, depends on zero points, scales and sums of
-weights. Before a network is trained nobody knows them, but they hardly differ between networks: a map behind a
-rectifier has the zero point -128, and a sum over n products is divided by about 20 times the root of n.
+weights. Before a network is trained nobody knows them, but they hardly differ between networks: a map behind
+a rectifier has the zero point -128, and a sum over n products is divided by about 20 times the root of n.
 """
 
 from __future__ import annotations
