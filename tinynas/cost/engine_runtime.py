@@ -12,7 +12,6 @@ from tinynas.cost.estimates import FlashEstimate, MemoryRule, SramEstimate
 from tinynas.cost.scratch import Kernels
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.grouping import Group
-from tinynas.engine.kernels import Kernel
 from tinynas.engine.plan import Plan
 from tinynas.engine.planner import Arrangement, arrange
 from tinynas.engine.streaming import RowGraph
@@ -48,15 +47,25 @@ class EngineRuntime:
 
     def runs(self, graph: Graph) -> Graph:
         """The network simplified: padding folded, borders and dead channels dropped."""
-        return self._arranged(graph).rows.graph
+        return self.arrangement(graph).rows.graph
 
-    def chosen(self, graph: Graph) -> tuple[Kernel, ...]:
-        """The kernel of every operator of `runs(graph)`.
+    def arrangement(self, graph: Graph) -> Arrangement:
+        """How `graph`, simplified, lies, and by which kernels it runs.
 
         Raises:
             ModelError: an operator that the engine does not run.
         """
-        return tuple(self._arranged(graph).rows.kernels)
+        # equal graphs may have other weights, so only the same one is known
+        for known, aim, arranged in _remembered:
+            if known is graph and aim == self.aim:
+                return arranged
+        simple = simplify(graph)
+        if self.goal is not Goal.RAM and not has_weights(simple):
+            # the smallest kernels take any weights, faster ones have conditions
+            simple = with_typical_constants(simple)
+        arranged = arrange(simple, self.aim.goal, self.aim.arena)
+        _remembered[:] = [*_remembered[1 - _MOST_REMEMBERED :], (graph, self.aim, arranged)]
+        return arranged
 
     def plan(self, graph: Graph) -> Plan:
         """What runs, operator by operator, and in which order.
@@ -64,11 +73,11 @@ class EngineRuntime:
         Raises:
             ModelError: an operator that the engine does not run.
         """
-        return self._arranged(graph).plan()
+        return self.arrangement(graph).plan()
 
     def reach(self, graph: Graph, board: Board) -> list[int]:
         """The highest end in the arena of what is alive while each operator's group runs."""
-        arranged = self._arranged(graph)
+        arranged = self.arrangement(graph)
         return [
             max(end for _, end in _ranges(arranged, group))
             for group in arranged.groups
@@ -85,7 +94,7 @@ class EngineRuntime:
         Raises:
             ModelError: an operator that the engine does not run.
         """
-        arranged = self._arranged(graph)
+        arranged = self.arrangement(graph)
         used = {group: _ranges(arranged, group) for group in arranged.groups}
         full = [group for group, ranges in used.items() if max(end for _, end in ranges) == arranged.arena]
         worst = max(full, key=lambda group: _covered(used[group]))
@@ -112,19 +121,6 @@ class EngineRuntime:
     def flash_of(self, counts: Counts, board: Board) -> Int:
         """Bytes of flash, but for the steps of the schedule beyond one an operator (4 bytes each)."""
         return counts_flash(counts)
-
-    def _arranged(self, graph: Graph) -> Arrangement:
-        """How `graph`, simplified, lies; equal graphs may have other weights: only the same one is known."""
-        for known, aim, arranged in _remembered:
-            if known is graph and aim == self.aim:
-                return arranged
-        simple = simplify(graph)
-        if self.goal is not Goal.RAM and not has_weights(simple):
-            # the smallest kernels take any weights, faster ones have conditions
-            simple = with_typical_constants(simple)
-        arranged = arrange(simple, self.aim.goal, self.aim.arena)
-        _remembered[:] = [*_remembered[1 - _MOST_REMEMBERED :], (graph, self.aim, arranged)]
-        return arranged
 
 
 def _working_bytes(rows: RowGraph, group: Group) -> int:
