@@ -51,12 +51,13 @@ def refused(capsys: Capture, *words: str | Path, status: int = 1) -> str:
 
 @pytest.fixture(scope="module")
 def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished run on the digits, whose network was not trained."""
+    """The folder of a finished run for speed on the digits, whose network was not trained."""
     net = GraphBuilder("digits", (8, 8, 1))
     x = net.depthwise(net.conv(net.input, 8, kernel=3), kernel=3)
     model = random_tflite(net.build(net.dense(net.global_mean(x), 10)), seed=4)
     folder = tmp_path_factory.mktemp("runs") / "digits"
-    with open_run(folder, {"board": "stm32f746", "data": "digits", "seed": 0}) as run:
+    request = {"board": "stm32f746", "data": "digits", "seed": 0, "sram_bytes": 61_440, "optimize": "speed"}
+    with open_run(folder, request) as run:
         run.write_bytes("model.tflite", model)
         run.write_json("result.json", RESULT)
     return folder
@@ -123,6 +124,8 @@ def test_a_run_is_deployed_on_its_pictures_and_shown(digits_run: Path, place: Pa
     words = ["--board", "stm32f746", "--virtual", "--samples", "20", "--runs", "3", "-o", place]
     found = answered(capsys, "deploy", digits_run, *words)
     assert (found["samples"], found["wrong_samples"], found["runs"]) == (20, 0, 3)
+    # the run's own goal, of which the firmware tells
+    assert found["optimize"] == "speed"
     assert found["accuracy_on_board"] in [count / 20 for count in range(21)]
     assert len(found["cycles_by_operator"]) == len(found["operators"])
     spent = sum(found["cycles_by_operator"])
@@ -179,6 +182,12 @@ def test_a_port_is_measured_and_must_hold_what_is_asked(
         capsys, "measure", "--board", "stm32f412", "--port", port
     )
     assert "a real board runs what is on it" in refused(capsys, "measure", elf, *asked, status=2)
+    assert "is optimized for speed, not for ram" in refused(
+        capsys, "measure", digits_run, *asked, "--optimize", "ram"
+    )
+    # a file knows no goal: that of the firmware is meant
+    file = digits_run / "model.tflite"
+    assert answered(capsys, "measure", file, *asked, "--samples", "1", "--runs", "1")["optimize"] == "speed"
 
 
 @needs_board
