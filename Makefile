@@ -21,10 +21,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 C_TOOLS    := gcc libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
 C_COMMANDS := gcc arm-none-eabi-gcc qemu-system-arm
 
-.PHONY: help search test lint clean tools
+.PHONY: help code search test lint clean tools
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)$$/make \1\t\2/p' $(MAKEFILE_LIST)
+
+code: $(VENV)/.installed-dev ## build the firmware's code again, and write what each function takes (firmware/code.json)
+	@$(BIN)/python -m tinynas.device.code_survey
 
 search: $(VENV)/.installed ## set up what is needed, then search a network for a board (SEARCH_FLAGS)
 	@$(BIN)/tinynas search $(SEARCH_FLAGS)

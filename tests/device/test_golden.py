@@ -34,7 +34,10 @@ def test_every_byte_stands_in_the_file() -> None:
     # what the program around the model is compiled with is the same for every model
     assert header == golden_files(plan, b"other", inputs[:1], answers(2))["src/golden.h"]
     assert "MODEL_ARENA_BYTES, 144, 10, 1, 1, 2, 0," in source
-    numbers = [int(each) for each in re.findall(r"\b\d+\b(?=,)", source.split("golden_asked", 1)[1].split("golden_loaded")[0])]
+    numbers = [
+        int(each)
+        for each in re.findall(r"\b\d+\b(?=,)", source.split("golden_asked", 1)[1].split("golden_loaded")[0])
+    ]
     wanted = [int(each) for array in (*inputs, *answers(2)) for each in array.view(np.uint8).ravel()]
     assert numbers == wanted
     digest = source.split("golden_hash[32] = {", 1)[1].split("}", 1)[0]

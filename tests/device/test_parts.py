@@ -93,8 +93,7 @@ def test_a_board_tells_only_what_its_linker_script_does() -> None:
     assert MemoryParts.of_board(MemoryUse(500, None, None, None, None, 0, None, None)) == MemoryParts(500)
 
 
-def test_nothing_is_predicted_of_a_framework_s_firmware() -> None:
-    assert MemoryParts.of_firmware(load_board("rp2040"), 1) == MemoryParts()
-    one, two = (MemoryParts.of_firmware(load_board("stm32f746"), inputs) for inputs in (1, 2))
-    assert (two.variables or 0) - (one.variables or 0) == 4 and one.firmware == two.firmware
-    assert beside(elf=one)["constants_bytes"] == {"elf": None}
+def test_parts_stand_beside_each_other() -> None:
+    found = beside(elf=MemoryParts(arena=4), board=MemoryParts())
+    assert found["arena_bytes"] == {"elf": 4, "board": None}
+    assert found["constants_bytes"] == {"elf": None, "board": None}

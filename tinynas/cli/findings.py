@@ -17,6 +17,8 @@ def print_findings(console: Console, found: Mapping[str, Any], *, layers: bool =
     facts = [*_firmware(found), *_board(found), *_speed(found), *_memory(found), *_checks(found)]
     print_facts(console, facts)
     _print_memories(console, found)
+    if found.get("flash_prediction", "exact") != "exact":
+        say(console, f"code was predicted {found['flash_prediction']}")
     if layers and found.get("cycles_by_operator"):
         say(console)
         _print_layers(console, found)

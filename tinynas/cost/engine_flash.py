@@ -13,39 +13,14 @@ from functools import cache
 
 import numpy as np
 
+from tinynas.board import Board
+from tinynas.cost.code_table import CodeSection, code_table, core_name, function_keys, model_keys, reached
 from tinynas.cost.counts import WEIGHTED, Counts, Int, output_channels
 from tinynas.cost.estimates import FlashEstimate
 from tinynas.engine.parameters import POINTER_BYTES
-from tinynas.engine.plan import Plan
-from tinynas.engine.sources import sources_for
+from tinynas.engine.plan import ALIGNMENT, Plan
 from tinynas.engine.tables import Tables
 from tinynas.graph import Graph, OpKind
-
-#: Bytes of code and constants of each C file of firmware/engine, by Debian's GCC 12.2:
-#: arm-none-eabi-gcc -std=c99 -O2 -mcpu=cortex-m7 -mthumb -mfpu=fpv5-d16 -mfloat-abi=hard -c FILE
-#: arm-none-eabi-size FILE.o. `tests/cost/test_engine_runtime.py` builds them again.
-CODE_BYTES: Mapping[str, int] = {
-    "affine.c": 416,
-    "blocks.c": 2420,
-    "blocks_packed.c": 3612,
-    "blocks_paired.c": 3316,
-    "convolution.c": 1052,
-    "dense.c": 228,
-    "depthwise.c": 3012,
-    "depthwise_planes.c": 3500,
-    "elementwise.c": 1496,
-    "engine.c": 192,
-    "lookup.c": 212,
-    "movement.c": 824,
-    "pointwise.c": 300,
-    "pooling.c": 1204,
-    "products.c": 2300,
-    "softmax.c": 608,
-    "sums.c": 516,
-    "winograd.c": 2100,
-}
-#: the model's own functions: input, output, invoke
-MODEL_CODE_BYTES = 60
 
 #: structs of C on a 32-bit core: tn_map, tn_op, tn_step, tn_network
 _MAP, _OPERATOR, _STEP, _NETWORK = 20, 5 * POINTER_BYTES, 4, 3 * POINTER_BYTES
@@ -79,13 +54,14 @@ _KERNELS: Mapping[OpKind, str] = {
 }
 
 
-def plan_flash(plan: Plan, counts: Counts) -> FlashEstimate:
-    """Flash of one planned network; `counts` are those of its graph.
+def plan_flash(plan: Plan, counts: Counts, board: Board) -> FlashEstimate:
+    """Flash of one planned network on `board`; `counts` are those of its graph.
 
     Raises:
         ModelError: a network with weights that cannot be packed.
     """
-    code = int(code_bytes(Counter(plan.kernels)))
+    ends = len(plan.graph.inputs), len(plan.graph.outputs)
+    code = int(code_bytes(Counter(plan.kernels), board, *ends))
     if not has_weights(plan.graph):
         return FlashEstimate(
             weights=int(counts.packed_weight_bytes),
@@ -105,10 +81,11 @@ def plan_flash(plan: Plan, counts: Counts) -> FlashEstimate:
     )
 
 
-def counts_flash(counts: Counts) -> Int:
+def counts_flash(counts: Counts, board: Board) -> Int:
     """Flash of one network or of many, but for the steps of the schedule beyond one an operator."""
     constants = counts.packed_weight_bytes + 4 * counts.total_channels + table_bytes(counts)
-    return constants + structure_bytes(counts, counts.total_operators) + code_bytes(_functions(counts))
+    structure = structure_bytes(counts, counts.total_operators)
+    return constants + structure + code_bytes(_functions(counts), board, counts.inputs, counts.outputs)
 
 
 def table_bytes(counts: Counts) -> Int:
@@ -133,25 +110,35 @@ def structure_bytes(counts: Counts, steps: Int) -> Int:
     return size
 
 
-def code_bytes(functions: Mapping[str, Int]) -> Int:
-    """Bytes of all C files that hold `functions` (how often each occurs), and of the model's functions.
+def code_bytes(functions: Mapping[str, Int], board: Board, inputs: int = 1, outputs: int = 1) -> Int:
+    """Bytes of the engine's functions that `functions` (how often each runs) reach, and of the network's own.
 
-    The C library's memcpy and memset, which hardly any firmware is without, are not counted.
+    Each counts in whole words. The C library's memcpy and memset, which hardly any firmware is without, are
+    not counted.
     """
+    core = core_name(board)
+    sections, always = code_table().core(core), _reach(core, model_keys(inputs, outputs))
+    size: Int = sum(_words(sections[key]) for key in always)
     users: dict[str, Int] = {}
     for function, number in functions.items():
-        for file in _files_of(function):
-            users[file] = users.get(file, 0) + number
-    size: Int = MODEL_CODE_BYTES
-    for file, number in users.items():
-        size = size + CODE_BYTES.get(file, 0) * _present(number)
+        for key in _reach_of(core, function) - always:
+            users[key] = users.get(key, 0) + number
+    for key, number in users.items():
+        size = size + _words(sections[key]) * _present(number)
     return size
 
 
 @cache
-def _files_of(function: str) -> tuple[str, ...]:
-    """The C files that a program with `function` is built of."""
-    return tuple(sources_for((function,)))
+def _reach_of(core: str, function: str) -> frozenset[str]:
+    """Keys of all of the engine that its `function` needs, itself included; nothing if the table lacks it."""
+    key = function_keys(code_table().core(core)).get(function)
+    return frozenset() if key is None else _reach(core, (key,))
+
+
+@cache
+def _reach(core: str, roots: tuple[str, ...]) -> frozenset[str]:
+    found = reached(code_table().core(core), roots)
+    return frozenset(each.key for each in found if each.file.endswith(".c"))
 
 
 def has_weights(graph: Graph) -> bool:
@@ -169,6 +156,10 @@ def _functions(counts: Counts) -> dict[str, Int]:
         if kind in _KERNELS:
             functions[_KERNELS[kind]] = functions.get(_KERNELS[kind], 0) + number
     return functions
+
+
+def _words(section: CodeSection) -> int:
+    return -(-section.size_bytes // ALIGNMENT) * ALIGNMENT
 
 
 def _present(number: Int) -> Int:

@@ -108,7 +108,7 @@ class EngineRuntime:
             ModelError: an operator that the engine does not run.
         """
         plan = self.plan(graph)
-        return plan_flash(plan, count(plan.graph))
+        return plan_flash(plan, count(plan.graph), board)
 
     def tail_of(self, counts: Counts, board: Board) -> Int:
         """None."""
@@ -120,7 +120,7 @@ class EngineRuntime:
 
     def flash_of(self, counts: Counts, board: Board) -> Int:
         """Bytes of flash, but for the steps of the schedule beyond one an operator (4 bytes each)."""
-        return counts_flash(counts)
+        return counts_flash(counts, board)
 
 
 def _working_bytes(rows: RowGraph, group: Group) -> int:

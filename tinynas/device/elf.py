@@ -103,7 +103,7 @@ def firmware_size(file: Path) -> FirmwareSize:
         RequestError: the file cannot be read, or is no ELF file.
         ToolchainError: pyelftools is not installed, or the file has two arenas.
     """
-    elffile, failure = _elftools()
+    elffile, failure = elftools()
     try:
         with file.open("rb") as stream:
             return _size(elffile(stream), file)
@@ -177,8 +177,12 @@ def _arenas(elf: ELFFile) -> list[int]:
     return [each["st_size"] for each in found]
 
 
-def _elftools() -> tuple[Any, type[Exception]]:
-    """The class that reads ELF files, and what it raises for those that are none."""
+def elftools() -> tuple[Any, type[Exception]]:
+    """The class that reads ELF files, and what it raises for those that are none.
+
+    Raises:
+        ToolchainError: pyelftools is not installed.
+    """
     try:
         elffile = import_module("elftools.elf.elffile").ELFFile
         failure = import_module("elftools.common.exceptions").ELFError

@@ -32,17 +32,21 @@ GOLDEN_NAMES = frozenset(
 #: a golden_facts, a SHA-256, and a golden_end on a 32-bit core
 _FACTS_BYTES, _HASH_BYTES, _END_BYTES = 20, 32, 28
 
+#: of SRAM, for every input: how much of it has come
+INPUT_BYTES = 4
+
 Arrays = Sequence[NDArray[Any]]
 
 
-def golden_bytes(plan: Plan, vectors: int) -> int:
-    """What so many golden vectors of `plan`, with the model's facts, texts, hash and ends, take in flash."""
+def golden_sizes(plan: Plan, vectors: int) -> tuple[int, ...]:
+    """Bytes of each array of golden.c for so many golden vectors of `plan`: all of it that lies in flash."""
     graph = plan.graph
-    ends = [*graph.inputs, *graph.outputs]
-    each = sum(graph.tensors[index].size_bytes for index in ends)
-    fixed = _FACTS_BYTES + _HASH_BYTES + _END_BYTES * len(ends)
-    texts = sum(len(text) + 1 for text in (_plain(graph.name), plan.goal.value))
-    return fixed + vectors * each + texts
+    inputs, outputs = (
+        sum(graph.tensors[i].size_bytes for i in ends) for ends in (graph.inputs, graph.outputs)
+    )
+    ends = (_END_BYTES * len(graph.inputs), _END_BYTES * len(graph.outputs))
+    texts = (len(text) + 1 for text in (_plain(graph.name), plan.goal.value))
+    return _FACTS_BYTES, _HASH_BYTES, *texts, *ends, vectors * inputs, vectors * outputs
 
 
 def golden_files(plan: Plan, model: bytes, inputs: Arrays, outputs: Arrays) -> dict[str, str]:

@@ -6,8 +6,10 @@ firmware/platform/firmware.py, also where tinynas is not installed.
 
 The layout of RAM, from the lowest address up: stack, .data, .bss with the network's arena. The
 stack comes first so that one that overflows leaves RAM and faults, instead of writing over data
-without a word. In flash, what is aligned most comes first, so that hardly a gap is left and what all of it
-takes can be told without linking (`tinynas/cost/code_table.py`). There is no heap: no symbol for its start exists, so whatever calls malloc does not link.
+without a word. There is no heap: no symbol for its start exists, so whatever calls malloc does not link.
+
+In flash, what is aligned most comes first: hardly a gap is left, and tinynas/device/prediction.py can tell
+what all of it takes without linking.
 """
 
 from __future__ import annotations

@@ -8,43 +8,19 @@ With link-time optimisation, or without symbols, nobody can tell; then the parts
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
-from tinynas.board import Board
 from tinynas.device.elf import FirmwareSize, Symbol
 from tinynas.device.golden import GOLDEN_NAMES, MODEL_NAME
-from tinynas.device.linker import STACK_BYTES, chip_files
 from tinynas.device.measurement import MemoryUse
 from tinynas.engine.plan import ALIGNMENT
 from tinynas.engine.sources import engine_files, engine_functions
-from tinynas.errors import BoardError
 
 _MODEL_FILE = f"{MODEL_NAME}.c"
 _MODEL_FUNCTIONS = frozenset(
     f"{MODEL_NAME}_{name}" for name in ("input", "output", "invoke", "network", "arena")
 )
-#: of firmware/src/main.c for every input of the network: how much of it has come
-_INPUT_BYTES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class FirmwareNeed:
-    """What the firmware around a network takes, in bytes: of flash, and of SRAM but for its word an input."""
-
-    flash: int
-    variables: int
-
-
-#: by the chip's file in firmware/hal. `variables` are exact; `flash` is code as Debian's GCC 12.2 makes it in
-#: the environments *_local, give or take what fills gaps. `tests/pipeline/test_deploy.py` builds it again.
-FIRMWARE: Mapping[str, FirmwareNeed] = {
-    "stm32f4.c": FirmwareNeed(flash=4_800, variables=788),
-    "stm32f7.c": FirmwareNeed(flash=4_940, variables=788),
-    "stm32h7.c": FirmwareNeed(flash=5_130, variables=788),
-    "stm32l4.c": FirmwareNeed(flash=4_860, variables=788),
-    "nrf52.c": FirmwareNeed(flash=4_400, variables=784),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +69,6 @@ class MemoryParts:
     def of_board(cls, memory: MemoryUse) -> MemoryParts:
         """Of a firmware that runs: it knows where its variables lie, not whose its flash is."""
         return cls(memory.arena, memory.stack, _rest(memory.static, memory.arena))
-
-    @classmethod
-    def of_firmware(cls, board: Board, inputs: int) -> MemoryParts:
-        """Before anything is built: what surrounds a network of so many `inputs` on `board`.
-
-        Nothing is known of boards that a framework brings up.
-        """
-        try:
-            need = FIRMWARE.get(chip_files(board)[-1])
-        except BoardError:
-            return cls()
-        if need is None:
-            return cls(stack=STACK_BYTES)
-        return cls(stack=STACK_BYTES, variables=need.variables + _INPUT_BYTES * inputs, firmware=need.flash)
 
     def by_key(self) -> dict[str, int | None]:
         """For JSON: every part's bytes by its name with the unit."""

@@ -194,6 +194,17 @@ def upload(
         )
 
 
+def compiler_version() -> str | None:
+    """Which Arm compiler the in-repo platform finds, its packager's mark included; None: there is none."""
+    if shutil.which(_COMPILER) is None:
+        return None
+    asked = subprocess.run(
+        [_COMPILER, "--version"],
+        capture_output=True, text=True, check=False, timeout=_ASK_SECONDS, env=os.environ | _SETTINGS,
+    )  # fmt: skip
+    return asked.stdout.partition("\n")[0].removeprefix(f"{_COMPILER} ").strip() or None
+
+
 def _check_built(done: subprocess.CompletedProcess[str], environment: Environment, made: Firmware) -> None:
     if overflow := _OVERFLOW.search(done.stdout):
         raise RequestError(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinynas.board import Board
 from tinynas.cost import count
+from tinynas.cost.code_table import code_table
 from tinynas.cost.engine_flash import plan_flash
 from tinynas.device.elf import FirmwareSize, firmware_size
-from tinynas.device.golden import MODEL_NAME, add_golden, golden_bytes
+from tinynas.device.golden import MODEL_NAME, add_golden
 from tinynas.device.parts import MemoryParts, beside
 from tinynas.device.platformio import Firmware, build, choose_environment
+from tinynas.device.prediction import doubts, predicted_parts
 from tinynas.device.project import find_project
 from tinynas.engine.emit import emit
 from tinynas.engine.goals import Goal
@@ -37,7 +39,10 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Firmware for one board: what PlatformIO made, what it takes, and what was predicted."""
+    """Firmware for one board: what PlatformIO made, what it takes, and what was predicted.
+
+    `doubts` is why the prediction of code may be some bytes off; None where it is exact.
+    """
 
     model: str
     board: Board
@@ -45,6 +50,7 @@ class Built:
     firmware: Firmware
     size: FirmwareSize
     predicted: MemoryParts
+    doubts: str | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``--json`` and a run's folder; sizes in bytes."""
@@ -57,6 +63,7 @@ class Built:
             "arena_bytes": {"predicted": self.predicted.arena, "elf": self.size.arena_bytes},
             "sram_bytes": {"predicted": self.predicted.sram_bytes, "elf": self.size.ram_bytes},
             "flash_bytes": {"predicted": self.predicted.flash_bytes, "elf": self.size.flash_bytes},
+            "flash_prediction": "exact" if self.doubts is None else f"about: {self.doubts}",
             "parts": beside(predicted=self.predicted, elf=MemoryParts.of_elf(self.size)),
             "firmware": self.size.to_dict(),
         }
@@ -82,18 +89,11 @@ def is_firmware(path: Path) -> bool:
 def predict(subject: Subject, board: Board) -> MemoryParts:
     """What the firmware of `subject` will take on `board`, before anything is built.
 
-    The arena, the constants and the golden vectors are exact, and so are the stack and the variables of
-    firmware without a framework; its code, and the engine's, are as a compiler once made them.
+    All of it to the byte, where `doubts` has none; SRAM, constants and golden vectors even then.
     """
     plan = subject.plan
-    flash = plan_flash(plan, count(plan.graph))
-    return replace(
-        MemoryParts.of_firmware(board, len(plan.graph.inputs)),
-        arena=plan.arena,
-        constants=flash.constants,
-        engine=flash.code,
-        golden=golden_bytes(plan, min(GOLDEN_VECTORS, subject.count)),
-    )
+    flash = plan_flash(plan, count(plan.graph), board)
+    return predicted_parts(code_table(), board, plan, flash, min(GOLDEN_VECTORS, subject.count))
 
 
 def build_firmware(subject: Subject, board: Board, where: Places, watch: Observer) -> Built:
@@ -109,8 +109,15 @@ def build_firmware(subject: Subject, board: Board, where: Places, watch: Observe
     _compile(subject, where.libraries / MODEL_NAME, watch)
     watch.note(f"building {environment.name} with PlatformIO")
     firmware = build(environment, project, libraries=where.libraries, build_dir=where.build)
-    size, predicted = firmware_size(firmware.elf), predict(subject, board)
-    return Built(subject.name, board, subject.aim.goal, firmware, size, predicted)
+    return Built(
+        model=subject.name,
+        board=board,
+        goal=subject.aim.goal,
+        firmware=firmware,
+        size=firmware_size(firmware.elf),
+        predicted=predict(subject, board),
+        doubts=doubts(code_table(), board, environment),
+    )
 
 
 def built_before(board: Board, where: Places) -> Path:
