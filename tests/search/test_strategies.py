@@ -16,6 +16,7 @@ from tinynas.search import (
     AtMost,
     Evolution,
     Origin,
+    ParetoEvolution,
     Progress,
     RandomSearch,
     RegularisedEvolution,
@@ -31,6 +32,7 @@ from tinynas.spaces import Family, Pictures, families
 SMALL = Evolution(population=12, iterations=4, parents=4, crossover=5, mutation=6, mutation_probability=0.3)
 #: one test body runs over every strategy
 STRATEGIES: list[Strategy] = [
+    ParetoEvolution(population=12, iterations=4, crossover=3, mutation=3, mutation_probability=0.3),
     SMALL,
     RandomSearch(evaluations=36),
     RegularisedEvolution(evaluations=36, population=10, tournament=3, mutation_probability=0.3),

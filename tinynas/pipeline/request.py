@@ -15,7 +15,7 @@ from tinynas.cost.times import require_latency_model
 from tinynas.engine.goals import Aim, Goal
 from tinynas.errors import RequestError
 from tinynas.pipeline.effort import SHARED_WEIGHTS, SHORT_TRAINING, Effort, Presets
-from tinynas.pipeline.strategies import STRATEGIES
+from tinynas.pipeline.strategies import PARETO, STRATEGIES
 from tinynas.search.objective import ACCURACY, find_objective
 from tinynas.spaces import Scoring, find_family
 from tinynas.spaces.families import MOBILE
@@ -83,6 +83,11 @@ class SearchRequest:
         return latency_model(self.board, self.rules)
 
     @property
+    def minds_time(self) -> bool:
+        """Whether modelled times decide anything."""
+        return self.budget.latency_ms is not None or self.strategy == PARETO
+
+    @property
     def limits(self) -> Budget:
         """What a network must stay within: a time that an objective weighs is a target, no limit."""
         return self.budget if self.objective == ACCURACY else replace(self.budget, latency_ms=None)
@@ -130,8 +135,10 @@ class SearchRequest:
             "elastic_resolutions": self.elastic,
             "numbers": presets_of(self.family).plain(self.effort),
         }
-        if self.budget.latency_ms is not None and (model := self.latency) is not None:
-            plain["latency_ms"], plain["latency_model"] = self.budget.latency_ms, model.label
+        if self.budget.latency_ms is not None:
+            plain["latency_ms"] = self.budget.latency_ms
+        if self.minds_time and (model := self.latency) is not None:
+            plain["latency_model"] = model.label
         if self.objective != ACCURACY:
             plain["objective"] = self.objective
         # requests from before there were several families name none

@@ -13,7 +13,7 @@ from tinynas.pipeline.file_need import need_of_file
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.scoring import Scorers
 from tinynas.pipeline.session import Session
-from tinynas.pipeline.strategies import make_strategy
+from tinynas.pipeline.strategies import make_strategy, order_of
 from tinynas.search import Candidate, Progress, Strategy, ranked, search_by_rungs
 from tinynas.search.ladder import most_scores
 from tinynas.search.objective import find_objective
@@ -38,6 +38,7 @@ def evolve(session: Session, space: DesignSpace[Any], scorers: Scorers) -> Candi
         seed=session.request.seed,
         journal=session.run.journal,
         seeds=[space.smallest()],
+        order=order_of(session.request.strategy),
         objective=find_objective(session.request.objective, session.request.budget.latency_ms),
         on_candidate=bar.scored,
     )

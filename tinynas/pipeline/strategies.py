@@ -12,9 +12,20 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from tinynas.pipeline.effort import Effort
-from tinynas.search import Evolution, RandomSearch, RegularisedEvolution, Strategy
+from tinynas.search import (
+    Evolution,
+    Order,
+    ParetoEvolution,
+    RandomSearch,
+    RegularisedEvolution,
+    Strategy,
+    by_domination,
+    ranked,
+)
 from tinynas.spaces import Scoring
 
+#: the strategy that looks for a whole front
+PARETO = "nsga2"
 #: a strategy from the numbers, and from how many networks it is asked for at a time
 Maker: TypeAlias = Callable[[Effort, int], Strategy]
 
@@ -24,6 +35,16 @@ def _evolution(effort: Effort, together: int) -> Strategy:
         population=effort.population,
         iterations=effort.iterations,
         parents=effort.parents,
+        crossover=effort.crossover,
+        mutation=effort.mutation,
+        mutation_probability=effort.mutation_probability,
+    )
+
+
+def _nsga2(effort: Effort, together: int) -> Strategy:
+    return ParetoEvolution(
+        population=effort.population,
+        iterations=effort.iterations,
         crossover=effort.crossover,
         mutation=effort.mutation,
         mutation_probability=effort.mutation_probability,
@@ -46,7 +67,7 @@ def _regularised(effort: Effort, together: int) -> Strategy:
 
 
 STRATEGIES: Mapping[str, Maker] = MappingProxyType(
-    {"evolution": _evolution, "random": _random, "regularised": _regularised}
+    {"evolution": _evolution, "random": _random, "regularised": _regularised, PARETO: _nsga2}
 )
 
 
@@ -58,3 +79,8 @@ def make_strategy(name: str, effort: Effort, scoring: Scoring) -> Strategy:
     """
     together = 1 if scoring is Scoring.SHARED_WEIGHTS else max(1, effort.children)
     return STRATEGIES[name](effort, together)
+
+
+def order_of(name: str) -> Order:
+    """Who goes on to be trained further in a search by the strategy `name`."""
+    return by_domination if name == PARETO else ranked

@@ -3,11 +3,13 @@
 from tinynas.search.aging import RegularisedEvolution
 from tinynas.search.at_most import AtMost
 from tinynas.search.candidate import Candidate, Genes, Origin, latest, restore_choice
+from tinynas.search.domination import by_domination
 from tinynas.search.evaluation import Observer, Outcome, Progress, search, search_by_rungs
 from tinynas.search.evolution import Evolution
 from tinynas.search.journal import CandidateJournal, read_candidates
-from tinynas.search.ladder import Ladder, OneRung
+from tinynas.search.ladder import Ladder, OneRung, Order
 from tinynas.search.limits import Footprint, Limits, Need
+from tinynas.search.nsga import ParetoEvolution
 from tinynas.search.objective import (
     OBJECTIVES,
     MnasNetReward,
@@ -52,8 +54,10 @@ __all__ = [
     "Objective",
     "Observer",
     "OneRung",
+    "Order",
     "Origin",
     "Outcome",
+    "ParetoEvolution",
     "Pool",
     "Progress",
     "Proposal",
@@ -63,6 +67,7 @@ __all__ = [
     "RunSummary",
     "Space",
     "Strategy",
+    "by_domination",
     "default_run_path",
     "find_objective",
     "is_run",

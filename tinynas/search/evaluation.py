@@ -15,7 +15,7 @@ import numpy as np
 
 from tinynas.errors import VerificationError
 from tinynas.search.candidate import Candidate, is_accuracy
-from tinynas.search.ladder import Ladder, OneRung, better_half, most_scores
+from tinynas.search.ladder import Ladder, OneRung, Order, better_half, most_scores
 from tinynas.search.limits import Footprint, Limits
 from tinynas.search.objective import Objective, ranked
 from tinynas.search.pool import Pool, Proposal
@@ -94,12 +94,13 @@ def search_by_rungs(
     journal: Journal | None = None,
     seeds: Sequence[ChoiceT] = (),
     objective: Objective | None = None,
+    order: Order = ranked,
     on_candidate: Observer[ChoiceT] | None = None,
 ) -> Outcome[ChoiceT]:
     """The best network of `space` within `limits` that `strategy` finds, by accuracy or `objective`.
 
-    Each generation climbs the `ladder`: all its networks are scored at the first rung, the better half at
-    the next. No network is scored twice at a rung, and none outside the limits at all. `seeds` are
+    Each generation climbs the `ladder`: all its networks are scored at the first rung, the better half by
+    `order` at the next. No network is scored twice at a rung, and none outside the limits at all. `seeds` are
     considered before anything drawn at random: give the smallest network of the space, and a budget that
     hardly anything fits is still used, or refused with the true smallest need. An `objective` needs `limits`
     that know times. Ends early when a generation finds nothing new.
@@ -111,7 +112,7 @@ def search_by_rungs(
     """
     require_at_least(0, seed=seed)
     total = most_scores(strategy.evaluations, strategy.generations, len(ladder.rungs))
-    climb = _Climb(limits, ladder, journal, total, objective, on_candidate)
+    climb = _Climb(limits, ladder, journal, total, objective, order, on_candidate)
     for generation in range(strategy.generations):
         pool = Pool(
             space=space,
@@ -139,11 +140,12 @@ class _Climb(Generic[ChoiceT]):
         journal: Journal | None,
         total: int,
         objective: Objective | None,
+        order: Order,
         on_candidate: Observer[ChoiceT] | None,
     ) -> None:
         self._limits, self._ladder, self._journal, self._objective = limits, ladder, journal, objective
         self._known = journal.scores() if journal else {}
-        self._total, self._done, self._tell = total, 0, on_candidate
+        self._order, self._total, self._done, self._tell = order, total, 0, on_candidate
         #: every network as it was scored last, by genotype text
         self.scored: dict[str, Candidate[ChoiceT]] = {}
         self.best: Candidate[ChoiceT] | None = None
@@ -154,7 +156,7 @@ class _Climb(Generic[ChoiceT]):
         *lower, top = self._ladder.rungs
         for steps in lower:
             scores = [self._score(number, proposal, steps) for proposal in left.values()]
-            beaten = left.keys() - better_half(scores)
+            beaten = left.keys() - better_half(scores, self._order)
             left = {text: proposal for text, proposal in left.items() if text not in beaten}
             self._drop(beaten)
         for proposal in left.values():

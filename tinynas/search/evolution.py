@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from tinynas.errors import RequestError
 from tinynas.search.candidate import Candidate
 from tinynas.search.objective import ranked
@@ -60,8 +62,12 @@ class Evolution:
         """The population at first, then mutants and crosses of the best networks so far."""
         if generation == 0:
             return pool.random(self._population)
-        parents = [candidate.choice for candidate in ranked(scored)[: self._parents]]
+        parents = self.mates(scored, pool.rng)
         return [
             *pool.mutants(self._mutation, parents, self._probability),
             *pool.crosses(self._crossover, parents),
         ]
+
+    def mates(self, scored: Sequence[Candidate[ChoiceT]], rng: np.random.Generator) -> list[ChoiceT]:
+        """Who may have children: the best networks so far."""
+        return [candidate.choice for candidate in ranked(scored)[: self._parents]]

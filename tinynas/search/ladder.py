@@ -6,7 +6,7 @@ shared there is nothing to train and one rung.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -54,9 +54,17 @@ class OneRung(Generic[ChoiceT]):
         """Nothing is kept."""
 
 
-def better_half(candidates: Sequence[Candidate[ChoiceT]]) -> set[str]:
-    """The genotypes that go on to the next rung: the better half, an odd one included."""
-    return {candidate.genotype for candidate in ranked(candidates)[: -(-len(candidates) // 2)]}
+class Order(Protocol):
+    """Who of several goes first."""
+
+    def __call__(self, candidates: Iterable[Candidate[ChoiceT]], /) -> list[Candidate[ChoiceT]]:
+        """`candidates`, best first, whatever order they came in."""
+        ...
+
+
+def better_half(candidates: Sequence[Candidate[ChoiceT]], order: Order = ranked) -> set[str]:
+    """The genotypes that go on to the next rung: the better half by `order`, an odd one included."""
+    return {candidate.genotype for candidate in order(candidates)[: -(-len(candidates) // 2)]}
 
 
 def most_scores(networks: int, generations: int, rungs: int) -> int:
