@@ -22,6 +22,7 @@ from tinynas.cli.boards import boards
 from tinynas.cli.compile import compile_
 from tinynas.cli.cost import cost
 from tinynas.cli.device import build, deploy, flash, measure
+from tinynas.cli.pick import pick
 from tinynas.cli.plan import plan
 from tinynas.cli.report import report
 from tinynas.cli.search import search
@@ -47,6 +48,9 @@ app.command(
 )(search)
 app.command(epilog="Example: tinynas show runs/stm32f746-320k-digits-s0-1f3a09")(show)
 app.command(epilog="Example: tinynas report runs/stm32f746-320k-digits-s0-1f3a09 --open")(report)
+app.command(epilog="Example: tinynas pick runs/stm32f746-320k-digits-s0-1f3a09 --latency 50ms --sram 64k")(
+    pick
+)
 app.command(epilog="Example: tinynas plan model.tflite --plot plan.png")(plan)
 app.command("compile", epilog="Example: tinynas compile model.tflite -o lib/model --name model --check")(
     compile_
@@ -104,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_error(culprit, sentence, as_json="--json" in words)
     # typer turns Ctrl-C into this status
     if status == INTERRUPTED:
-        rest = ": run the same command again to go on" if words[0] in ("search", "study") else ""
+        rest = ": run the same command again to go on" if words[0] in ("search", "study", "pick") else ""
         print(f"interrupted{rest}", file=sys.stderr)
     return int(status or 0)
 

@@ -60,15 +60,16 @@ def _plain(summary: RunSummary, report: SpaceReport | None) -> dict[str, Any]:
             "name": stats.name, "share": stats.share, "mean_macs": stats.mean_macs, "p80_macs": stats.p80_macs
         } if stats is not None else None,
         "candidates": len(summary.candidates),
-        "best": _plain_candidate(summary.best, key) if summary.best is not None else None,
-        "front": [_plain_candidate(candidate, key) for candidate in summary.front],
+        "best": plain_candidate(summary.best, key) if summary.best is not None else None,
+        "front": [plain_candidate(candidate, key) for candidate in summary.front],
         "result": summary.result,
         "deployments": summary.deployments,
         "seconds": summary.times,
     }  # fmt: skip
 
 
-def _plain_candidate(candidate: Candidate[Any], accuracy_key: str) -> dict[str, Any]:
+def plain_candidate(candidate: Candidate[Any], accuracy_key: str) -> dict[str, Any]:
+    """A scored network for ``--json``."""
     return {
         "genotype": candidate.genotype,
         accuracy_key: candidate.accuracy,

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tinynas.board import Board, Budget, facts_digest
+from tinynas.board import Board, Budget, facts_digest, load_board
 from tinynas.cost import Runtime, aim_within, find_runtime
 from tinynas.cost.latency import LatencyModel, latency_model
 from tinynas.cost.times import require_latency_model
 from tinynas.engine.goals import Aim, Goal
-from tinynas.errors import RequestError
+from tinynas.errors import RequestError, RunError
 from tinynas.pipeline.effort import SHARED_WEIGHTS, SHORT_TRAINING, Effort, Presets
 from tinynas.pipeline.strategies import PARETO, STRATEGIES
 from tinynas.search.objective import ACCURACY, find_objective
@@ -149,3 +149,36 @@ class SearchRequest:
         if self.supernet is not None:
             plain["supernet"] = str(self.supernet)
         return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any], data_dir: Path | None = None) -> SearchRequest:
+        """The request that `to_dict` wrote; its pictures are looked for in `data_dir` first.
+
+        Raises:
+            RunError: something is missing or of another kind.
+            RequestError: what it names is not there any more.
+        """
+        try:
+            family = str(plain.get("family", MOBILE.name))
+            budget = Budget(int(plain["sram_bytes"]), int(plain["flash_bytes"]), plain.get("latency_ms"))
+            return cls(
+                board=load_board(str(plain["board"])),
+                budget=budget,
+                runtime=str(plain["runtime"]),
+                data=str(plain["data"]),
+                data_dir=data_dir,
+                effort_name=str(plain["effort"]),
+                effort=presets_of(family).make(str(plain["effort"]), plain["numbers"]),
+                seed=int(plain["seed"]),
+                strategy=str(plain["strategy"]),
+                min_share=float(plain["min_share"]),
+                elastic=int(plain["elastic_resolutions"]),
+                backend=str(plain["backend"]),
+                supernet=Path(plain["supernet"]) if "supernet" in plain else None,
+                family=family,
+                objective=str(plain.get("objective", ACCURACY)),
+            )
+        except (KeyError, TypeError, ValueError) as failure:
+            raise RunError(
+                f"the request of the run is damaged ({type(failure).__name__}: {failure}): search again"
+            ) from None

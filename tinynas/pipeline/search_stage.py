@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.scoring import Scorers
 from tinynas.pipeline.session import Session
 from tinynas.pipeline.strategies import make_strategy, order_of
-from tinynas.search import Candidate, Progress, Strategy, ranked, search_by_rungs
+from tinynas.search import Candidate, Progress, Strategy, pareto_front, ranked, search_by_rungs
 from tinynas.search.ladder import most_scores
 from tinynas.search.objective import find_objective
-from tinynas.search.run_folder import CHOSEN
+from tinynas.search.run_folder import CHOSEN, FRONT
 from tinynas.spaces import DesignSpace
 
 #: seconds between two laps of the stopwatch at least
@@ -43,7 +44,7 @@ def evolve(session: Session, space: DesignSpace[Any], scorers: Scorers) -> Candi
         on_candidate=bar.scored,
     )
     bar.end()
-    winner = _best_as_file(session.request, outcome.candidates)
+    winner = best_as_file(session, ranked(outcome.candidates))
     session.run.write_json(
         CHOSEN,
         {
@@ -54,6 +55,7 @@ def evolve(session: Session, space: DesignSpace[Any], scorers: Scorers) -> Candi
             "candidates": len(outcome.candidates),
         },
     )
+    session.run.write_json(FRONT, _front(session.request, outcome.candidates))
     return winner
 
 
@@ -80,18 +82,40 @@ class _Bar:
         self._stopwatch.lap()
 
 
-def _best_as_file(request: SearchRequest, candidates: Sequence[Candidate[Any]]) -> Candidate[Any]:
-    """The best candidate whose .tflite fits too: flash was estimated until here, within 2 %.
+def _front(request: SearchRequest, candidates: Sequence[Candidate[Any]]) -> dict[str, Any]:
+    """Those that no other beats, as plain data, most accurate first; `tinynas pick` chooses from them."""
+    front = pareto_front(candidates)
+    timed = all(candidate.footprint.latency_ms is not None for candidate in candidates)
+    return {
+        "axes": [request.accuracy_key, "latency_ms" if timed else "macs", "sram_bytes", "flash_bytes"],
+        "members": [
+            {
+                "genotype": candidate.genotype,
+                request.accuracy_key: candidate.accuracy,
+                **asdict(candidate.footprint),
+                "generation": candidate.generation,
+                "origin": candidate.origin.value,
+            }
+            for candidate in front
+        ],
+    }
+
+
+def best_as_file(session: Session, candidates: Sequence[Candidate[Any]]) -> Candidate[Any]:
+    """The first of `candidates` whose .tflite fits too: flash was estimated until here, within 2 %.
 
     Each is exported untrained, which takes seconds and gives a file of the final size, until one fits.
+
+    Raises:
+        VerificationError: none does.
     """
     from tinynas.export import convert_int8, random_weights
 
-    for candidate in ranked(candidates):
+    for candidate in candidates:
         weights = random_weights(parse_genotype(candidate.genotype), np.random.default_rng(0))
         genotype = weights.genotype
         picture = np.zeros((1, genotype.resolution, genotype.resolution, genotype.in_channels), np.uint8)
-        if need_of_file(request, convert_int8(weights, picture)).excess(request.limits) is None:
+        if need_of_file(session, convert_int8(weights, picture)).excess(session.request.limits) is None:
             return candidate
     raise VerificationError(
         "none of the networks found fits the flash once it is a file: search again with a smaller --flash"

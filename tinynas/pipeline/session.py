@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from tinynas.cost.latency import LatencyModel
 from tinynas.data import Dataset, Split, hold_out
 from tinynas.pipeline.effort import Effort
 from tinynas.pipeline.observer import Observer
@@ -27,11 +28,16 @@ class Session:
         """The numbers asked for."""
         return self.request.effort
 
+    @property
+    def latency(self) -> LatencyModel | None:
+        """Who tells times, if anybody can."""
+        return self.request.latency
+
     def limits(self) -> Limits:
         """What the board can hold, and run in time."""
         request = self.request
         return Limits(
-            runtime=request.rules, board=request.board, budget=request.limits, latency=request.latency
+            runtime=request.rules, board=request.board, budget=request.limits, latency=self.latency
         )
 
     def parts(self) -> tuple[Split, Split]:

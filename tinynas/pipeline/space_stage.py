@@ -84,12 +84,19 @@ def choose_space(session: Session, report: SpaceReport) -> DesignSpace[Any]:
         if not run.has(name):
             with run.writing(name) as partial:
                 plot_distribution(report, partial)
-    family = find_family(report.family)
-    space: DesignSpace[Any] = family.with_elastic(report.chosen, report.pictures, request.elastic)
+    space = searched_space(request, report)
     if request.supernet is None:
         session.observer.note(describe_choice(report))
     else:  # the shares of its report are those of the other run's budget
         session.observer.note(f"space {space.name} and its supernet are taken over from {request.supernet}")
+    return space
+
+
+def searched_space(request: SearchRequest, report: SpaceReport) -> DesignSpace[Any]:
+    """The space of `report` with its elastic resolutions."""
+    space: DesignSpace[Any] = find_family(report.family).with_elastic(
+        report.chosen, report.pictures, request.elastic
+    )
     return space
 
 

@@ -29,6 +29,8 @@ LARGEST, SUPERNET, WINNER = "largest.npz", "supernet.npz", "winner.npz"
 TRAINED = "supernet.json"
 CANDIDATES = "candidates.jsonl"
 CHOSEN = "winner.json"
+#: networks that no other beats, once the search is over
+FRONT = "front.json"
 MODEL = "model.tflite"
 RESULT = "result.json"
 TIMES = "times.json"
@@ -38,6 +40,8 @@ HISTORY = "history.jsonl"
 ENVIRONMENT = "environment.json"
 #: folder of what boards said of the model, a file each
 DEPLOYMENTS = "deployments"
+#: folder of other members of the front that were exported, a folder each with the artefacts of a winner
+PICKS = "picks"
 #: what only a study holds: the networks it trains
 STUDIED = "networks.json"
 _LOCK = ".lock"

@@ -1,0 +1,121 @@
+"""Another point of a run's front: who is taken, who is refused, and that nothing is made twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_search import REQUEST, Guard
+
+from tinynas.board import Budget, make_budget
+from tinynas.cli.main import main
+from tinynas.errors import RequestError, RunError
+from tinynas.pipeline.pick import choose, export_pick
+from tinynas.pipeline.request import SearchRequest
+from tinynas.search import Candidate, Footprint, Origin, open_run, read_run
+from tinynas.search.run_folder import CHOSEN, MODEL
+
+ROOMY = Budget(10**6, 10**6)
+
+
+def _run(folder: Path, points: list[tuple[float, int, int, float | None]], done: bool = True) -> Path:
+    """A run that scored networks of these accuracies, SRAM, flash and times."""
+    with open_run(folder, REQUEST.to_dict()) as run:
+        for index, (accuracy, sram, flash, time) in enumerate(points):
+            footprint = Footprint(100 + index, 10, sram, flash, time)
+            run.journal.append(Candidate(f"net {index}", {}, accuracy, footprint, 0, Origin.RANDOM))
+        if done:
+            run.write_json(CHOSEN, {"genotype": "net 0"})
+    return folder
+
+
+FEW = st.integers(1, 5)
+
+
+@given(
+    points=st.lists(st.tuples(FEW, FEW, FEW, FEW), min_size=1, max_size=12),
+    budget=st.tuples(FEW, FEW, st.none() | FEW),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_one_taken_is_the_most_accurate_of_all_within(
+    tmp_path_factory: pytest.TempPathFactory, points: list[tuple[int, int, int, int]], budget: Any
+) -> None:
+    folder = _run(tmp_path_factory.mktemp("pick") / "run", [(a / 10, s, f, t) for a, s, f, t in points])
+    sram, flash, time = budget
+    within = [a / 10 for a, s, f, t in points if s <= sram and f <= flash and (time is None or t <= time)]
+    asked = Budget(sram, flash, None if time is None else float(time))
+    if within:
+        pick = choose(folder, asked)
+        assert pick.members[0].accuracy == max(within)
+        assert all(member.footprint.sram_bytes <= sram for member in pick.members)
+    else:
+        with pytest.raises(RequestError, match="the nearest needs"):
+            choose(folder, asked)
+
+
+def test_what_cannot_be_picked_from_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"is not over \(searching\)"):
+        choose(_run(tmp_path / "open", [(0.5, 1, 1, 1.0)], done=False), ROOMY)
+    untimed = _run(tmp_path / "untimed", [(0.5, 1, 1, 1.0), (0.6, 1, 1, None)])
+    assert choose(untimed, ROOMY).members[0].accuracy == 0.6
+    with pytest.raises(RequestError, match="does not know how long"):
+        choose(untimed, replace(ROOMY, latency_ms=3.0))
+    with pytest.raises(RequestError, match="not the folder of a run"):
+        choose(tmp_path / "nothing", ROOMY)
+
+
+def test_a_recorded_request_comes_back(tmp_path: Path) -> None:
+    timed = replace(
+        REQUEST,
+        budget=make_budget(REQUEST.board, "8k", "72k", latency="30ms"),
+        objective="mnasnet-soft",
+        strategy="nsga2",
+        supernet=tmp_path,
+    )
+    for request in (REQUEST, timed):
+        assert SearchRequest.from_dict(json.loads(json.dumps(request.to_dict()))) == request
+    with pytest.raises(RunError, match="damaged"):
+        SearchRequest.from_dict({"board": "stm32f746"})
+
+
+def test_the_command_lists_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(_run(tmp_path / "run", [(0.9, 4000, 9000, 20.0), (0.8, 3000, 9000, 10.0)]))
+    assert main(["pick", run, "--latency", "15ms", "--list"]) == 0
+    assert "1 of 2 networks on the front are within" in capsys.readouterr().out
+    assert main(["pick", run, "--fps", "80", "--list", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [member["within"] for member in found["front"]] == [False, True]
+    assert (found["latency_budget_ms"], found["sram_budget_bytes"], found["picked"]) == (12.5, 8192, None)
+    assert main(["pick", run, "--latency", "5ms", "--list"]) == 2
+    assert "the nearest needs" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_pick_is_trained_and_exported_once(
+    finished: tuple[Path, Guard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, summary = finished[0], read_run(finished[0])
+    assert summary.result is not None
+    own = choose(folder, REQUEST.budget)
+    assert export_pick(own, Guard())["folder"] == str(folder), "the winner is there already"
+    others = [member for member in own.front if member.genotype != summary.result["genotype"]]
+    other = min(others or summary.candidates, key=lambda member: member.footprint.sram_bytes)
+    pick = replace(own, front=(other,))
+    before = (folder / "times.json").read_bytes()
+    result = export_pick(pick, Guard())
+    place = Path(result["folder"])
+    assert place.parent == folder / "picks" and (place / MODEL).stat().st_size == result["model_bytes"]
+    assert (result["genotype"], result["searched"]["accuracy"]) == (other.genotype, other.accuracy)
+    assert result["sram_bytes"] <= REQUEST.budget.sram_bytes and result["test_pictures"] == 360
+    assert (folder / "times.json").read_bytes() == before
+
+    def never(*_arguments: object) -> None:
+        raise AssertionError("exported again")
+
+    monkeypatch.setattr("tinynas.pipeline.pick.export_winner", never)
+    assert export_pick(pick, Guard()) == result

@@ -1,0 +1,129 @@
+"""``tinynas pick``: another point of a finished search's front, without searching again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tinynas.board import Budget, load_board, make_budget
+from tinynas.cli.backend import choose_backend
+from tinynas.cli.console import (
+    DataDirOption,
+    FpsOption,
+    JsonOption,
+    budget_line,
+    make_table,
+    output,
+    percent,
+    print_json,
+    remarks,
+    say,
+)
+from tinynas.units import format_milliseconds, format_size
+
+if TYPE_CHECKING:
+    from tinynas.pipeline.pick import Pick
+
+
+def pick(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished search.")],
+    latency: Annotated[
+        str | None,
+        typer.Option("--latency", help="Time an inference may take: 50ms. Default: the run's own."),
+    ] = None,
+    fps: FpsOption = None,
+    sram: Annotated[
+        str | None, typer.Option("--sram", help="SRAM the network may take: 64k. Default: the run's own.")
+    ] = None,
+    flash: Annotated[
+        str | None, typer.Option("--flash", help="Flash it may take: 512k. Default: the run's own.")
+    ] = None,
+    data_dir: DataDirOption = None,
+    only_list: Annotated[
+        bool, typer.Option("--list", help="Show what there is to choose from; train and export nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Choose the most accurate network of a run's front within other limits, fine-tune and export it.
+
+    Nothing is searched again: every network scored is in the run. The one picked goes to RUN/picks/, with the
+    checks that the run's own result had to pass; picked once, it is only shown.
+    """
+    from tinynas.pipeline.pick import choose
+    from tinynas.search import read_run
+
+    found = choose(run, _budget(read_run(run).request, sram, flash, latency, fps))
+    console = remarks()
+    say(console, f"within {budget_line(found.budget)}")
+    if not as_json:
+        _print_front(found)
+    result = None if only_list else _export(found, data_dir)
+    if as_json:
+        print_json(_plain(found) | {"picked": result})
+    elif result is not None:
+        from tinynas.cli.result import print_result
+
+        say(output())
+        print_result(output(), result, Path(result["folder"]))
+
+
+def _budget(
+    request: dict[str, Any], sram: str | None, flash: str | None, latency: str | None, fps: str | None
+) -> Budget:
+    """What is asked for; what is not, the run's own. A time that was a target of the run is no limit."""
+    asked = make_budget(load_board(request["board"]), sram, flash, latency, fps)
+    own = request.get("latency_ms") if "objective" not in request else None
+    return Budget(
+        asked.sram_bytes if sram is not None else int(request["sram_bytes"]),
+        asked.flash_bytes if flash is not None else int(request["flash_bytes"]),
+        own if asked.latency_ms is None else asked.latency_ms,
+    )
+
+
+def _export(found: Pick, data_dir: str | None) -> dict[str, Any]:
+    from tinynas.cli.progress import watching
+
+    choose_backend(str(found.run.request["backend"]))
+    from tinynas.pipeline.pick import export_pick
+
+    with watching() as watch:
+        return export_pick(found, watch, Path(data_dir) if data_dir is not None else None)
+
+
+def _plain(found: Pick) -> dict[str, Any]:
+    from tinynas.cli.show import plain_candidate
+    from tinynas.pipeline.request import accuracy_key
+
+    key, within = accuracy_key(found.run.family), {member.genotype for member in found.members}
+    return {
+        "run": str(found.run.path),
+        "sram_budget_bytes": found.budget.sram_bytes,
+        "flash_budget_bytes": found.budget.flash_bytes,
+        "latency_budget_ms": found.budget.latency_ms,
+        "front": [plain_candidate(c, key) | {"within": c.genotype in within} for c in found.front],
+    }
+
+
+def _print_front(found: Pick) -> None:
+    within = {member.genotype for member in found.members}
+    timed = all(candidate.footprint.latency_ms is not None for candidate in found.front)
+    table = make_table((), ("accuracy", *(["latency"] if timed else []), "SRAM", "flash", "MACs"), ("",))
+    for candidate in found.front:
+        cost, fits = candidate.footprint, candidate.genotype in within
+        table.add_row(
+            percent(candidate.accuracy, 2),
+            *([format_milliseconds(cost.latency_ms)] if timed and cost.latency_ms is not None else []),
+            format_size(cost.sram_bytes),
+            format_size(cost.flash_bytes),
+            f"{cost.macs:,}",
+            "within" if fits else "",
+            style="bold" if candidate is found.members[0] else None if fits else "dim",
+        )
+    console = output()
+    console.print(table)
+    say(
+        console,
+        f"{len(within)} of {len(found.front)} networks on the front are within; the best of them is taken",
+    )
