@@ -33,6 +33,7 @@ from tinynas.search.run_folder import (
 from tinynas.search.space_protocol import Evaluator, Space
 from tinynas.search.strategy import Strategy
 from tinynas.search.summary import RunSummary, read_run
+from tinynas.search.timings import Timing, correction
 
 __all__ = [
     "CANDIDATES",
@@ -67,7 +68,9 @@ __all__ = [
     "RunSummary",
     "Space",
     "Strategy",
+    "Timing",
     "by_domination",
+    "correction",
     "default_run_path",
     "find_objective",
     "is_run",

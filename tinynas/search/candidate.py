@@ -38,7 +38,8 @@ class Candidate(Generic[ChoiceT]):
 
     `genotype` is the text that identifies it, `choice` what its space made it from, `accuracy` (0..1) is on
     pictures held out of training, `generation` counts from 0. `trained_steps` of its own came before the
-    score: none with shared weights. `reward` is what an objective other than accuracy makes of it.
+    score: none with shared weights. `reward` is what it is worth if that is not its accuracy (see
+    `tinynas.search.rating`); a journal has none, and the latency of the model alone.
     """
 
     genotype: str
@@ -54,6 +55,11 @@ class Candidate(Generic[ChoiceT]):
     def merit(self) -> float:
         """What the search maximises: the reward where there is one, else the accuracy."""
         return self.accuracy if self.reward is None else self.reward
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is within the limits as they are known now."""
+        return self.merit >= 0
 
     @property
     def key(self) -> tuple[str, int]:
@@ -74,7 +80,6 @@ def candidate_line(candidate: Candidate[Any]) -> str:
             "generation": candidate.generation,
             "origin": candidate.origin.value,
             "trained_steps": candidate.trained_steps,
-            **({} if candidate.reward is None else {"reward": candidate.reward}),
             "choice": asdict(choice) if is_dataclass(choice) and not isinstance(choice, type) else choice,
         },
         allow_nan=False,
@@ -108,7 +113,6 @@ def parse_candidate(line: str) -> Candidate[Genes]:
         origin=Origin(typed_field(data, "origin", str)),
         # journals from before networks were trained on their own have none
         trained_steps=typed_field({"trained_steps": 0} | data, "trained_steps", int),
-        reward=_optional_number(data, "reward"),
     )
 
 

@@ -6,6 +6,7 @@ Of Deb, Pratap, Agarwal and Meyarivan (IEEE Trans. Evol. Comput. 6(2), 2002), se
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,21 +46,24 @@ def crowding(losses: Losses) -> NDArray[np.float64]:
 def by_domination(candidates: Iterable[Candidate[ChoiceT]]) -> list[Candidate[ChoiceT]]:
     """Best first, whatever order they came in: by steps trained, front, room on it, then as `ranked`.
 
-    What counts are accuracy, time (MACs where that is not known), SRAM and flash.
+    What counts are accuracy, time (MACs where that is not known), SRAM and flash. Who does not fit comes
+    last, the nearer to fitting the sooner (Deb's constraint-domination).
     """
     # ends of a front are taken in the order they stand in
     found = ranked(candidates)
-    if not found:
-        return []
-    accuracies = np.array([[-candidate.accuracy] for candidate in found])
-    losses = np.hstack([accuracies, np.array(costs(found), np.float64)])
-    steps = np.array([candidate.trained_steps for candidate in found])
-    front, room = np.zeros(len(found), np.int64), np.zeros(len(found))
-    for trained in np.unique(steps):
-        equal = np.flatnonzero(steps == trained)
-        front[equal] = fronts(losses[equal])
-        for number in np.unique(front[equal]):
-            there = equal[front[equal] == number]
-            room[there] = crowding(losses[there])
-    order = sorted(range(len(found)), key=lambda i: (-steps[i], front[i], -room[i], i))
-    return [found[i] for i in order]
+    placed: list[Candidate[ChoiceT]] = []
+    for _, group in groupby(found, key=lambda c: (c.trained_steps, c.fits)):
+        equals = list(group)
+        placed += _by_front(equals) if equals[0].fits else equals
+    return placed
+
+
+def _by_front(equals: list[Candidate[ChoiceT]]) -> list[Candidate[ChoiceT]]:
+    """Of networks after equal training."""
+    accuracies = np.array([[-candidate.accuracy] for candidate in equals])
+    losses = np.hstack([accuracies, np.array(costs(equals), np.float64)])
+    front, room = fronts(losses), np.zeros(len(equals))
+    for number in range(int(front.max()) + 1):
+        there = front == number
+        room[there] = crowding(losses[there])
+    return [equals[i] for i in sorted(range(len(equals)), key=lambda i: (front[i], -room[i], i))]

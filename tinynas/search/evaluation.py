@@ -8,7 +8,7 @@ and goes on to the winner it would have had.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeAlias
 
 import numpy as np
@@ -16,9 +16,10 @@ import numpy as np
 from tinynas.errors import VerificationError
 from tinynas.search.candidate import Candidate, is_accuracy
 from tinynas.search.ladder import Ladder, OneRung, Order, better_half, most_scores
-from tinynas.search.limits import Footprint, Limits
+from tinynas.search.limits import Limits
 from tinynas.search.objective import Objective, ranked
 from tinynas.search.pool import Pool, Proposal
+from tinynas.search.rating import Rating
 from tinynas.search.space_protocol import ChoiceT, Evaluator, Space
 from tinynas.search.strategy import Strategy, require_at_least
 
@@ -56,6 +57,9 @@ class Outcome(Generic[ChoiceT]):
 
 #: told of every candidate, so that whoever calls can show a bar
 Observer: TypeAlias = Callable[[Progress[ChoiceT]], None]
+#: told at the end of every generation its number and all candidates so far; gives the factor by which times
+#: of the model are to be multiplied from then on. It must depend on these and the run's folder alone.
+Review: TypeAlias = Callable[[int, Sequence[Candidate[ChoiceT]]], float]
 
 
 def search(
@@ -95,6 +99,7 @@ def search_by_rungs(
     seeds: Sequence[ChoiceT] = (),
     objective: Objective | None = None,
     order: Order = ranked,
+    review: Review[ChoiceT] | None = None,
     on_candidate: Observer[ChoiceT] | None = None,
 ) -> Outcome[ChoiceT]:
     """The best network of `space` within `limits` that `strategy` finds, by accuracy or `objective`.
@@ -103,7 +108,8 @@ def search_by_rungs(
     `order` at the next. No network is scored twice at a rung, and none outside the limits at all. `seeds` are
     considered before anything drawn at random: give the smallest network of the space, and a budget that
     hardly anything fits is still used, or refused with the true smallest need. An `objective` needs `limits`
-    that know times. Ends early when a generation finds nothing new.
+    that know times. `review` may correct the times after each generation: who does not fit any more is worth
+    less than all who do. Ends early when a generation finds nothing new.
 
     Raises:
         RequestError: nothing found fits the limits (with the nearest need), or the seed is negative.
@@ -125,7 +131,9 @@ def search_by_rungs(
         if not proposals:
             break
         climb.generation(generation, proposals)
-    if climb.best is None:
+        if review is not None:
+            climb.correct(review(generation, tuple(climb.scored.values())))
+    if climb.best is None or not climb.best.fits:
         raise limits.no_room()
     return Outcome(climb.best, tuple(climb.scored.values()))
 
@@ -143,10 +151,12 @@ class _Climb(Generic[ChoiceT]):
         order: Order,
         on_candidate: Observer[ChoiceT] | None,
     ) -> None:
-        self._limits, self._ladder, self._journal, self._objective = limits, ladder, journal, objective
+        self._limits, self._ladder, self._journal = limits, ladder, journal
+        self._rating = Rating(limits.budget, objective)
         self._known = journal.scores() if journal else {}
         self._order, self._total, self._done, self._tell = order, total, 0, on_candidate
-        #: every network as it was scored last, by genotype text
+        self._bare: dict[str, Candidate[ChoiceT]] = {}
+        #: every network as it was scored last and is worth now, by genotype text
         self.scored: dict[str, Candidate[ChoiceT]] = {}
         self.best: Candidate[ChoiceT] | None = None
 
@@ -164,6 +174,15 @@ class _Climb(Generic[ChoiceT]):
         finalists = {*left, champion.genotype} if champion else set(left)
         self._drop(finalists - {self.best.genotype if self.best else ""})
 
+    def correct(self, factor: float) -> None:
+        """Multiply modelled times by `factor` from now on, and rate anew who was scored."""
+        if factor == self._rating.correction:
+            return
+        self._limits.correct(factor)
+        self._rating = replace(self._rating, correction=factor)
+        self.scored = {text: self._rating.rate(bare) for text, bare in self._bare.items()}
+        self.best = ranked(self.scored.values())[0]
+
     def _drop(self, genotypes: Iterable[str]) -> None:
         for text in genotypes:
             self._ladder.drop(text)
@@ -173,21 +192,16 @@ class _Climb(Generic[ChoiceT]):
         reused = (text, steps) in self._known
         accuracy = self._known[text, steps] if reused else self._asked(proposal, steps)
         footprint = self._limits.footprint(proposal.genotype)
-        reward = self._reward(accuracy, footprint)
-        candidate = Candidate(text, choice, accuracy, footprint, generation, proposal.origin, steps, reward)
+        bare = Candidate(text, choice, accuracy, footprint, generation, proposal.origin, steps)
         if self._journal and not reused:
-            self._journal.append(candidate)
-        self.scored[text] = candidate
+            self._journal.append(bare)
+        self._bare[text] = bare
+        candidate = self.scored[text] = self._rating.rate(bare)
         self.best = ranked([candidate, self.best])[0] if self.best else candidate
         self._done += 1
         if self._tell:
             self._tell(Progress(candidate, self.best, self._done, self._total, reused))
         return candidate
-
-    def _reward(self, accuracy: float, footprint: Footprint) -> float | None:
-        if self._objective is None or footprint.latency_ms is None:
-            return None
-        return self._objective.reward(accuracy, footprint.latency_ms)
 
     def _asked(self, proposal: Proposal[ChoiceT], steps: int) -> float:
         accuracy = float(self._ladder.accuracy(proposal.choice, proposal.genotype, steps))

@@ -74,22 +74,28 @@ class Need:
 class Limits:
     """A budget on a board under a runtime. Every genotype is costed once, then remembered by its text.
 
-    `latency` tells times; without a model they are unknown. A bound on time that nothing can be held to is
-    refused.
+    `latency` tells times, which can be corrected; without a model they are unknown. A bound on time that
+    nothing can be held to is refused.
 
     Raises:
         RequestError: the budget bounds the time and there is no `latency` model.
     """
 
     def __init__(
-        self, *, runtime: Runtime, board: Board, budget: Budget, latency: LatencyModel | None = None
+        self,
+        *,
+        runtime: Runtime,
+        board: Board,
+        budget: Budget,
+        latency: LatencyModel | None = None,
     ) -> None:
         if budget.latency_ms is not None and latency is None:
             raise unknown_times(board, runtime)
+        self.budget = budget
         self._runtime = runtime
         self._board = board
-        self._budget = budget
         self._latency = latency
+        self._correction = 1.0
         self._needs: dict[str, Need] = {}
         self._footprints: dict[str, Footprint] = {}
 
@@ -97,6 +103,10 @@ class Limits:
     def seen(self) -> int:
         """How many different networks were asked about."""
         return len(self._needs)
+
+    def correct(self, factor: float) -> None:
+        """From now on times are `factor` times what the model says by itself."""
+        self._correction = factor
 
     def need(self, genotype: Genotype) -> Need:
         """What `genotype` takes: all that deciding takes, so draws that do not fit stay cheap."""
@@ -108,38 +118,34 @@ class Limits:
                 self._runtime.flash(graph, self._board).total,
                 self._latency.milliseconds(graph) if self._latency is not None else None,
             )
-        return self._needs[text]
+        return self._corrected(self._needs[text])
 
     def satisfied_by(self, genotype: Genotype) -> bool:
         """Whether `genotype` stays within the SRAM, the flash and the time of the budget."""
-        return self.need(genotype).strain(self._budget) <= 1
-
-    def admits(self, footprint: Footprint) -> bool:
-        """Whether a network that takes so much stays within the budget."""
-        need = Need(footprint.sram_bytes, footprint.flash_bytes, footprint.latency_ms)
-        return need.strain(self._budget) <= 1
+        return self.need(genotype).strain(self.budget) <= 1
 
     def footprint(self, genotype: Genotype) -> Footprint:
-        """Everything `genotype` takes."""
+        """Everything `genotype` takes; its time by the model alone, uncorrected."""
         text = str(genotype)
         if text not in self._footprints:
-            need = self.need(genotype)
+            self.need(genotype)
+            bare = self._needs[text]
             self._footprints[text] = Footprint(
                 macs(build_graph(genotype)),
                 trainable_params(genotype),
-                need.sram_bytes,
-                need.flash_bytes,
-                need.latency_ms,
+                bare.sram_bytes,
+                bare.flash_bytes,
+                bare.latency_ms,
             )
         return self._footprints[text]
 
     def no_room(self) -> RequestError:
         """The answer when none of the networks seen fits: what was asked, and the need of the nearest."""
-        budget = self._budget
+        budget = self.budget
         asked = Need(budget.sram_bytes, budget.flash_bytes, budget.latency_ms)
         if not self._needs:
             return RequestError(f"no network was tried against {asked}: ask for at least one evaluation")
-        nearest = min(self._needs.values(), key=lambda need: need.strain(budget))
+        nearest = min(map(self._corrected, self._needs.values()), key=lambda need: need.strain(budget))
         more = " and ".join(f"more {name}" for name, times in nearest.strains(budget) if times > 1)
         if budget.latency_ms is None:
             nearest = replace(nearest, latency_ms=None)
@@ -147,3 +153,8 @@ class Limits:
             f"no network found fits {asked}: of {len(self._needs):,} tried the nearest needs {nearest}; "
             f"allow {more}, or choose a smaller space or another board"
         )
+
+    def _corrected(self, need: Need) -> Need:
+        if need.latency_ms is None or self._correction == 1:
+            return need
+        return replace(need, latency_ms=self._correction * need.latency_ms)

@@ -20,6 +20,7 @@ from typing import Any
 from tinynas.errors import RunError
 from tinynas.search.disk import PARTIAL, disk_errors, written_whole
 from tinynas.search.journal import CandidateJournal
+from tinynas.search.timings import TimingJournal
 
 #: what every run holds, by name
 REQUEST = "request.json"
@@ -28,6 +29,8 @@ LARGEST, SUPERNET, WINNER = "largest.npz", "supernet.npz", "winner.npz"
 #: written once the supernet's training is over
 TRAINED = "supernet.json"
 CANDIDATES = "candidates.jsonl"
+#: what a board measured in the middle of the search, a line each
+TIMINGS = "measurements.jsonl"
 CHOSEN = "winner.json"
 #: networks that no other beats, once the search is over
 FRONT = "front.json"
@@ -60,6 +63,11 @@ class RunFolder:
     def journal(self) -> CandidateJournal:
         """The candidates scored so far, mended at its end if a kill tore it."""
         return CandidateJournal(self.path / CANDIDATES)
+
+    @cached_property
+    def timings(self) -> TimingJournal:
+        """What a board measured so far, mended likewise."""
+        return TimingJournal(self.path / TIMINGS)
 
     def has(self, name: str) -> bool:
         """Whether the stage that makes `name` is done."""

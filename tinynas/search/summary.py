@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinynas.board import Budget
 from tinynas.errors import RequestError
 from tinynas.search.candidate import Candidate, Genes, latest
 from tinynas.search.disk import PARTIAL, disk_errors
 from tinynas.search.journal import read_candidates
-from tinynas.search.objective import pareto_front, ranked
+from tinynas.search.objective import ACCURACY, find_objective, pareto_front, ranked
+from tinynas.search.rating import Rating
 from tinynas.search.run_folder import (
     CANDIDATES,
     CHOSEN,
@@ -21,13 +24,17 @@ from tinynas.search.run_folder import (
     SPACE,
     STUDIED,
     TIMES,
+    TIMINGS,
     TRAINED,
     WINNER,
     is_run,
     read_json,
 )
+from tinynas.search.timings import Timing, correction, read_timings
 from tinynas.spaces.families import MOBILE
 
+#: more memory than any board has
+_ENDLESS = 1 << 40
 #: what a stage leaves behind, last first, and what is under way after it
 _STAGES = (
     (RESULT, "done"),
@@ -47,7 +54,10 @@ class RunSummary:
     path: Path
     request: dict[str, Any]
     space: dict[str, Any] | None
+    #: as they are worth now, with times as measurements corrected them
     candidates: tuple[Candidate[Genes], ...]
+    #: what a board measured in the middle of the search
+    timings: tuple[Timing, ...]
     result: dict[str, Any] | None
 
     #: seconds by stage
@@ -78,7 +88,7 @@ class RunSummary:
     @property
     def front(self) -> list[Candidate[Genes]]:
         """Candidates no other beats in accuracy, time (or MACs), SRAM and flash together, best first."""
-        return pareto_front(self.candidates)
+        return pareto_front(candidate for candidate in self.candidates if candidate.fits)
 
 
 def read_run(path: Path | str) -> RunSummary:
@@ -95,11 +105,14 @@ def read_run(path: Path | str) -> RunSummary:
         raise RequestError(f"'{folder}' is a study, not a search: look at it with tinynas study {folder}")
     if not found:
         raise RequestError(f"'{folder}' is not the folder of a run: {_suggestion(folder)}")
+    request, timings = read_json(folder / REQUEST), tuple(read_timings(folder / TIMINGS))
+    rating = _rating(request, correction(timings))
     return RunSummary(
         path=folder,
-        request=read_json(folder / REQUEST),
+        request=request,
         space=_optional(folder / SPACE),
-        candidates=tuple(latest(read_candidates(folder / CANDIDATES))),
+        candidates=tuple(map(rating.rate, latest(read_candidates(folder / CANDIDATES)))),
+        timings=timings,
         result=_optional(folder / RESULT),
         times=_optional(folder / TIMES) or {},
         deployments={
@@ -108,6 +121,14 @@ def read_run(path: Path | str) -> RunSummary:
             if not file.name.startswith(PARTIAL)
         },
     )
+
+
+def _rating(request: Mapping[str, Any], factor: float) -> Rating:
+    """By what the run was asked for; a time that an objective weighs is no limit."""
+    name, time = request.get("objective", ACCURACY), request.get("latency_ms")
+    sram, flash = (request.get(key, _ENDLESS) for key in ("sram_bytes", "flash_bytes"))
+    budget = Budget(sram, flash, time if name == ACCURACY else None)
+    return Rating(budget, find_objective(name, time), factor)
 
 
 def _optional(path: Path) -> Any:

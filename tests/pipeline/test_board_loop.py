@@ -1,0 +1,200 @@
+"""Hardware in the loop: corrections decide, killed runs decide alike, a board that is gone is waited for."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "search"))
+
+from toy_search import Scorer, ToyChoice, ToySpace, toy_limits
+
+from tinynas.errors import DeviceError, LinkError, PortError, RequestError, RunError
+from tinynas.networks import Genotype
+from tinynas.pipeline.board_loop import BoardLoop, Patience
+from tinynas.pipeline.observer import Silent
+from tinynas.search import (
+    CANDIDATES,
+    Evolution,
+    OneRung,
+    Order,
+    Outcome,
+    ParetoEvolution,
+    RunFolder,
+    Strategy,
+    Timing,
+    by_domination,
+    correction,
+    open_run,
+    ranked,
+    read_run,
+    search_by_rungs,
+)
+from tinynas.search.run_folder import TIMINGS
+
+REQUEST = {"board": "toy", "seed": 3, "sram_bytes": 10**9, "flash_bytes": 10**9, "latency_ms": 2.0}
+STRATEGIES: dict[str, tuple[Strategy, Order]] = {
+    "evolution": (Evolution(population=10, iterations=5, parents=4, crossover=4, mutation=4), ranked),
+    "nsga2": (ParetoEvolution(population=10, iterations=5, crossover=4, mutation=4), by_domination),
+}
+
+
+@dataclass
+class Board:
+    """Takes `slower` times what the model says, but for one network in five; it may be unplugged."""
+
+    slower: float = 1.5
+    asked: list[str] = field(default_factory=list)
+    gone: list[Exception] = field(default_factory=list)
+
+    def __call__(self, genotype: Genotype) -> float:
+        if self.gone:
+            raise self.gone.pop(0)
+        self.asked.append(str(genotype))
+        channels = sum(block.channels for block in genotype.blocks)  # type: ignore[union-attr]
+        odd = 3.0 if channels % 5 == 0 else 1.0
+        return odd * self.slower * channels / 10
+
+
+def _searched(folder: Path, board: Board, way: str) -> Outcome[ToyChoice]:
+    strategy, order = STRATEGIES[way]
+    with open_run(folder, REQUEST) as run:
+        return _continued(run, board, strategy, order)
+
+
+def _continued(run: RunFolder, board: Board, strategy: Strategy, order: Order) -> Outcome[ToyChoice]:
+    limits = toy_limits(latency_ms=2.0)
+    review = BoardLoop(
+        measure=board, limits=limits, journal=run.timings, watch=Silent(), every=2, order=order
+    )
+    return search_by_rungs(
+        ToySpace(4, 12), strategy, limits, OneRung(Scorer()), seed=3, journal=run.journal, review=review
+    )
+
+
+@pytest.mark.parametrize("way", STRATEGIES)
+def test_the_winner_is_in_time_as_the_board_has_it(tmp_path: Path, way: str) -> None:
+    board = Board()
+    outcome = _searched(tmp_path / "run", board, way)
+    assert len(board.asked) == len(set(board.asked)) == 3 * 3
+    time = outcome.best.footprint.latency_ms
+    assert time == pytest.approx(0.15 * sum(outcome.best.choice.channels)) and time <= 2
+    late = [c for c in outcome.candidates if (c.footprint.latency_ms or 0) > 2]
+    assert late and not any(c.fits for c in late), "scored before the board had been asked"
+    late_generations = {c.generation for c in late}
+    assert late_generations <= {0, 1}
+    summary = read_run(tmp_path / "run")
+    assert [t.generation for t in summary.timings] == [1, 1, 1, 3, 3, 3, 5, 5, 5]
+    assert summary.timings[0].corrected_ms == summary.timings[0].modelled_ms
+    assert summary.timings[-1].corrected_ms == pytest.approx(1.5 * summary.timings[-1].modelled_ms)
+    assert summary.best is not None and summary.best.genotype == outcome.best.genotype
+    assert summary.best.footprint == outcome.best.footprint
+    assert all(c.fits and (c.footprint.latency_ms or 0) <= 2 for c in summary.front)
+
+
+@pytest.mark.parametrize("way", STRATEGIES)
+@given(data=st.data())
+@settings(max_examples=8, deadline=None)
+def test_a_run_cut_anywhere_decides_alike(
+    tmp_path_factory: pytest.TempPathFactory, way: str, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("loop")
+    whole = _searched(folder / "whole", Board(), way)
+    kept = {name: (folder / "whole" / name).read_bytes() for name in (CANDIDATES, TIMINGS)}
+    cut, board = data.draw(st.integers(0, len(kept[CANDIDATES]))), Board()
+    scored = kept[CANDIDATES][:cut].count(b"\n")
+    # what was measured before the last of those was scored is in the run, and perhaps half a line
+    lines = kept[TIMINGS].splitlines(keepends=True)
+    born = [c.generation for c in whole.candidates]
+    reached = born[scored] if scored < len(born) else 99
+    timings = b"".join(line for line in lines if int(line.split(b":")[1].split(b",")[0]) < reached)
+    with open_run(folder / "cut", REQUEST) as run:
+        run.write_bytes(CANDIDATES, kept[CANDIDATES][:cut])
+        run.write_bytes(TIMINGS, timings + data.draw(st.sampled_from([b"", lines[0][:9]])))
+    assert _searched(folder / "cut", board, way) == whole
+    assert {name: (folder / "cut" / name).read_bytes() for name in kept} == kept
+    assert len(board.asked) == len(lines) - timings.count(b"\n")
+
+
+def test_no_network_in_time_as_the_board_has_it_is_said_with_its_time(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"and 2 ms an inference: of .* allow more time,"):
+        _searched(tmp_path / "run", Board(slower=40.0), "evolution")
+
+
+class Clock:
+    """Time that passes by sleeping alone."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class Notes(Silent):
+    """What is said."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_a_board_that_comes_back_is_waited_for() -> None:
+    clock, notes = Clock(), Notes()
+    board = Board(gone=[LinkError("unplugged"), PortError("no port"), PortError("no port")])
+    network = ToySpace().genotype(ToyChoice((1, 1, 1), 0))
+    patience = Patience(most=60, pause=7, now=clock.now, sleep=clock.sleep)
+    assert patience.wait_for(lambda: board(network), notes) == pytest.approx(0.45)
+    assert clock.time == 21
+    assert len(notes.notes) == 2 and "unplugged" in notes.notes[0] and "Ctrl-C" in notes.notes[0]
+    assert "is back" in notes.notes[1]
+
+
+def test_a_board_that_stays_away_ends_the_search_and_loses_nothing() -> None:
+    clock, notes = Clock(), Notes()
+
+    def never() -> float:
+        raise LinkError("unplugged")
+
+    with pytest.raises(DeviceError, match=r"within 1 minutes.*the same command goes on") as failed:
+        Patience(most=60, pause=7, now=clock.now, sleep=clock.sleep).wait_for(never, notes)
+    assert clock.time == 63 and failed.value.exit_status == 1 and len(notes.notes) == 1
+
+
+def test_other_troubles_and_the_user_are_not_waited_out() -> None:
+    clock = Clock()
+    for trouble in (KeyboardInterrupt(), DeviceError("keeps restarting")):
+        with pytest.raises(type(trouble)):
+            Patience(now=clock.now, sleep=clock.sleep).wait_for(
+                lambda trouble=trouble: (_ for _ in ()).throw(trouble),
+                Notes(),  # type: ignore[misc]
+            )
+    assert clock.time == 0
+
+
+@given(times=st.lists(st.tuples(st.floats(0.1, 100), st.floats(0.5, 2)), min_size=3, max_size=9))
+def test_one_odd_measurement_moves_the_correction_no_further_than_its_neighbours(
+    times: list[tuple[float, float]],
+) -> None:
+    timings = [Timing(0, f"n{i}", t, t, t * ratio) for i, (t, ratio) in enumerate(times)]
+    odd = [*timings[:-1], Timing(0, "odd", 1.0, 1.0, 1e6)]
+    ratios = [t.measured_ms / t.modelled_ms for t in timings[:-1]]
+    assert min(ratios) <= correction(odd) <= max(ratios) + 1e-9
+    assert correction([]) == 1
+
+
+def test_a_damaged_timing_is_named(tmp_path: Path) -> None:
+    with open_run(tmp_path / "run", REQUEST) as run:
+        run.write_bytes(TIMINGS, b'{"generation": 0}\n')
+    with pytest.raises(RunError, match=r"measurements\.jsonl' is damaged in line 1"):
+        read_run(tmp_path / "run")
