@@ -70,9 +70,18 @@ def predicted_parts(
     return replace(
         known,
         stack=STACK_BYTES,
-        variables=table.boards[alike].variables + INPUT_BYTES * len(plan.graph.inputs),
+        variables=_variables(table, alike, len(plan.graph.inputs)),
         firmware=whole - flash.total - sum(golden),
     )
+
+
+def sram_around(table: CodeTable, board: Board, inputs: int) -> int:
+    """Bytes of SRAM that firmware for `board` takes beside the arena of a network of so many `inputs`.
+
+    0 where the table has nothing like it: boards that a framework brings up.
+    """
+    alike = _surveyed(table, board)
+    return STACK_BYTES + _variables(table, alike, inputs) if alike is not None else 0
 
 
 def linked_flash(table: CodeTable, board: Board, network: Network) -> int | None:
@@ -110,6 +119,10 @@ def doubts(table: CodeTable, board: Board, environment: Environment) -> str | No
     if (mine := compiler_version()) != table.compiler:
         return f"GCC here is {mine}, and code was surveyed with {table.compiler}"
     return None
+
+
+def _variables(table: CodeTable, alike: str, inputs: int) -> int:
+    return table.boards[alike].variables + INPUT_BYTES * inputs
 
 
 def _surveyed(table: CodeTable, board: Board) -> str | None:

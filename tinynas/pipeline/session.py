@@ -36,9 +36,7 @@ class Session:
     def limits(self) -> Limits:
         """What the board can hold, and run in time."""
         request = self.request
-        return Limits(
-            runtime=request.rules, board=request.board, budget=request.limits, latency=self.latency
-        )
+        return Limits(runtime=request.rules, board=request.board, budget=request.limits, latency=self.latency)
 
     def parts(self) -> tuple[Split, Split]:
         """Training pictures, and those held out of them for scoring sub-networks."""
