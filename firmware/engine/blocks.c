@@ -1,63 +1,87 @@
 /* Convolutions and dense layers by blocks of pixels and channels: what all layouts of weights share. See tn_blocks.h. */
 #include "tn_blocks.h"
 
-#if TN_DSP
-/* A word: 5 instructions of four bytes each, so that tn_widen_words can begin anywhere in a round of four. */
-#define TN_WIDEN                             \
-    "ldr.w  %[a], [%[in]], #4            \n" \
-    "sxtb16 %[b], %[a]                   \n" \
-    "sxtb16 %[a], %[a], ror #8           \n" \
-    "str.w  %[b], [%[to]], #16           \n" \
-    "str.w  %[a], [%[to]], #16           \n"
-enum { TN_WIDEN_BYTES = 5 * 4 };
-#endif
-
-/* Where in a round of four words tn_widen_words begins, in bytes; the last bit says Thumb. Worked out once for many. */
-TN_INLINE uint32_t tn_widen_entry(uint32_t words)
+/* `words` words of int8 of one pixel as pairs of int16, `pixels` words apart. Returns where the next goes. */
+TN_INLINE uint32_t *tn_widen_words(const int8_t *in, uint32_t words, uint32_t pixels, uint32_t *to)
 {
-#if TN_DSP
-    return ((0u - words) % 4 * TN_WIDEN_BYTES) | 1;
-#else
-    return words;
-#endif
-}
-
-/* `words` words of int8 as pairs of int16, those of a pixel `pixels` words apart: 5 instructions a word where four pixels
- * lie side by side, as they nearly always do. Returns where the next goes. */
-TN_INLINE uint32_t *tn_widen_words(const int8_t *in, uint32_t words, uint32_t entry, uint32_t pixels, uint32_t *to)
-{
-#if TN_DSP
-    if (pixels == 4) {
-        if (words) {
-            const int8_t *const end = in + 4 * words;
-            uint32_t a, b;
-            __asm__ volatile("adr.w %[b], 1f      \n"
-                             "add   %[b], %[b], %[entry] \n"
-                             "bx    %[b]          \n"
-                             ".p2align 2          \n"
-                             "1:                  \n"
-                             TN_WIDEN TN_WIDEN TN_WIDEN TN_WIDEN
-                             "cmp   %[in], %[end] \n"
-                             "bne   1b            \n"
-                             : [in] "+r"(in), [to] "+r"(to), [a] "=&r"(a), [b] "=&r"(b)
-                             : [entry] "r"(entry), [end] "r"(end)
-                             : "memory", "cc");
-        }
-        return to;
-    }
     for (; words; words--, in += 4, to += 2 * pixels) {
+#if TN_DSP
         const uint32_t word = tn_load4(in);
         to[0] = (uint32_t)__sxtb16((int8x4_t)word);
         to[pixels] = (uint32_t)__sxtb16((int8x4_t)(word >> 8 | word << 24));
-    }
 #else
-    for (; words; words--, in += 4, to += 2 * pixels) {
         to[0] = tn_halves(in[0], in[2]);
         to[pixels] = tn_halves(in[1], in[3]);
-    }
 #endif
-    (void)entry;
+    }
     return to;
+}
+
+#if TN_DSP
+/* A word of each of four, two, one pixels, which are n bytes apart: 16, 8, 4 instructions. */
+#define TN_WIDEN_4                           \
+    "ldr    %[b], [%[p], %[n]]           \n" \
+    "ldr    %[a], [%[p]], #4             \n" \
+    "ldr    %[d], [%[q], %[n]]           \n" \
+    "ldr    %[c], [%[q]], #4             \n" \
+    "sxtb16 %[e], %[a]                   \n" \
+    "sxtb16 %[f], %[b]                   \n" \
+    "strd   %[e], %[f], [%[to]], #8      \n" \
+    "sxtb16 %[e], %[c]                   \n" \
+    "sxtb16 %[f], %[d]                   \n" \
+    "strd   %[e], %[f], [%[to]], #8      \n" \
+    "sxtb16 %[a], %[a], ror #8           \n" \
+    "sxtb16 %[b], %[b], ror #8           \n" \
+    "strd   %[a], %[b], [%[to]], #8      \n" \
+    "sxtb16 %[c], %[c], ror #8           \n" \
+    "sxtb16 %[d], %[d], ror #8           \n" \
+    "strd   %[c], %[d], [%[to]], #8      \n"
+#define TN_WIDEN_2                           \
+    "ldr    %[b], [%[p], %[n]]           \n" \
+    "ldr    %[a], [%[p]], #4             \n" \
+    "sxtb16 %[d], %[b]                   \n" \
+    "sxtb16 %[c], %[a]                   \n" \
+    "strd   %[c], %[d], [%[to]], #8      \n" \
+    "sxtb16 %[a], %[a], ror #8           \n" \
+    "sxtb16 %[b], %[b], ror #8           \n" \
+    "strd   %[a], %[b], [%[to]], #8      \n"
+#define TN_WIDEN_1                           \
+    "ldr    %[a], [%[p]], #4             \n" \
+    "sxtb16 %[b], %[a]                   \n" \
+    "sxtb16 %[a], %[a], ror #8           \n" \
+    "strd   %[b], %[a], [%[to]], #8      \n"
+#define TN_WIDEN_LOOP(words)                                                                                        \
+    __asm__ volatile("1: \n" words "cmp %[p], %[end] \n"                                                           \
+                     "bne 1b \n"                                                                                    \
+                     : [p] "+r"(in), [q] "+r"(third), [to] "+r"(to), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c),      \
+                       [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f)                                                     \
+                     : [n] "r"(apart), [end] "r"(end)                                                               \
+                     : "memory", "cc")
+#endif
+
+/* The same of `pixels` pixels, `apart` bytes apart, side by side. */
+TN_INLINE uint32_t *tn_widen_together(const int8_t *in, uint32_t apart, uint32_t words, const uint32_t pixels, uint32_t *to)
+{
+#if TN_DSP
+    const int8_t *const end = in + 4 * words, *third = in + 2 * apart;
+    uint32_t a, b, c, d, e, f;
+    if (!words) {
+        return to;
+    }
+    if (pixels == 4) {
+        TN_WIDEN_LOOP(TN_WIDEN_4);
+    } else if (pixels == 2) {
+        TN_WIDEN_LOOP(TN_WIDEN_2);
+    } else {
+        TN_WIDEN_LOOP(TN_WIDEN_1);
+    }
+    return to;
+#else
+    for (uint32_t i = 0; i < pixels; i++) {
+        tn_widen_words(in + i * apart, words, pixels, to + i);
+    }
+    return to + 2 * words * pixels;
+#endif
 }
 
 /* `words` words of the input's zero point. */
@@ -87,8 +111,7 @@ TN_NOINLINE static uint32_t *tn_widen_edge(const tn_patch *patch, const int8_t *
         const int32_t from = tn_clamp(0, x, end), until = tn_clamp(patch->columns, from, end);
         to = tn_widen_padding(patch->layer->padding, (uint32_t)(from - x) * words, pixels, to);
         if (until > from) {
-            const uint32_t between = (uint32_t)(until - from) * words;
-            to = tn_widen_words(row + (uint32_t)from * patch->channels, between, tn_widen_entry(between), pixels, to);
+            to = tn_widen_words(row + (uint32_t)from * patch->channels, (uint32_t)(until - from) * words, pixels, to);
         }
         return tn_widen_padding(patch->layer->padding, (uint32_t)(end - until) * words, pixels, to);
     }
@@ -99,60 +122,51 @@ TN_NOINLINE static uint32_t *tn_widen_edge(const tn_patch *patch, const int8_t *
     return to;
 }
 
-/* Where the bytes that are left over of kernel rows go: two to a word. */
-typedef struct {
-    uint32_t *to;
-    uint32_t odd; /* whether the next is a word's upper half */
-} tn_rest;
-
-TN_INLINE void tn_leave_over(tn_rest *rest, int8_t value, uint32_t pixels)
+/* The values left over of kernel rows are numbered; number `i` of `pixels` pixels side by side is a half of a word. */
+TN_INLINE void tn_leave_over(uint32_t *rest, uint32_t i, uint32_t pixels, int32_t value)
 {
-    if (rest->odd) {
-        *rest->to = tn_halves((int32_t)*rest->to, value);
-        rest->to += pixels;
-    } else {
-        *rest->to = tn_halves(value, 0);
-    }
-    rest->odd ^= 1;
+    const int16_t half = (int16_t)value;
+    memcpy((int16_t *)(void *)(rest + i / 2 * pixels) + i % 2, &half, sizeof half);
 }
 
-/* `count` pixels, of `pixels` side by side, all of whose windows are inside; the first begins with place `first` of the
- * rows. What the loops need is in locals, as GCC would read it again after every store. */
-TN_INLINE void tn_widen_inside(const tn_patch *patch, uint32_t first, uint32_t count, const uint32_t pixels, uint32_t *to)
+/* `pixels` pixels, all of whose windows are inside; the first begins with place `first` of the rows, and they are `apart`
+ * bytes apart. What the loops need is in locals, as GCC would read it again after every store. */
+TN_INLINE void tn_widen_inside(const tn_patch *patch, uint32_t first, uint32_t apart, const uint32_t pixels, uint32_t *to)
 {
-    const uint32_t words = patch->words, tail = patch->tail, entry = tn_widen_entry(words);
-    const uint32_t kernel_rows = patch->layer->kernel_rows, row_bytes = patch->window.row_bytes;
-    const uint32_t advance = patch->layer->stride_columns * patch->channels;
+    const uint32_t words = patch->words, tail = patch->tail, row_bytes = patch->window.row_bytes;
     const int8_t *const start = patch->window.start, *const end = patch->window.end;
-    const uint32_t rest_at = 2 * words * kernel_rows * pixels;
-    for (; count; count--, first += advance, to++) {
-        const int8_t *row = patch->window.first;
-        uint32_t *next = to;
-        tn_rest rest = {to + rest_at, 0};
-        for (uint32_t y = kernel_rows; y; y--) {
-            const int8_t *in = row + first;
-            next = tn_widen_words(in, words, entry, pixels, next);
-            in += 4 * words;
-            for (uint32_t i = tail; i; i--) {
-                tn_leave_over(&rest, *in++, pixels);
+    uint32_t *const rest = to + 2 * words * patch->layer->kernel_rows * pixels;
+    const int8_t *row = patch->window.first;
+    for (uint32_t y = patch->layer->kernel_rows, over = 0; y; y--) {
+        const int8_t *in = row + first;
+        to = tn_widen_together(in, apart, words, pixels, to);
+        in += 4 * words;
+        for (uint32_t i = tail; i; i--, in++, over++) {
+            for (uint32_t pixel = 0; pixel < pixels; pixel++) {
+                tn_leave_over(rest + pixel, over, pixels, in[pixel * apart]);
             }
-            row += row_bytes;
-            if (row == end) {
-                row = start;
-            }
+        }
+        row += row_bytes;
+        if (row == end) {
+            row = start;
         }
     }
 }
 
-TN_NOINLINE static void tn_widen_inside_4(const tn_patch *patch, uint32_t first, uint32_t count, uint32_t *to)
+/* The same of one pixel of several, the others of which have padding. */
+TN_NOINLINE static void tn_widen_single(const tn_patch *patch, uint32_t first, uint32_t pixels, uint32_t *to)
 {
-    tn_widen_inside(patch, first, count, 4, to);
-}
-
-TN_NOINLINE static void tn_widen_inside_fewer(const tn_patch *patch, uint32_t first, uint32_t count, uint32_t pixels,
-                                              uint32_t *to)
-{
-    tn_widen_inside(patch, first, count, pixels, to);
+    const int8_t *row = patch->window.first;
+    uint32_t *const rest = to + 2 * patch->words * patch->layer->kernel_rows * pixels;
+    for (uint32_t y = patch->layer->kernel_rows, over = 0; y; y--) {
+        const int8_t *in = row + first;
+        to = tn_widen_words(in, patch->words, pixels, to);
+        in += 4 * patch->words;
+        for (uint32_t i = patch->tail; i; i--, over++) {
+            tn_leave_over(rest, over, pixels, *in++);
+        }
+        row = tn_next_row(&patch->window, row);
+    }
 }
 
 /* The same of a window that is partly padding; its first column is x. */
@@ -161,13 +175,14 @@ TN_NOINLINE static void tn_widen_padded(const tn_patch *patch, int32_t x, uint32
     const tn_blocks *const layer = patch->layer;
     const tn_window *const window = &patch->window;
     const int8_t *row = window->first;
-    tn_rest rest = {to + 2 * patch->words * layer->kernel_rows * pixels, 0};
-    for (uint32_t y = 0; y < layer->kernel_rows; y++) {
+    uint32_t *const rest = to + 2 * patch->words * layer->kernel_rows * pixels;
+    for (uint32_t y = 0, over = 0; y < layer->kernel_rows; y++) {
         const int there = y - window->above < window->inside;
         to = there ? tn_widen_edge(patch, row, x, pixels, to)
                    : tn_widen_padding(layer->padding, patch->words, pixels, to);
-        for (uint32_t i = 0; i < patch->tail; i++) {
-            tn_leave_over(&rest, there ? tn_patch_byte(patch, row, x, 4 * patch->words + i) : layer->padding, pixels);
+        for (uint32_t i = 0; i < patch->tail; i++, over++) {
+            const int8_t value = there ? tn_patch_byte(patch, row, x, 4 * patch->words + i) : layer->padding;
+            tn_leave_over(rest, over, pixels, value);
         }
         if (there) {
             row = tn_next_row(window, row);
@@ -178,29 +193,25 @@ TN_NOINLINE static void tn_widen_padded(const tn_patch *patch, int32_t x, uint32
 void tn_widen(const tn_patch *patch, uint32_t column, uint32_t pixels, uint32_t *to)
 {
     const tn_blocks *const layer = patch->layer;
-    const int32_t stride = layer->stride_columns;
-    const int32_t x = (int32_t)column * stride - layer->pad_left;
+    const int32_t stride = layer->stride_columns, whole = patch->window.inside == layer->kernel_rows;
     const int32_t rightmost = patch->columns - layer->kernel_columns;
-    if (patch->window.inside < layer->kernel_rows) {
-        for (uint32_t i = 0; i < pixels; i++) {
-            tn_widen_padded(patch, x + (int32_t)i * stride, pixels, to + i);
+    int32_t x = (int32_t)column * stride - layer->pad_left;
+    if (whole && x >= 0 && x + ((int32_t)pixels - 1) * stride <= rightmost) {
+        const uint32_t first = (uint32_t)x * patch->channels, apart = layer->stride_columns * patch->channels;
+        if (pixels == 4) {
+            tn_widen_inside(patch, first, apart, 4, to);
+        } else if (pixels == 2) {
+            tn_widen_inside(patch, first, apart, 2, to);
+        } else {
+            tn_widen_inside(patch, first, apart, 1, to);
         }
         return;
     }
-    for (uint32_t i = 0, count; i < pixels; i += count) {
-        const int32_t from = x + (int32_t)i * stride;
-        count = 1;
-        if (from < 0 || from > rightmost) {
-            tn_widen_padded(patch, from, pixels, to + i);
-            continue;
-        }
-        while (i + count < pixels && from + (int32_t)count * stride <= rightmost) {
-            count++;
-        }
-        if (pixels == 4) {
-            tn_widen_inside_4(patch, (uint32_t)from * patch->channels, count, to + i);
+    for (uint32_t i = 0; i < pixels; i++, x += stride) {
+        if (whole && x >= 0 && x <= rightmost) {
+            tn_widen_single(patch, (uint32_t)x * patch->channels, pixels, to + i);
         } else {
-            tn_widen_inside_fewer(patch, (uint32_t)from * patch->channels, count, pixels, to + i);
+            tn_widen_padded(patch, x, pixels, to + i);
         }
     }
 }
@@ -240,28 +251,39 @@ tn_target tn_target_of(const tn_op *op, int8_t *arena, int step)
     target.planes = op->output->size == 2;
     target.channels = target.planes ? op->output->columns : op->output->channels;
     target.pitch = 2 * op->output->channels;
+    /* a slot's margins are clean from its first row on, whichever end of the map that is */
+    target.fresh = step < op->output->slots || step + op->output->slots >= op->output->rows;
     return target;
 }
 
-/* Sets column `from` to `until` of a row of planes to 0: planes hold values less their zero point. */
-static void tn_clear_columns(const tn_map *output, uint32_t from, uint32_t until, int8_t *row)
+/* Sets what is beside the columns of a row of planes to 0: planes hold values less their zero point. What is behind one
+ * channel's columns and before the next one's is a single gap. */
+static void tn_clear_margins(const tn_blocks *layer, const tn_map *output, int8_t *row)
 {
-    const uint32_t pitch = output->channels;
-    for (; from < until; from++) {
-        int16_t *value = (int16_t *)(void *)row + from;
-        for (uint32_t i = output->columns; i; i--, value += pitch) {
-            *value = 0;
+    const uint32_t before = 2 * layer->before, behind = before + 2 * layer->columns, pitch = 2 * output->channels;
+    const uint32_t gap = pitch - behind + before, zero = 0;
+    int8_t *const last = row + (output->columns - 1) * pitch + behind;
+    memset(row, 0, before);
+    for (int8_t *at = row + behind; at != last; at += pitch) {
+        if (gap < 4) {
+            memcpy(at, &zero, 2);
+            continue;
         }
+        memcpy(at, &zero, 4); /* (one store, wherever it lies) */
+        for (uint32_t i = 4; i + 4 < gap; i += 4) {
+            memcpy(at + i, &zero, 4);
+        }
+        memcpy(at + gap - 4, &zero, 4);
     }
+    memset(last, 0, pitch - behind);
 }
 
 void tn_finish_row(const tn_op *op, const tn_target *target)
 {
     const tn_blocks *const layer = op->parameters;
-    if (target->planes) {
-        tn_clear_columns(op->output, 0, layer->before, target->row);
-        tn_clear_columns(op->output, layer->before + layer->columns, op->output->channels, target->row);
-    } else {
+    if (!target->planes) {
         tn_clamp_row(target->row, layer->columns * target->channels, layer->low, layer->high);
+    } else if (target->fresh) {
+        tn_clear_margins(layer, op->output, target->row);
     }
 }

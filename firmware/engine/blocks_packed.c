@@ -48,84 +48,84 @@
 
 enum { TN_BYTES_4 = 4 * 24, TN_BYTES_2 = 4 * 13, TN_BYTES_1 = 4 * 8 }; /* of a step */
 
+#define TN_ZERO(n) "mov %[r" n "], #0 \n" "mov %[s" n "], #0 \n"
+
 /* Both channels' sums out of r = 256 * S1 + S0 and s = S0; twice the sum, and the bias. */
 #define TN_SECOND(n) "sub %[r" n "], %[r" n "], %[s" n "] \n" "add %[r" n "], %[a], %[r" n "], asr #7 \n"
 #define TN_FIRST(n) "add %[s" n "], %[b], %[s" n "], lsl #1 \n"
-#define TN_BIASES "ldr %[a], [%[x], #16] \n" "ldr %[b], [%[x]] \n"
-#define TN_APART_1 TN_TURN TN_BIASES TN_SECOND("0") TN_FIRST("0")
+#define TN_APART_1 "ldr %[a], [%[x], #16] \n" "ldr %[b], [%[x]] \n" TN_SECOND("0") TN_FIRST("0")
 #define TN_APART_2 TN_APART_1 TN_SECOND("1") TN_FIRST("1")
 #define TN_APART_4 TN_APART_2 TN_SECOND("2") TN_FIRST("2") TN_SECOND("3") TN_FIRST("3")
 
-#endif
+#define TN_PACKED_4(finish)                                                                                            \
+    __asm__ volatile(TN_PAIRS(TN_ZERO("0") TN_ZERO("1") TN_ZERO("2") TN_ZERO("3"), TN_STEP_4, TN_APART_4 finish)       \
+                     : [r0] "=&r"(r0), [r1] "=&r"(r1), [r2] "=&r"(r2), [r3] "=&r"(r3), [s0] "=&r"(s0),                 \
+                       [s1] "=&r"(s1), [s2] "=&r"(s2), [s3] "=&r"(s3), TN_OUT                                          \
+                     : TN_IN                                                                                           \
+                     : "memory", "cc")
+#define TN_PACKED_2(finish)                                                                                            \
+    __asm__ volatile(TN_PAIRS(TN_ZERO("0") TN_ZERO("1"), TN_STEP_2, TN_APART_2 finish)                                 \
+                     : [r0] "=&r"(r0), [r1] "=&r"(r1), [s0] "=&r"(s0), [s1] "=&r"(s1), [e] "=&r"(e), TN_OUT            \
+                     : TN_IN                                                                                           \
+                     : "memory", "cc")
+#define TN_PACKED_1(finish)                                                                                            \
+    __asm__ volatile(TN_PAIRS(TN_ZERO("0"), TN_STEP_1, TN_APART_1 finish)                                              \
+                     : [r0] "=&r"(r0), [s0] "=&r"(s0), [e] "=&r"(e), TN_OUT                                            \
+                     : TN_IN                                                                                           \
+                     : "memory", "cc")
 
-/* Sums of one pair of channels with `pixels` pixels, and their outputs. */
-TN_INLINE void tn_packed_pair(const tn_pair *pair, const uint32_t *x, const uint32_t pixels, const int planes)
+/* Sums of pairs of channels with `pixels` pixels, and their outputs. */
+TN_INLINE void tn_packed_channels(tn_channels *channels, uint32_t depth, const uint32_t *widened, const uint32_t pixels,
+                                  const int planes)
 {
-#if TN_DSP
-    const int16_t *w = pair->weights;
-    int32_t r0 = 0, s0 = 0;
-    uint32_t a, b, c, d;
-    if (pixels == 4) {
-        int32_t r1 = 0, r2 = 0, r3 = 0, s1 = 0, s2 = 0, s3 = 0;
-#define TN_PACKED_4(finish)                                                                                           \
-    __asm__ volatile(TN_LOOP(TN_STEP_4) TN_APART_4 finish                                                             \
-                     : [w] "+r"(w), [x] "+r"(x), [r0] "+r"(r0), [r1] "+r"(r1), [r2] "+r"(r2), [r3] "+r"(r3),          \
-                       [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [a] "=&r"(a), [b] "=&r"(b),        \
-                       [c] "=&r"(c), [d] "=&r"(d)                                                                     \
-                     : TN_IN                                                                                          \
-                     : "memory", "cc")
-        if (planes) {
-            TN_PACKED_4(TN_PLANE_4("0", "s") TN_NEXT_PLANE TN_PLANE_4("16", "r"));
-        } else {
-            TN_PACKED_4(TN_ROWS_4("0", "s") TN_NEXT_BYTE TN_ROWS_4("16", "r"));
-        }
+    const uint32_t *const end = widened + pixels * depth / 2;
+    const uint32_t entry = tn_entry(depth, pixels == 4 ? TN_BYTES_4 : pixels == 2 ? TN_BYTES_2 : TN_BYTES_1);
+    const uint32_t *x;
+    const int16_t *saved;
+    int32_t r0, r1, r2, r3, s0, s1, s2, s3;
+    uint32_t a, b, c, d, e, enter;
+    if (pixels == 4 && planes) {
+        TN_PACKED_4(TN_PLANE_4("0", "s") TN_NEXT_PLANE TN_PLANE_4("16", "r") TN_NEXT_PLANE);
+    } else if (pixels == 4) {
+        TN_PACKED_4(TN_ROWS_4("0", "s") TN_NEXT_BYTE TN_ROWS_4("16", "r") TN_NEXT_BYTE);
+    } else if (pixels == 2 && planes) {
+        TN_PACKED_2(TN_PLANE_2("0", "s") TN_NEXT_PLANE TN_PLANE_2("16", "r") TN_NEXT_PLANE);
     } else if (pixels == 2) {
-        int32_t r1 = 0, s1 = 0;
-        uint32_t e;
-#define TN_PACKED_2(finish)                                                                                           \
-    __asm__ volatile(TN_LOOP(TN_STEP_2) TN_APART_2 finish                                                             \
-                     : [w] "+r"(w), [x] "+r"(x), [r0] "+r"(r0), [r1] "+r"(r1), [s0] "+r"(s0), [s1] "+r"(s1),          \
-                       [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e)                           \
-                     : TN_IN                                                                                          \
-                     : "memory", "cc")
-        if (planes) {
-            TN_PACKED_2(TN_PLANE_2("0", "s") TN_NEXT_PLANE TN_PLANE_2("16", "r"));
-        } else {
-            TN_PACKED_2(TN_ROWS_2("0", "s") TN_NEXT_BYTE TN_ROWS_2("16", "r"));
-        }
+        TN_PACKED_2(TN_ROWS_2("0", "s") TN_NEXT_BYTE TN_ROWS_2("16", "r") TN_NEXT_BYTE);
+    } else if (planes) {
+        TN_PACKED_1(TN_PLANE_1("0", "s") TN_NEXT_PLANE TN_PLANE_1("16", "r") TN_NEXT_PLANE);
     } else {
-        uint32_t e;
-#define TN_PACKED_1(finish)                                                                                           \
-    __asm__ volatile(TN_LOOP(TN_STEP_1) TN_APART_1 finish                                                             \
-                     : [w] "+r"(w), [x] "+r"(x), [r0] "+r"(r0), [s0] "+r"(s0), [a] "=&r"(a), [b] "=&r"(b),            \
-                       [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e)                                                       \
-                     : TN_IN                                                                                          \
-                     : "memory", "cc")
-        if (planes) {
-            TN_PACKED_1(TN_PLANE_1("0", "s") TN_NEXT_PLANE TN_PLANE_1("16", "r"));
-        } else {
-            TN_PACKED_1(TN_ROWS_1("0", "s") TN_NEXT_BYTE TN_ROWS_1("16", "r"));
-        }
+        TN_PACKED_1(TN_ROWS_1("0", "s") TN_NEXT_BYTE TN_ROWS_1("16", "r") TN_NEXT_BYTE);
     }
-#else
-    const uint32_t depth = (uint32_t)(pair->end - pair->weights);
-    for (uint32_t i = 0; i < pixels; i++) {
-        uint32_t whole = 0, low = 0; /* the first may wrap around, as SMLAD does */
-        int8_t *const out = pair->out + i * (planes ? 2 : pair->step);
-        for (uint32_t k = 0; k < depth; k++) {
-            const uint32_t word = x[k / 2 * pixels + i];
-            const int32_t value = k % 2 ? tn_high(word) : tn_low(word);
-            whole += (uint32_t)(pair->weights[k] * value);
-            low += (uint32_t)((int8_t)pair->weights[k] * value);
-        }
-        tn_write(pair->constants[TN_BIAS] + (int32_t)low * 2, pair->constants, planes, out);
-        tn_write(pair->constants[TN_CONSTANTS + TN_BIAS] + ((int32_t)(whole - low) >> 7),
-                 pair->constants + TN_CONSTANTS, planes, out + (planes ? pair->step : 1));
-    }
-#endif
 }
+#else
+/* The same by the definition of the layout. */
+TN_INLINE void tn_packed_channels(tn_channels *channels, uint32_t depth, const uint32_t *widened, const uint32_t pixels,
+                                  const int planes)
+{
+    const uint32_t apart = planes ? channels->step : 1; /* bytes from a channel to the next */
+    for (; channels->weights != channels->last; channels->weights += depth) {
+        const int32_t *const constants = channels->constants;
+        for (uint32_t i = 0; i < pixels; i++) {
+            uint32_t whole = 0, low = 0; /* the first may wrap around, as SMLAD does */
+            int8_t *const out = channels->out + i * (planes ? 2 : channels->step);
+            for (uint32_t k = 0; k < depth; k++) {
+                const uint32_t word = widened[k / 2 * pixels + i];
+                const int32_t value = k % 2 ? tn_high(word) : tn_low(word);
+                whole += (uint32_t)(channels->weights[k] * value);
+                low += (uint32_t)((int8_t)channels->weights[k] * value);
+            }
+            tn_write(constants[TN_BIAS] + (int32_t)low * 2, constants, planes, out);
+            tn_write(constants[TN_CONSTANTS + TN_BIAS] + ((int32_t)(whole - low) >> 7), constants + TN_CONSTANTS, planes,
+                     out + apart);
+        }
+        channels->constants += 2 * TN_CONSTANTS;
+        channels->out += 2 * apart;
+    }
+}
+#endif
 
-#define TN_BLOCK_PAIR tn_packed_pair
+#define TN_BLOCK_CHANNELS tn_packed_channels
 #define TN_WEIGHTS 1
 #include "tn_blocks_rows.h"
 

@@ -39,73 +39,75 @@
     "smlad  %[r0], %[d], %[b], %[r0]   \n"
 
 enum { TN_BYTES_4 = 4 * 22, TN_BYTES_2 = 4 * 12, TN_BYTES_1 = 4 * 7 }; /* of a step */
-#endif
 
-/* Sums of one pair of channels with `pixels` pixels, and their outputs. */
-TN_INLINE void tn_paired_pair(const tn_pair *pair, const uint32_t *x, const uint32_t pixels, const int planes)
+#define TN_BIASES "ldr %[a], %[constants] \n" "ldr %[s0], [%[a]] \n" "ldr %[r0], [%[a], #16] \n"
+#define TN_ALSO(n) "mov %[s" n "], %[s0] \n" "mov %[r" n "], %[r0] \n"
+
+#define TN_PAIRED_4(finish)                                                                                            \
+    __asm__ volatile(TN_PAIRS(TN_BIASES TN_ALSO("1") TN_ALSO("2") TN_ALSO("3"), TN_STEP_4, finish)                     \
+                     : [r0] "=&r"(r0), [r1] "=&r"(r1), [r2] "=&r"(r2), [r3] "=&r"(r3), [s0] "=&r"(s0),                 \
+                       [s1] "=&r"(s1), [s2] "=&r"(s2), [s3] "=&r"(s3), TN_OUT                                          \
+                     : TN_IN                                                                                           \
+                     : "memory", "cc")
+#define TN_PAIRED_2(finish)                                                                                            \
+    __asm__ volatile(TN_PAIRS(TN_BIASES TN_ALSO("1"), TN_STEP_2, finish)                                               \
+                     : [r0] "=&r"(r0), [r1] "=&r"(r1), [s0] "=&r"(s0), [s1] "=&r"(s1), TN_OUT                          \
+                     : TN_IN                                                                                           \
+                     : "memory", "cc")
+#define TN_PAIRED_1(finish)                                                                                            \
+    __asm__ volatile(TN_PAIRS(TN_BIASES, TN_STEP_1, finish)                                                            \
+                     : [r0] "=&r"(r0), [s0] "=&r"(s0), TN_OUT                                                          \
+                     : TN_IN                                                                                           \
+                     : "memory", "cc")
+
+/* Sums of pairs of channels with `pixels` pixels, and their outputs. */
+TN_INLINE void tn_paired_channels(tn_channels *channels, uint32_t depth, const uint32_t *widened, const uint32_t pixels,
+                                  const int planes)
 {
-#if TN_DSP
-    const int16_t *w = pair->weights;
-    int32_t s0 = pair->constants[TN_BIAS], r0 = pair->constants[TN_CONSTANTS + TN_BIAS];
-    uint32_t a, b, c, d;
-    if (pixels == 4) {
-        int32_t s1 = s0, s2 = s0, s3 = s0, r1 = r0, r2 = r0, r3 = r0;
-#define TN_PAIRED_4(finish)                                                                                           \
-    __asm__ volatile(TN_LOOP(TN_STEP_4) TN_TURN finish                                                                \
-                     : [w] "+r"(w), [x] "+r"(x), [r0] "+r"(r0), [r1] "+r"(r1), [r2] "+r"(r2), [r3] "+r"(r3),          \
-                       [s0] "+r"(s0), [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [a] "=&r"(a), [b] "=&r"(b),        \
-                       [c] "=&r"(c), [d] "=&r"(d)                                                                     \
-                     : TN_IN                                                                                          \
-                     : "memory", "cc")
-        if (planes) {
-            TN_PAIRED_4(TN_PLANE_4("0", "s") TN_NEXT_PLANE TN_PLANE_4("16", "r"));
-        } else {
-            TN_PAIRED_4(TN_ROWS_4("0", "s") TN_NEXT_BYTE TN_ROWS_4("16", "r"));
-        }
+    const uint32_t *const end = widened + pixels * depth / 2;
+    const uint32_t entry = tn_entry(depth, pixels == 4 ? TN_BYTES_4 : pixels == 2 ? TN_BYTES_2 : TN_BYTES_1);
+    const uint32_t *x;
+    const int16_t *saved;
+    int32_t r0, r1, r2, r3, s0, s1, s2, s3;
+    uint32_t a, b, c, d, enter;
+    if (pixels == 4 && planes) {
+        TN_PAIRED_4(TN_PLANE_4("0", "s") TN_NEXT_PLANE TN_PLANE_4("16", "r") TN_NEXT_PLANE);
+    } else if (pixels == 4) {
+        TN_PAIRED_4(TN_ROWS_4("0", "s") TN_NEXT_BYTE TN_ROWS_4("16", "r") TN_NEXT_BYTE);
+    } else if (pixels == 2 && planes) {
+        TN_PAIRED_2(TN_PLANE_2("0", "s") TN_NEXT_PLANE TN_PLANE_2("16", "r") TN_NEXT_PLANE);
     } else if (pixels == 2) {
-        int32_t s1 = s0, r1 = r0;
-#define TN_PAIRED_2(finish)                                                                                           \
-    __asm__ volatile(TN_LOOP(TN_STEP_2) TN_TURN finish                                                                \
-                     : [w] "+r"(w), [x] "+r"(x), [r0] "+r"(r0), [r1] "+r"(r1), [s0] "+r"(s0), [s1] "+r"(s1),          \
-                       [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d)                                         \
-                     : TN_IN                                                                                          \
-                     : "memory", "cc")
-        if (planes) {
-            TN_PAIRED_2(TN_PLANE_2("0", "s") TN_NEXT_PLANE TN_PLANE_2("16", "r"));
-        } else {
-            TN_PAIRED_2(TN_ROWS_2("0", "s") TN_NEXT_BYTE TN_ROWS_2("16", "r"));
-        }
+        TN_PAIRED_2(TN_ROWS_2("0", "s") TN_NEXT_BYTE TN_ROWS_2("16", "r") TN_NEXT_BYTE);
+    } else if (planes) {
+        TN_PAIRED_1(TN_PLANE_1("0", "s") TN_NEXT_PLANE TN_PLANE_1("16", "r") TN_NEXT_PLANE);
     } else {
-#define TN_PAIRED_1(finish)                                                                                           \
-    __asm__ volatile(TN_LOOP(TN_STEP_1) TN_TURN finish                                                                \
-                     : [w] "+r"(w), [x] "+r"(x), [r0] "+r"(r0), [s0] "+r"(s0), [a] "=&r"(a), [b] "=&r"(b),            \
-                       [c] "=&r"(c), [d] "=&r"(d)                                                                     \
-                     : TN_IN                                                                                          \
-                     : "memory", "cc")
-        if (planes) {
-            TN_PAIRED_1(TN_PLANE_1("0", "s") TN_NEXT_PLANE TN_PLANE_1("16", "r"));
-        } else {
-            TN_PAIRED_1(TN_ROWS_1("0", "s") TN_NEXT_BYTE TN_ROWS_1("16", "r"));
-        }
+        TN_PAIRED_1(TN_ROWS_1("0", "s") TN_NEXT_BYTE TN_ROWS_1("16", "r") TN_NEXT_BYTE);
     }
+}
 #else
-    const uint32_t depth = (uint32_t)(pair->end - pair->weights) / 2;
-    for (uint32_t i = 0; i < pixels; i++) {
-        int8_t *const out = pair->out + i * (planes ? 2 : pair->step);
-        for (uint32_t channel = 0; channel < 2; channel++) {
-            const int32_t *const constants = pair->constants + channel * TN_CONSTANTS;
+/* The same by the definition of the layout. */
+TN_INLINE void tn_paired_channels(tn_channels *channels, uint32_t depth, const uint32_t *widened, const uint32_t pixels,
+                                  const int planes)
+{
+    const uint32_t apart = planes ? channels->step : 1; /* bytes from a channel to the next */
+    for (; channels->weights != channels->last; channels->weights += 2 * depth) {
+        for (uint32_t i = 0; i < 2 * pixels; i++) {
+            const uint32_t channel = i % 2;
+            const int32_t *const constants = channels->constants + channel * TN_CONSTANTS;
             int32_t sum = constants[TN_BIAS];
             for (uint32_t k = 0; k < depth; k++) {
-                const uint32_t word = x[k / 2 * pixels + i];
-                sum += pair->weights[k / 2 * 4 + channel * 2 + k % 2] * (k % 2 ? tn_high(word) : tn_low(word));
+                const uint32_t word = widened[k / 2 * pixels + i / 2];
+                sum += channels->weights[k / 2 * 4 + channel * 2 + k % 2] * (k % 2 ? tn_high(word) : tn_low(word));
             }
-            tn_write(sum, constants, planes, out + channel * (planes ? pair->step : 1));
+            tn_write(sum, constants, planes, channels->out + i / 2 * (planes ? 2 : channels->step) + channel * apart);
         }
+        channels->constants += 2 * TN_CONSTANTS;
+        channels->out += 2 * apart;
     }
-#endif
 }
+#endif
 
-#define TN_BLOCK_PAIR tn_paired_pair
+#define TN_BLOCK_CHANNELS tn_paired_channels
 #define TN_WEIGHTS 2
 #include "tn_blocks_rows.h"
 

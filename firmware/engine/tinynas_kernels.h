@@ -72,10 +72,10 @@ tn_kernel tn_dense_packed;    /* as tn_dense; scratch 8 * depth, of one vector 2
  * transformed (winograd.c), depth is 3 * channels; scratch 26 * depth + 192 */
 tn_kernel tn_convolve_winograd;
 
-/* Depthwise of planes, which are int16 less the zero point -128 (depthwise_planes.c has the weights' layout); depth is the
- * weights of a channel, and no window is wholly outside. `bias` has no zero point folded in. No scratch. */
-tn_kernel tn_depthwise_planes_3; /* 3 x 3, strides 1 and 2, low is the output's zero point */
-tn_kernel tn_depthwise_planes;   /* 5 or 7 columns, up to 7 rows, strides 1 and 2 */
+/* Depthwise of planes, which are int16 less the zero point -128 (tn_planes.h has the weights' layout); depth is the
+ * weights of a channel, and no window is wholly outside. `bias` has no zero point folded in. */
+tn_kernel tn_depthwise_planes_3; /* 3 x 3, strides 1 and 2, low is the output's zero point; scratch a plane */
+tn_kernel tn_depthwise_planes;   /* 5 or 7 columns, up to 7 rows, strides 1 and 2; no scratch */
 
 /* Elementwise. An input with one row, column or channel where the output has more is repeated. `constant`, if not 0,
  * stands in flash in the place of the second input, and is then always the right side: constant_rows x

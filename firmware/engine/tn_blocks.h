@@ -46,6 +46,7 @@ typedef struct {
     uint32_t channels;
     uint32_t planes; /* whether the output is planes */
     uint32_t pitch;  /* bytes of a plane */
+    int fresh;       /* whether the row may be its slot's first */
 } tn_target;
 
 tn_target tn_target_of(const tn_op *op, int8_t *arena, int step);
@@ -79,14 +80,13 @@ TN_INLINE uint32_t tn_halves(int32_t low, int32_t high)
     return ((uint32_t)low & 0xffffu) | (uint32_t)high << 16;
 }
 
-/* A pair of channels of some pixels: what the blocks below begin with. */
+/* The channels of a block: what its loops begin with, and where they go on. The assembly moves both words of a line. */
 typedef struct {
-    const int16_t *weights, *end; /* of the pair */
-    const int32_t *constants;     /* of the pair */
-    int8_t *out;                  /* the first channel of the first pixel */
-    uint32_t step;                /* bytes to the next pixel, or to the next plane */
-    uint32_t entry;               /* see TN_LOOP */
-} tn_pair;
+    const int32_t *constants; /* of the next channel, */
+    int8_t *out;              /* which of the first pixel goes here */
+    const int16_t *weights, *last; /* of the next pair; behind those to be done */
+    uint32_t step;                 /* bytes to the next pixel, or to the next plane */
+} tn_channels;
 
 #if TN_DSP
 /* Values a step of the inner loops, and steps a round. */
@@ -98,28 +98,40 @@ TN_INLINE uint32_t tn_entry(uint32_t depth, uint32_t step_bytes)
     return (0u - depth / TN_STEP) % TN_UNROLLED * step_bytes | 1;
 }
 
-/* What the assembly of a pair reads from memory. */
+/* All pairs of channels with the pixels from `widened` to `end`: `begin` makes the sums, `step` adds to them, `finish` writes
+ * the outputs. In `begin` and `finish` x points at the constants, in `finish` w at the outputs. Every instruction of a step
+ * is four bytes long, so that `entry` can be a number of bytes; `enter` is the address that it makes. */
+#define TN_PAIRS(begin, step, finish)       \
+    "adr.w  %[a], 2f                    \n" \
+    "ldr    %[b], %[entry]              \n" \
+    "add    %[a], %[a], %[b]            \n" \
+    "str    %[a], %[enter]              \n" \
+    "1:                                 \n" \
+    begin                                   \
+    "ldr    %[x], %[widened]            \n" \
+    "ldr.w  pc, %[enter]                \n" \
+    ".p2align 2                         \n" \
+    "2:                                 \n" \
+    step step step step                     \
+    "ldr    %[a], %[end]                \n" \
+    "cmp    %[x], %[a]                  \n" \
+    "bne    2b                          \n" \
+    "str    %[w], %[saved]              \n" \
+    "ldrd   %[x], %[w], %[constants]    \n" \
+    finish                                  \
+    "add    %[x], %[x], #32             \n" \
+    "strd   %[x], %[w], %[constants]    \n" \
+    "ldr    %[w], %[saved]              \n" \
+    "ldr    %[a], %[last]               \n" \
+    "cmp    %[w], %[a]                  \n" \
+    "bne    1b                          \n"
+
+/* Its operands but the sums. */
+#define TN_OUT                                                                                                      \
+    [w] "+r"(channels->weights), [x] "=&r"(x), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d),              \
+        [constants] "+m"(channels->constants), [enter] "=m"(enter), [saved] "=m"(saved)
 #define TN_IN                                                                                                       \
-    [entry] "m"(pair->entry), [end] "m"(pair->end), [constants] "m"(pair->constants), [out] "m"(pair->out),         \
-        [step] "m"(pair->step)
-
-/* Every instruction of a step is four bytes long, so that `entry` can be a number of bytes. */
-#define TN_LOOP(step)                \
-    "adr.w  %[a], 1f             \n" \
-    "ldr    %[b], %[entry]       \n" \
-    "add    %[a], %[a], %[b]     \n" \
-    "bx     %[a]                 \n" \
-    ".p2align 2                  \n" \
-    "1:                          \n" \
-    step step step step              \
-    "ldr    %[a], %[end]         \n" \
-    "cmp    %[w], %[a]           \n" \
-    "bne    1b                   \n"
-
-/* After the loop w walks over the outputs and x points at the constants. */
-#define TN_TURN                      \
-    "ldr    %[x], %[constants]   \n" \
-    "ldr    %[w], %[out]         \n"
+    [entry] "m"(entry), [widened] "m"(widened), [end] "m"(end), [last] "m"(channels->last), [step] "m"(channels->step)
 
 /* Multiplier, rounding and shift of the channel whose constants begin at byte `at`. */
 #define TN_LOAD_CHANNEL(at)                      \

@@ -1,37 +1,26 @@
-/* Rows of blocks, for one layout of weights: a C file defines TN_BLOCK_PAIR, the function that multiplies and finishes a pair
- * of channels, TN_WEIGHTS, the halfwords of a value of a pair, and on cores with DSP TN_BYTES_4, _2 and _1, the bytes of a
- * step of its loops, and then includes this. (Text, and no pointer to a function: every call is then known when the stack is
- * bounded, and inlined.) */
+/* Rows of blocks, for one layout of weights: a C file defines TN_BLOCK_CHANNELS, the function that multiplies and finishes
+ * pairs of channels, and TN_WEIGHTS, the halfwords of a value of a pair, and then includes this. (Text, and no pointer to a
+ * function: every call is then known when the stack is bounded, and inlined.) */
 
 /* All channels of `pixels` pixels. */
 TN_INLINE void tn_block_channels(const tn_blocks *layer, const uint32_t *widened, const uint32_t pixels,
                                  const tn_target *target, uint32_t column, const int planes)
 {
-    const uint32_t channels = target->channels, values = layer->depth * TN_WEIGHTS;
-    const uint32_t apart = planes ? target->pitch : 1; /* bytes from a channel to the next */
-    tn_pair pair;
-    pair.end = layer->weights;
-    pair.constants = layer->constants;
-    pair.step = planes ? target->pitch : channels;
-    pair.out = target->row + (planes ? 2 * (layer->before + column) : column * channels);
-#if TN_DSP
-    pair.entry = tn_entry(layer->depth, pixels == 4 ? TN_BYTES_4 : pixels == 2 ? TN_BYTES_2 : TN_BYTES_1);
-#endif
-    for (uint32_t left = channels / 2, odd = channels % 2;;) {
-        pair.weights = pair.end;
-        pair.end += values;
-        TN_BLOCK_PAIR(&pair, widened, pixels, planes);
-        pair.constants += 2 * TN_CONSTANTS;
-        pair.out += 2 * apart;
-        if (--left) {
-            continue;
-        }
+    const uint32_t count = target->channels, values = layer->depth * TN_WEIGHTS;
+    tn_channels channels;
+    channels.constants = layer->constants;
+    channels.out = target->row + (planes ? 2 * (layer->before + column) : column * count);
+    channels.weights = layer->weights;
+    channels.last = channels.weights + count / 2 * values;
+    channels.step = planes ? target->pitch : count;
+    for (uint32_t odd = count % 2;; odd = 0) {
+        TN_BLOCK_CHANNELS(&channels, layer->depth, widened, pixels, planes);
         if (!odd) {
             break;
         }
-        odd = 0; /* the last of an odd number goes with the one before it, which is thus made twice, to the same value */
-        left = 1;
-        pair.out -= apart;
+        /* the last of an odd number goes with the one before it, which is thus made twice, to the same value */
+        channels.out -= planes ? target->pitch : 1;
+        channels.last += values;
     }
 }
 

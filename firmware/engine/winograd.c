@@ -77,16 +77,16 @@ typedef struct {
     "add    %[u], %[u], #8                  \n"
 #else
 /* The same of one channel. */
-static void tn_transform_channel(const int8_t *in, uint32_t channels, int16_t *to, uint32_t apart)
+static void tn_transform_channel(const int8_t *in, uint32_t channels, uint32_t *to, uint32_t half, uint32_t apart)
 {
     static const int8_t rows[TN_VALUES][TN_VALUES] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
                                                       {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
     for (uint32_t value = 0; value < TN_VALUES; value++) {
-        int32_t sum = 0;
+        int16_t sum = 0;
         for (uint32_t column = 0; column < TN_VALUES; column++) {
-            sum += rows[value][column] * in[column * channels];
+            sum = (int16_t)(sum + rows[value][column] * in[column * channels]);
         }
-        to[value * apart] = (int16_t)sum;
+        memcpy((int8_t *)(to + value * apart) + 2 * half, &sum, sizeof sum);
     }
 }
 #endif
@@ -111,10 +111,8 @@ static void tn_transform(const int8_t *in, uint32_t channels, uint32_t *to, uint
                      : "memory", "cc");
 #else
     static const uint8_t lanes[4] = {0, 2, 1, 3};
-    int16_t *const half = (int16_t *)(void *)to;
     for (uint32_t i = 0; i < channels; i++) {
-        const uint32_t pair = i / 2 * TN_TILES;
-        tn_transform_channel(in + i / 4 * 4 + lanes[i % 4], channels, half + 2 * pair + i % 2, 2 * apart);
+        tn_transform_channel(in + i / 4 * 4 + lanes[i % 4], channels, to + i / 2 * TN_TILES, i % 2, apart);
     }
 #endif
 }

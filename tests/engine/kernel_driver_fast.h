@@ -124,7 +124,7 @@ __attribute__((unused)) static void planes(const char *name, tn_kernel *kernel, 
     }
     layer.weights = weights;
     layer.constants = constants;
-    report(name, kernel, &layer, &input, 1, &output, 0, (int)made);
+    report(name, kernel, &layer, &input, 1, &output, 2 * input.channels, (int)made);
     release_all();
 }
 

@@ -64,7 +64,7 @@ def pack_blocks_to_planes(graph: Graph, operator: Operator, weights: WeightForm)
 
 
 def pack_depthwise_planes(graph: Graph, operator: Operator) -> Blocks:
-    """The constants of the kernels of depthwise_planes.c.
+    """The constants of the kernels of planes (tn_planes.h).
 
     Raises:
         ValueError: as `layer_of`.
@@ -81,7 +81,7 @@ def pack_depthwise_planes(graph: Graph, operator: Operator) -> Blocks:
 
 
 def plane_weights(filters: Int8s) -> Int16s:
-    """`filters` [channels, rows, columns] doubled, as depthwise_planes.c says: [channels, values]."""
+    """`filters` [channels, rows, columns] doubled, as tn_planes.h says: [channels, values]."""
     values = 2 * filters.astype(np.int16)
     # w0 w1, w2 w3, ... and then w1 w2, w3 w4, ...
     words: Int16s = np.concatenate([values[:, :, :-1], values[:, :, 1:]], axis=2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tinynas.engine.kernels import Form
 from tinynas.engine.plan import ALIGNMENT, Plan
 from tinynas.engine.rows import MapShape
 from tinynas.engine.streaming import RowGraph, planned_rows
@@ -37,6 +38,11 @@ class _Replay:
         self._plan, self._rows = plan, rows
         self._owner: NDArray[np.int64] = np.full(plan.arena, _NOBODY, np.int64)
         self._done: list[set[int]] = [set() for _ in range(len(rows))]
+        self._planes = {
+            operator.outputs[0]
+            for operator, kernel in zip(rows.graph.operators, rows.kernels, strict=True)
+            if kernel.writes is Form.PLANES
+        }
 
     def run(self) -> None:
         graph = self._plan.graph
@@ -79,7 +85,12 @@ class _Replay:
         piece[:] = mark
 
     def _write(self, tensor: int, row: int) -> None:
-        self._bytes(tensor, row)[:] = tensor * _ROWS + row
+        place, shape, piece = self._plan.maps[tensor], self._shape(tensor), self._bytes(tensor, row)
+        first = row < place.slots or row >= shape.rows - place.slots
+        # kernels write the margins of planes with a slot's first row alone
+        if tensor in self._planes and not first and not (piece // _ROWS == tensor).all():
+            raise PlanError(f"the margins of row {row} of tensor {tensor} were overwritten")
+        piece[:] = tensor * _ROWS + row
 
     def _expect(self, tensor: int, row: int, where: str) -> None:
         if not (self._bytes(tensor, row) == tensor * _ROWS + row).all():

@@ -17,6 +17,7 @@ from tinynas.engine import conditions
 from tinynas.engine.block_packing import block_depth
 from tinynas.engine.costs import BlockRates, ElementRates, PlaneRates, Rates, WinogradRates, depth_of
 from tinynas.engine.packing import sums_by_table
+from tinynas.engine.planes import planes_shape
 from tinynas.engine.rows import averages_rows, map_shape, shape_of
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Graph, Operator, OpKind
@@ -228,13 +229,18 @@ def _widened(graph: Graph, operator: Operator) -> int:
     return 2 * pixels * block_depth(rows, depth_of(graph, operator) // rows)
 
 
+def _plane(graph: Graph, operator: Operator) -> int:
+    """A plane of zeros, for windows with rows outside."""
+    return planes_shape(graph, operator).row_bytes // map_shape(graph.tensors[operator.inputs[0]]).channels
+
+
 def _tiles(graph: Graph, operator: Operator) -> int:
     """Values and sums of two tiles, and the columns of one, of tn_convolve_winograd."""
     return 26 * 3 * map_shape(graph.tensors[operator.inputs[0]]).channels + 192
 
 
-_PACKED = BlockRates((24.75, 13.75, 8.75), (98, 68, 52), pixel=45, gathered=1.4)
-_PAIRED = BlockRates((22.75, 12.75, 7.75), (85, 58, 45), pixel=45, gathered=1.4)
+_PACKED = BlockRates((24.75, 13.75, 8.75), (82, 51, 33), pixel=30, gathered=1.2)
+_PAIRED = BlockRates((22.75, 12.75, 7.75), (69, 43, 29), pixel=30, gathered=1.2)
 
 
 def _blocks(
@@ -300,8 +306,9 @@ CATALOGUE: tuple[Kernel, ...] = (
         "tn_depthwise_planes_3",
         OpKind.DEPTHWISE_CONV_2D,
         conditions.planes_3,
+        _plane,
         spends=Spends.ARENA,
-        instructions=PlaneRates(together=2, row=5, group=16, channel=75),
+        instructions=PlaneRates(together=2, row=5, group=18, channel=20),
         reads=Form.PLANES,
     ),
     Kernel(
