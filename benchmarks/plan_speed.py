@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 from recording import record
 
-from tinynas.engine import rows, streaming
+from tinynas.engine import operations, overlap, progress, rows, streaming
 from tinynas.engine.planner import arrange, plan_network
 from tinynas.graph import Graph
 from tinynas.graph.passes import simplify
@@ -44,7 +44,8 @@ def sampled(count: int) -> list[Graph]:
 
 def forget() -> None:
     """Nothing about windows and shapes is remembered any more."""
-    for module in (rows, streaming):
+    operations.forget()
+    for module in (overlap, progress, rows, streaming):
         for remembering in vars(module).values():
             if hasattr(remembering, "cache_clear"):
                 remembering.cache_clear()

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from random_graphs import graphs
 
 from tinynas.engine.checker import check_plan
-from tinynas.engine.overlap import Overlaps
+from tinynas.engine.overlap import Overlap, Overlaps, Pair
 from tinynas.engine.planner import plan_network
-from tinynas.engine.runs import Pair, Runs
 from tinynas.engine.streaming import RowGraph, row_graph
 from tinynas.graph import DType, Graph, Operator, OpKind, Padding, Tensor, Window
 from tinynas.graph.passes import simplify
@@ -80,8 +79,8 @@ def windows(draw: st.DrawFn, rows: int) -> Window:
 @given(graphs() | windowed())
 def test_closed_form_equals_row_by_row(graph: Graph) -> None:
     rows = row_graph(simplify(graph))
-    found = list(pairs(rows))
-    assert Overlaps(rows).find(found) == [Overlaps(rows).row_by_row(pair) for pair in found]
+    overlaps = Overlaps(rows)
+    assert [overlaps.find(pair) for pair in pairs(rows)] == [overlaps.row_by_row(p) for p in pairs(rows)]
 
 
 @settings(max_examples=100, deadline=None)
@@ -90,15 +89,17 @@ def test_plans_of_any_windows_are_proven(graph: Graph) -> None:
     check_plan(plan_network(graph))
 
 
-@pytest.mark.parametrize("name", ["mcunet-in0", "mobilenetv2-0.35", "mnasnet-a1"])
-def test_closed_form_equals_row_by_row_in_published_networks(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["mcunet-in0", "mobilenetv2-0.35", "mnasnet-a1", "regnetx-200mf", "regnety-200mf"]
+)
+def test_published_networks_need_no_row_by_row(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = row_graph(simplify(build_graph(PRESETS[name])))
-    overlaps, runs = Overlaps(rows), Runs(rows)
+    overlaps = Overlaps(rows)
     found = [pair for pair in pairs(rows) if pair.made.producer - pair.reader < 12]
-    assert overlaps.find(found) == [overlaps.row_by_row(pair) for pair in found]
-    # a gate of squeeze-and-excite ends a run, and nothing else here does
-    assert name == "mnasnet-a1" or all(
-        runs.hold(pair)
-        for pair in found
-        if not any(rows.programs[op].at_end for op in range(pair.reader, pair.made.producer))
-    )
+    expected = [overlaps.row_by_row(pair) for pair in found]
+    monkeypatch.setattr(Overlaps, "row_by_row", _forbidden)
+    assert [overlaps.find(pair) for pair in found] == expected
+
+
+def _forbidden(overlaps: Overlaps, pair: Pair) -> Overlap:
+    raise AssertionError(f"{pair} has no closed form")

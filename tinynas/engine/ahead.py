@@ -1,7 +1,8 @@
-"""How far an output may lie over the map that its group uses up, in closed form: on arrays of cases.
+"""How far an output may lie over the map that its group uses up, in closed form: for many networks at once.
 
-The rule itself, row by row, is `tinynas.engine.overlap`. Where all windows move evenly, what is needed and
-what is written both grow evenly too, so that one of three rows is the worst.
+The rule itself, row by row, is `tinynas.engine.overlap`; for one network, and any windows that move evenly,
+`tinynas.engine.progress` has it. Where all move evenly, what is needed and what is written grow evenly too,
+so that one of three rows is the worst.
 """
 
 from __future__ import annotations

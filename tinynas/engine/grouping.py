@@ -14,18 +14,18 @@ groups for which that decides are worked out.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynas.engine.overlap import Overlap, Overlaps
-from tinynas.engine.runs import Ints, Pair
+from tinynas.engine.overlap import Overlap, Overlaps, Pair, overlap_alone
 from tinynas.engine.streaming import RowGraph, Stream
 
+Ints = NDArray[np.int64]
 
-@dataclass(frozen=True, slots=True)
-class Group:
+
+class Group(NamedTuple):
     """Operators `first`..`end` - 1 run together.
 
     `whole` are the feature maps that exist whole while it runs (tensor indices), `rings` those that live
@@ -60,7 +60,6 @@ def least_bytes(rows: RowGraph, enough: int = 0) -> int:
 
 def _raised(table: GroupTable, limit: int) -> tuple[int, list[int]]:
     """The least bytes, but no fewer than `limit`, that a way stays within, and where its groups begin."""
-    table.work_out((op, op + 1) for op in range(len(table.rows)))
     limit = max(limit, table.least_of_any_way())
     while True:
         longest, begins = _most_groups(table, limit)
@@ -89,7 +88,7 @@ class GroupTable:
         self.rows = rows
         self._made = [rows.streams[program.output] for program in rows.programs]
         #: of what the operator before each cut makes
-        self._sizes = np.array([0, *(stream.bytes for stream in self._made)], np.int64)
+        self._sizes = np.array([0, *[stream.bytes for stream in self._made]], np.int64)
         self._crossing = self._alive()
         self._overlaps = Overlaps(rows)
         self._overlap: dict[tuple[int, int], Overlap | None] = {}
@@ -100,6 +99,7 @@ class GroupTable:
         #: what each needs at least, and whether an overlap not worked out yet may make it smaller
         self._least = self._apart - most_saved
         self._open = most_saved > 0
+        self._work_out_alone()
 
     def least_of_any_way(self) -> int:
         """Bytes that no sequence of groups runs the network within: each operator is in one of them."""
@@ -126,15 +126,30 @@ class GroupTable:
 
     def work_out(self, groups: Iterable[tuple[int, int]]) -> None:
         """What each of `groups` needs exactly."""
-        todo = [(group, self._pairs(*group)) for group in groups if group not in self._overlap]
-        if not todo:
-            return
-        found = iter(self._overlaps.find([pair for _, pairs in todo for pair in pairs]))
-        overlaps = [max((next(found) for _ in pairs), key=_saved, default=None) for _, pairs in todo]
-        self._overlap.update(zip((group for group, _ in todo), overlaps, strict=True))
-        here = tuple(np.array([group for group, _ in todo]).T)
-        self._least[here] = self._apart[here] - [overlap.saved if overlap else 0 for overlap in overlaps]
-        self._open[here] = False
+        for first, end in groups:
+            if (first, end) not in self._overlap:
+                overlap = self._overlap[first, end] = self._best_overlap(first, end)
+                self._least[first, end] = self._apart[first, end] - (overlap.saved if overlap else 0)
+                self._open[first, end] = False
+
+    def _work_out_alone(self) -> None:
+        """What each operator by itself needs exactly."""
+        streams = self.rows.streams
+        saved = []
+        for op, program in enumerate(self.rows.programs):
+            overlap = None
+            if self._alone_since[op + 1] <= op:
+                used = [(tensor, span) for tensor, span in program.readings if streams[tensor].last == op]
+                if len(used) == 1 and used[0][1].slide is not None:
+                    (tensor, span), *_ = used
+                    overlap = overlap_alone(program, span, streams[tensor], self._made[op])
+                elif used:
+                    overlap = self._best_overlap(op, op + 1)
+            self._overlap[op, op + 1] = overlap
+            saved.append(overlap.saved if overlap else 0)
+        ops = np.arange(len(saved))
+        self._least[ops, ops + 1] = self._apart[ops, ops + 1] - saved
+        self._open[ops, ops + 1] = False
 
     def group(self, first: int, end: int, enough: int) -> Group:
         """The group of operators `first`..`end` - 1.
@@ -195,20 +210,23 @@ class GroupTable:
 
     def _first_alone(self, end: int) -> int:
         """The first cut from which on a group to `end` leaves nothing but the last operator's output."""
+        alive = self._crossing[end]
         if not end or self._made[end - 1].last < end:
             return end
-        others = [stream.producer for stream in self._crossing[end] if stream.producer < end - 1]
-        return max(others, default=-1) + 1
+        # maps are in the order in which they are made
+        return alive[-2].producer + 1 if len(alive) > 1 else 0
 
-    def _pairs(self, first: int, end: int) -> list[Pair]:
-        """The only output of a group over each map that the group uses up; none where it leaves others."""
+    def _best_overlap(self, first: int, end: int) -> Overlap | None:
+        """The only output of a group over a map that it uses up; none where it leaves others."""
         if self._alone_since[end] > first:
-            return []
-        return [
-            Pair(self._reader(source, first), source, self._made[end - 1])
+            return None
+        made = self._made[end - 1]
+        found = [
+            self._overlaps.find(Pair(self._reader(source, first), source, made))
             for source in self._crossing[first]
             if first <= source.last < end
         ]
+        return max(found, key=_saved, default=None)
 
     def _reader(self, source: Stream, first: int) -> int:
         """The first operator from `first` on that reads `source`."""

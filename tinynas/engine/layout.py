@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from typing import NamedTuple
 
 from tinynas.engine.grouping import Group
 from tinynas.engine.overlap import Overlap
@@ -20,8 +20,7 @@ from tinynas.engine.streaming import RowGraph
 _ATTEMPTS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """`size` bytes that are alive from group `first` to group `last`, both included."""
 
     size: int
@@ -90,17 +89,20 @@ def best_offsets(items: Sequence[Item], overlaps: Overlapping, bound: int) -> tu
     best: list[int] = []
     least = -1
     conflicts = _conflicts(items, overlaps)
-    rng = random.Random(0)
-    urgency = [float(item.size) for item in items]
+    sizes = [item.size for item in items]
+    urgency = [float(size) for size in sizes]
+    rng = None
     for _ in range(_ATTEMPTS):
-        order = sorted(range(len(items)), key=lambda i: (-urgency[i], i))
+        # of equals the first
+        order = sorted(range(len(items)), key=urgency.__getitem__, reverse=True)
         offsets = _place(conflicts, order)
-        ends = [offset + item.size for offset, item in zip(offsets, items, strict=True)]
+        ends = [offset + size for offset, size in zip(offsets, sizes, strict=True)]
         arena = max(ends, default=0)
         if least < 0 or arena < least:
             best, least = offsets, arena
         if least <= bound:
             break
+        rng = rng or random.Random(0)
         for i, end in enumerate(ends):
             if end > bound:
                 urgency[i] *= 1 + rng.random()
@@ -140,23 +142,21 @@ def _working_items(rows: RowGraph, groups: Sequence[Group]) -> tuple[list[list[i
 
 def _conflicts(items: Sequence[Item], overlaps: Overlapping) -> list[list[_Conflict]]:
     """Of each item, all others that are alive in a group with it."""
-    alive: dict[int, list[int]] = {}
-    for number, item in enumerate(items):
-        for group in range(item.first, item.last + 1):
-            alive.setdefault(group, []).append(number)
-    pairs = dict.fromkeys(pair for numbers in alive.values() for pair in combinations(numbers, 2))
     found: list[list[_Conflict]] = [[] for _ in items]
-    for one, other in pairs:
-        # where the other must not begin, counted from the beginning of the one
-        low, high = -items[other].size, items[one].size
-        if (one, other) in overlaps:
-            low, high = _between(overlaps[one, other], items[one].size, items[other].size)
-        elif (other, one) in overlaps:
-            least, most = _between(overlaps[other, one], items[other].size, items[one].size)
-            low, high = -most, -least
-        if low < high:
-            found[other].append((one, low, high))
-            found[one].append((other, -high, -low))
+    alive: list[int] = []
+    # those that begin together in order: an item that lies over another is numbered behind it
+    for number in sorted(range(len(items)), key=[item.first for item in items].__getitem__):
+        size, first, _ = items[number]
+        alive = [other for other in alive if items[other].last >= first]
+        for other in alive:
+            # where the one must not begin, counted from the beginning of the other
+            low, high = -size, items[other].size
+            if (other, number) in overlaps:
+                low, high = _between(overlaps[other, number], high, size)
+            if low < high:
+                found[number].append((other, low, high))
+                found[other].append((number, -high, -low))
+        alive.append(number)
     return found
 
 
@@ -167,11 +167,14 @@ def _place(conflicts: Sequence[Sequence[_Conflict]], order: Sequence[int]) -> li
         forbidden = [
             (there + low, there + high)
             for other, low, high in conflicts[number]
-            if (there := offsets[other]) != _NOWHERE
+            if (there := offsets[other]) >= 0
         ]
+        forbidden.sort()
         offset = 0
-        for low, high in sorted(forbidden):
-            if low < offset < high:
+        for low, high in forbidden:
+            if low >= offset:
+                break
+            if offset < high:
                 offset = high
         offsets[number] = offset
     return offsets

@@ -1,24 +1,26 @@
 """How far an output may lie over the input that its group uses up.
 
 Rows run from the top down or from the bottom up. Downwards an output may begin some bytes before the input:
-its row y ends before the first input row that is still needed. Upwards everything is mirrored.
+its row y ends before the first input row that is still needed. Upwards everything is mirrored. What that
+comes to follows from a few numbers where windows move evenly (`tinynas.engine.progress`), and from looking at
+every row elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 
-from tinynas.engine.rows import Rows
-from tinynas.engine.runs import Pair, Runs
-from tinynas.engine.streaming import RowGraph, aligned
+from tinynas.engine.plan import aligned
+from tinynas.engine.progress import NO_PROGRESS, Ways, before_own, progress_along
+from tinynas.engine.rows import RowProgram, Rows, Span
+from tinynas.engine.streaming import RowGraph, Stream
 
 
-@dataclass(frozen=True, slots=True)
-class Overlap:
+class Overlap(NamedTuple):
     """The map `made` over the map `consumed` (tensor indices): what keeps rows from harming each other.
 
     Run downwards, `made` must begin at least `down` bytes before `consumed`; run upwards, it must end at
@@ -33,54 +35,104 @@ class Overlap:
     saved: int
 
 
+class Pair(NamedTuple):
+    """`made` over `source`, which the operators from `reader` on (the first that reads it still) use up."""
+
+    reader: int
+    source: Stream
+    made: Stream
+
+
 class Overlaps:
-    """Finds overlaps in one network; what it works out on the way is shared."""
+    """Finds overlaps in one network."""
 
     def __init__(self, rows: RowGraph) -> None:
         self._rows = rows
-        self._runs = Runs(rows)
         #: operators before each that write at their end
-        self._ending = [0, *accumulate(program.at_end for program in rows.programs)]
-        self._looked_at: dict[Pair, Overlap] = {}
+        self._ending = [0, *accumulate([program.at_end for program in rows.programs])]
         self._down: _Done = {}
         self._up: _Done = {}
 
-    def find(self, pairs: Sequence[Pair]) -> list[Overlap]:
-        """The overlaps of `pairs`: those inside a run in closed form, all at once, others row by row."""
-        even = [pair for pair in pairs if self._runs.hold(pair)]
-        ahead = self._runs.ahead(even) if even else []
-        if len(even) == len(pairs):
-            return [self._overlap(pair, *ways) for pair, ways in zip(pairs, ahead, strict=True)]
-        closed = dict(zip(even, ahead, strict=True))
-        return [
-            self._overlap(pair, *closed[pair]) if pair in closed else self.row_by_row(pair) for pair in pairs
-        ]
+    def find(self, pair: Pair) -> Overlap:
+        """The overlap of `pair`, in closed form if there is one."""
+        if pair.reader == pair.made.producer:
+            program = self._rows.programs[pair.reader]
+            spans = [span for tensor, span in program.readings if tensor == pair.source.tensor]
+            if len(spans) == 1 and spans[0].slide is not None:
+                return overlap_alone(program, spans[0], pair.source, pair.made)
+        ways = self._closed(pair)
+        return self.row_by_row(pair) if ways is None else _overlap(pair, *ways)
 
     def row_by_row(self, pair: Pair) -> Overlap:
         """The overlap of `pair` by looking at every row: what an overlap is."""
-        if pair not in self._looked_at:
-            down = _ahead(self._rows, pair, self._down)
-            up = None if self._ends(pair) else _ahead(self._rows.mirrored, pair, self._up)
-            self._looked_at[pair] = self._overlap(pair, down, up)
-        return self._looked_at[pair]
+        down = _ahead(self._rows, pair, self._down)
+        up = None if self._ends(pair) else _ahead(self._rows.mirrored, pair, self._up)
+        return _overlap(pair, down, up)
 
     def _ends(self, pair: Pair) -> bool:
         """Whether an operator sums up its input: it writes in its last step, whichever row that takes."""
         return self._ending[pair.reader] != self._ending[pair.made.producer + 1]
 
-    def _overlap(self, pair: Pair, down: int, up: int | None) -> Overlap:
-        _, source, made = pair
-        down = least = min(aligned(down), made.bytes)
-        if up is not None:
-            if self._ends(pair):
-                up = None
-            else:
-                # upwards the ends count, and maps end before what they are rounded up to
-                slack = (made.bytes - made.shape.bytes) - (source.bytes - source.shape.bytes)
-                up = min(aligned(up + slack), made.bytes)
-                least = min(down, up)
-        saved = source.bytes + made.bytes - max(source.bytes + max(least, 0), made.bytes)
-        return Overlap(source.tensor, made.tensor, down, up, saved)
+    def _closed(self, pair: Pair) -> tuple[int, int | None] | None:
+        """Bytes by which the output of `pair` must stick out, run (down, up); None: not in closed form."""
+        reader, source, made = pair
+        down: list[int] = []
+        up: list[int] = []
+        for op, reading in self._rows.consumers[source.tensor]:
+            if op < reader:
+                continue
+            program = self._rows.programs[op]
+            ways = self._progress(op, made.producer)
+            if reading.span.slide is None or ways is None:
+                return None
+            for ahead, progress, upwards in ((down, ways[0], False), (up, ways[1], True)):
+                if progress is NO_PROGRESS:
+                    ahead.append(made.bytes)
+                else:
+                    sizes = made.shape.rows, made.shape.row_bytes, source.shape.row_bytes
+                    ahead.append(progress.ahead(reading.span, upwards, program.steps, *sizes))
+        return max(down), None if self._ends(pair) else max(up)
+
+    def _progress(self, operator: int, target: int) -> Ways | None:
+        """Of `operator` while each row of what `target` makes is made; None: not in closed form."""
+        if operator == target:
+            program = self._rows.programs[operator]
+            # it reads while it writes
+            return (before_own(program.steps, program.at_end),) * 2
+        return progress_along(self._rows.branches[operator : target + 1])
+
+
+def overlap_alone(program: RowProgram, span: Span, source: Stream, made: Stream) -> Overlap:
+    """Of what one operator makes over what it reads by `span` alone, a window that moves evenly."""
+    sizes = source.shape.row_bytes, made.shape.row_bytes
+    return Overlap(source.tensor, made.tensor, *_alone(span, program.steps, program.at_end, *sizes))
+
+
+def _overlap(pair: Pair, down: int, up: int | None) -> Overlap:
+    _, source, made = pair
+    return Overlap(source.tensor, made.tensor, *_rounded(source.shape.bytes, made.shape.bytes, down, up))
+
+
+@lru_cache(maxsize=2**14)
+def _alone(
+    span: Span, steps: int, at_end: bool, row_bytes: int, made_bytes: int
+) -> tuple[int, int | None, int]:
+    """`down`, `up` and `saved` of the output of one operator over all that it reads by `span`."""
+    progress, rows = before_own(steps, at_end), 1 if at_end else steps
+    down, up = (progress.ahead(span, way, steps, rows, made_bytes, row_bytes) for way in (False, True))
+    return _rounded(span.rows * row_bytes, rows * made_bytes, down, None if at_end else up)
+
+
+def _rounded(source_bytes: int, made_bytes: int, down: int, up: int | None) -> tuple[int, int | None, int]:
+    """`down` and `up` in whole words, at most side by side; and the bytes that the better of them saves."""
+    source, made = aligned(source_bytes), aligned(made_bytes)
+    down = least = min(aligned(down), made)
+    if up is not None:
+        # upwards the ends count, and maps end before what they are rounded up to
+        slack = (made - made_bytes) - (source - source_bytes)
+        up = min(aligned(up + slack), made)
+        least = min(down, up)
+    return down, up, source + made - max(source + max(least, 0), made)
 
 
 #: steps of one operator that are done once each row of another's output is made; None: independent

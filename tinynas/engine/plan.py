@@ -11,6 +11,11 @@ from tinynas.graph import Graph
 ALIGNMENT = 4
 
 
+def aligned(size: int) -> int:
+    """`size` in bytes rounded up to the arena's alignment."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Where a feature map lies: `slots` rows from `offset` (bytes) on; row y is in slot y % slots.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,8 +107,7 @@ class Span:
         return Span(lows, highs, self.rows)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class Reading(NamedTuple):
     """Which rows of the input `tensor` each step of an operator reads."""
 
     tensor: int
@@ -124,8 +124,7 @@ class Reading:
         return self.span.highs
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RowProgram:
+class RowProgram(NamedTuple):
     """How one operator runs: `steps` of them, each writing row `step` of `output`.
 
     One that writes `at_end` writes its only row in its last step.

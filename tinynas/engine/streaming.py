@@ -11,13 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
-from tinynas.engine.kernels import Form, Kernel, check_end, choose, kernel_named
-from tinynas.engine.plan import ALIGNMENT, Plan
+from tinynas.engine.kernels import Form, Kernel, check_end, kernel_named
+from tinynas.engine.operations import least_operations, operation
+from tinynas.engine.plan import Plan, aligned
 from tinynas.engine.planes import planes_shape
-from tinynas.engine.rows import MapShape, Reading, RowProgram, Rows, Span, map_shape, row_program
+from tinynas.engine.progress import Branch
+from tinynas.engine.rows import MapShape, Reading, RowProgram, Rows, Span, map_shape
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Graph
 
@@ -30,8 +33,7 @@ _ENDS = {DType.INT8.label, DType.FLOAT32.label}
 NOWHERE = 2**31
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Stream:
+class Stream(NamedTuple):
     """A feature map between operators, by index: made by `producer` (-1: an input of the network).
 
     Inside a group of operators that holds `producer` to `join`, `slots` rows at a time are enough. `join`
@@ -95,14 +97,54 @@ class RowGraph:
     @cached_property
     def streams(self) -> dict[int, Stream]:
         """Every feature map as a stream, by tensor index."""
-        joins = _joins(self)
-        return {tensor: _stream(self, tensor, joins) for tensor in self.shapes}
+        joins, outputs = _joins(self), set(self.graph.outputs)
+        streams: dict[int, Stream] = {}
+        for tensor, shape in self.shapes.items():
+            consumers, producer = self.consumers[tensor], self.producers.get(tensor, -1)
+            last, join, slots = (consumers[-1][0] if consumers else producer), NOWHERE, shape.rows
+            if tensor in outputs:
+                last = NOWHERE
+            elif consumers:
+                join = _meet(consumers, joins) if producer < 0 else joins[producer]
+            if join != NOWHERE:
+                if len(consumers) == 1:
+                    slots = consumers[0][1].span.most
+                else:
+                    slots = _rows_until_join(*self._until(tensor, join), shape.rows)
+                slots = min(max(slots, 1), shape.rows)
+            ring_bytes = aligned(slots * shape.row_bytes)
+            streams[tensor] = Stream(
+                tensor, shape, producer, last, join, slots, aligned(shape.bytes), ring_bytes
+            )
+        return streams
+
+    def _until(self, tensor: int, join: int) -> tuple[tuple[Branch, ...], int]:
+        """All operators from behind the one that makes `tensor` up to `join`; how far it is before them."""
+        place = self._places[tensor]
+        first = max(place + 1, 0)
+        return self.branches[first : join + 1], first - place
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        """The operator that makes each feature map; inputs of the network stand before, one by one."""
+        return {**{tensor: -1 - i for i, tensor in enumerate(self.graph.inputs)}, **self.producers}
+
+    @cached_property
+    def branches(self) -> tuple[Branch, ...]:
+        """Every operator as it stands to those before it."""
+        places = self._places
+        return tuple(
+            [
+                Branch(steps, at_end, tuple([(op - places[tensor], span) for tensor, span in readings]))
+                for op, (readings, _, steps, at_end) in enumerate(self.programs)
+            ]
+        )
 
     @cached_property
     def mirrored(self) -> RowGraph:
         """The same network run from the bottom row upwards: rows and steps counted from there."""
         programs = tuple(
-            replace(program, readings=tuple(Reading(r.tensor, r.span.mirrored) for r in program.readings))
+            program._replace(readings=tuple(Reading(r.tensor, r.span.mirrored) for r in program.readings))
             for program in self.programs
         )
         return replace(self, programs=programs)
@@ -134,22 +176,21 @@ def row_graph(graph: Graph, kernels: Sequence[Kernel] | None = None) -> RowGraph
     for end in (*graph.inputs, *graph.outputs):
         # one that no operator reads has its place in the arena too
         check_end(graph, end)
-    chosen = tuple(kernels or (choose(graph, index) for index in range(len(graph.operators))))
-    working = tuple(
-        aligned(kernel.working(graph, operator))
-        for kernel, operator in zip(chosen, graph.operators, strict=True)
-    )
-    programs = tuple(row_program(graph, op) for op in graph.operators)
-    if (work := sum(each.steps * max(1, len(each.readings)) for each in programs)) > _MOST_WORK:
+    if kernels is None:
+        operations = least_operations(graph)
+    else:
+        operations = [operation(graph, *each) for each in zip(graph.operators, kernels, strict=True)]
+    programs = tuple([each.wired(op) for each, op in zip(operations, graph.operators, strict=True)])
+    if (work := sum([each.steps * max(1, len(each.readings)) for each in programs])) > _MOST_WORK:
         raise ModelError(
             f"{graph.name} makes {work:,} rows out of others, more than the engine plans: use smaller inputs"
         )
-    return RowGraph(graph, programs, chosen, working)
-
-
-def aligned(size: int) -> int:
-    """`size` in bytes rounded up to the arena's alignment."""
-    return -(-size // ALIGNMENT) * ALIGNMENT
+    return RowGraph(
+        graph,
+        programs,
+        tuple([each.kernel for each in operations]),
+        tuple([each.working for each in operations]),
+    )
 
 
 def _joins(rows: RowGraph) -> list[int]:
@@ -158,16 +199,16 @@ def _joins(rows: RowGraph) -> list[int]:
     joins = [NOWHERE] * len(rows)
     for index in range(len(rows) - 1, -1, -1):
         tensor = rows.programs[index].output
-        after = [consumer for consumer, _ in rows.consumers[tensor]]
-        if tensor not in outputs and after:
-            joins[index] = _meet(after, joins)
+        after = rows.consumers[tensor]
+        if after and tensor not in outputs:
+            joins[index] = after[0][0] if len(after) == 1 else _meet(after, joins)
     return joins
 
 
-def _meet(operators: list[int], joins: list[int]) -> int:
-    """The first operator that every path from all of `operators` passes, they themselves included."""
-    meeting = operators[0]
-    for other in operators[1:]:
+def _meet(consumers: Sequence[tuple[int, Reading]], joins: Sequence[int]) -> int:
+    """The first operator that every path from all of `consumers` passes, they themselves included."""
+    meeting = consumers[0][0]
+    for other, _ in consumers[1:]:
         while meeting != other:
             if NOWHERE in (meeting, other):
                 return NOWHERE
@@ -178,65 +219,29 @@ def _meet(operators: list[int], joins: list[int]) -> int:
     return meeting
 
 
-def _stream(rows: RowGraph, tensor: int, joins: list[int]) -> Stream:
-    shape, consumers = rows.shapes[tensor], rows.consumers[tensor]
-    producer = rows.producers.get(tensor, -1)
-    last, join, slots = (consumers[-1][0] if consumers else producer), NOWHERE, shape.rows
-    if tensor in rows.graph.outputs:
-        last = NOWHERE
-    elif consumers:
-        join = _meet([index for index, _ in consumers], joins)
-    if join != NOWHERE:
-        if len(consumers) == 1:
-            slots = consumers[0][1].span.most
-        else:
-            slots = _rows_until_join(_branches(rows, tensor, join), shape.rows)
-        slots = min(max(slots, 1), shape.rows)
-    ring_bytes = aligned(slots * shape.row_bytes)
-    return Stream(tensor, shape, producer, last, join, slots, aligned(shape.bytes), ring_bytes)
-
-
-@dataclass(frozen=True, slots=True)
-class _Branch:
-    """One of the operators between a map and its join, and what of that it reads.
-
-    `sources` are (operator, span), operators counted from the one that makes the map.
-    """
-
-    steps: int
-    at_end: bool
-    sources: tuple[tuple[int, Span], ...]
-
-
-def _branches(rows: RowGraph, tensor: int, join: int) -> tuple[_Branch, ...]:
-    """All operators from behind the one that makes `tensor` up to `join`."""
-    start = rows.producers.get(tensor, -1)
-    number = {rows.programs[op].output: op - start for op in range(start + 1, join)} | {tensor: 0}
-    return tuple(
-        _Branch(
-            program.steps,
-            program.at_end,
-            tuple((number[r.tensor], r.span) for r in program.readings if r.tensor in number),
-        )
-        for program in rows.programs[start + 1 : join + 1]
-    )
-
-
 @lru_cache(maxsize=4096)
-def _rows_until_join(branches: tuple[_Branch, ...], height: int) -> int:
-    """Rows of a map of `height` that exist at most while the last of `branches` pulls what a step needs."""
+def _rows_until_join(branches: tuple[Branch, ...], before: int, height: int) -> int:
+    """Rows of a map of `height` that exist at most while the last of `branches` pulls what a step needs.
+
+    The map is made `before` operators before the first of them.
+    """
     # a group may run either way, and windows need not be symmetric
     down: list[list[tuple[int, Span]]] = [[] for _ in branches]
     up: list[list[tuple[int, Span]]] = [[] for _ in branches]
     for index, branch in enumerate(branches, start=1):
-        for source, span in branch.sources:
+        for distance, span in branch.sources:
+            source = index - distance
+            if source == 1 - before:
+                source = 0
+            elif source < 1:
+                continue
             down[source].append((index, span))
             up[source].append((index, span.mirrored))
     return max(_rows_at_once(branches, readers, height) for readers in (down, up))
 
 
 def _rows_at_once(
-    branches: Sequence[_Branch], readers: Sequence[Sequence[tuple[int, Span]]], height: int
+    branches: Sequence[Branch], readers: Sequence[Sequence[tuple[int, Span]]], height: int
 ) -> int:
     """The same one way; `readers` are (operator, span) of what each operator makes, the map first."""
     join = len(branches)
