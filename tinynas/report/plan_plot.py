@@ -17,6 +17,7 @@ from tinynas.cost.compute import operator_macs
 from tinynas.engine.plan import Plan
 from tinynas.engine.timeline import Timeline, timeline
 from tinynas.report.picture import write_picture
+from tinynas.report.style import BLUE, BROWN, EDGE, GREEN, MUTED, ORANGE, PURPLE, RED, TEAL, new_figure
 from tinynas.units import KIB, format_size
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: neighbours in time differ in hue and in lightness
-_COLOURS = ("#1b4f8f", "#e0902f", "#3d9140", "#7d5ba6", "#20a4a4", "#c8102e", "#a0522d", "#6b7280")
+_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, TEAL, RED, BROWN, MUTED)
 _LONGEST_NAME = 40
 #: of all MACs, what a step without any is drawn as, so that it can be seen
 _LEAST_WIDTH = 2e-4
@@ -42,11 +43,9 @@ def plot_plan(plan: Plan, path: Path) -> None:
 
 def draw_plan(plan: Plan) -> Figure:
     """The figure: rows over addresses and time above, bytes in use over time below."""
-    from matplotlib.figure import Figure
-
     story = timeline(plan)
     times = _times(plan, story)
-    figure = Figure(figsize=(10, 6.5), dpi=150, layout="constrained")
+    figure = new_figure(6.5, 10)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     _draw_rows(above, plan, story, times)
     _draw_use(below, plan, story, times)
@@ -77,8 +76,8 @@ def _draw_rows(axes: Axes, plan: Plan, story: Timeline, times: NDArray[np.float6
     axes.add_collection(PolyCollection(corners, facecolors=colours, edgecolors="white", linewidths=0.15))
     for first, _ in plan.groups[1:]:
         begins = int(np.argmax(story.operators == first))
-        axes.axvline(times[begins], color="#d1d5db", linewidth=0.4, zorder=0)
-    axes.axhline(plan.arena / KIB, color="#c8102e", linewidth=1.2)
+        axes.axvline(times[begins], color=EDGE, linewidth=0.4, zorder=0)
+    axes.axhline(plan.arena / KIB, color=RED, linewidth=1.2)
     axes.set_xlim(0, float(times[-1]))
     axes.set_ylim(0, plan.arena / KIB * 1.05)
     axes.set_ylabel("address in the arena, KiB")
@@ -93,8 +92,8 @@ def _draw_rows(axes: Axes, plan: Plan, story: Timeline, times: NDArray[np.float6
 
 def _draw_use(axes: Axes, plan: Plan, story: Timeline, times: NDArray[np.float64]) -> None:
     use = story.bytes_in_use() / KIB
-    axes.fill_between(times[:-1], use, step="post", color="#1b4f8f", alpha=0.8, linewidth=0)
-    axes.axhline(plan.arena / KIB, color="#c8102e", linewidth=1.2)
+    axes.fill_between(times[:-1], use, step="post", color=BLUE, alpha=0.8, linewidth=0)
+    axes.axhline(plan.arena / KIB, color=RED, linewidth=1.2)
     axes.set_ylim(0, plan.arena / KIB * 1.08)
     axes.set_ylabel("in use, KiB")
     axes.set_xlabel("million multiply-accumulates done; grey lines begin a group")

@@ -13,16 +13,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinynas.report.picture import write_picture
+from tinynas.report.style import (
+    BLUE,
+    BROWN,
+    EDGE,
+    FAINT,
+    GREEN,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    RED,
+    TEAL,
+    new_figure,
+    tidy,
+)
 from tinynas.spaces import SpaceReport, SpaceStats
 from tinynas.units import format_size
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_CHOSEN = "#c8102e"
-#: the runners-up: distinct in hue and in lightness, so that grey prints can be told apart too
-_OTHERS = ("#1b4f8f", "#3d9140", "#e0902f", "#7d5ba6", "#6b7280", "#20a4a4", "#a0522d")
+_CHOSEN = RED
+#: the runners-up
+_OTHERS = (BLUE, GREEN, ORANGE, PURPLE, MUTED, TEAL, BROWN)
 _P80 = 0.8
 #: as wide as a line's sample in the legend, so that its headings stand above their columns
 _HANDLE = 5 * " "
@@ -40,18 +55,23 @@ def plot_distribution(report: SpaceReport, path: Path, *, top: int = 5) -> None:
     write_picture(path, lambda: draw_distribution(report, top))
 
 
-def draw_distribution(report: SpaceReport, top: int = 5) -> Figure:
-    """The figure: a curve for each of the `top` spaces by mean MACs, the chosen one thick and in front."""
-    from matplotlib.figure import Figure
+def draw_distribution(report: SpaceReport, top: int = 5, *, compact: bool = False) -> Figure:
+    """The figure: a curve for each of the `top` spaces by mean MACs, the chosen one thick and in front.
 
-    figure = Figure(figsize=(8, 5), dpi=150, layout="constrained")
+    A `compact` one stands beside a table, which has its title and the spaces' figures.
+    """
+    figure = new_figure(3.5) if compact else new_figure(5, 8)
     axes = figure.add_subplot()
     shown = report.ranking[:top]
     for place, stats in reversed(list(enumerate(shown))):
         colour = _CHOSEN if stats.name == report.chosen_name else _OTHERS[(place - 1) % len(_OTHERS)]
         _draw_curve(axes, stats, colour, _name_width(shown))
     _draw_percentile(axes, shown, report.chosen_name)
-    _label(axes, report, shown)
+    _label(axes, shown)
+    if compact:
+        axes.legend(*_best_first(axes, names_alone=True), loc="best", fontsize=9, framealpha=0.9)
+    else:
+        _explain(axes, report, shown)
     return figure
 
 
@@ -86,10 +106,8 @@ def _draw_curve(axes: Axes, stats: SpaceStats, colour: str, name_width: int) -> 
 
 
 def _draw_percentile(axes: Axes, shown: Sequence[SpaceStats], chosen: str) -> None:
-    axes.axhline(_P80, color="#9ca3af", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-    axes.text(
-        0.008, _P80 + 0.012, "p = 80 %", color="#6b7280", fontsize=9, transform=axes.get_yaxis_transform()
-    )
+    axes.axhline(_P80, color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.text(0.008, _P80 + 0.012, "p = 80 %", color=MUTED, fontsize=9, transform=axes.get_yaxis_transform())
     for stats in shown:
         if stats.name != chosen or stats.p80_macs is None:
             continue
@@ -106,9 +124,28 @@ def _draw_percentile(axes: Axes, shown: Sequence[SpaceStats], chosen: str) -> No
         )
 
 
-def _label(axes: Axes, report: SpaceReport, shown: Sequence[SpaceStats]) -> None:
+def _label(axes: Axes, shown: Sequence[SpaceStats]) -> None:
     from matplotlib.ticker import PercentFormatter
 
+    axes.set_xlabel("million multiply-accumulates of a satisfying network")
+    axes.set_ylabel("cumulative share of satisfying networks")
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_ylim(0, 1.03)
+    tidy(axes)
+    if not shown:
+        message = "no sampled network satisfies the budget"
+        axes.text(0.5, 0.5, message, ha="center", transform=axes.transAxes, color=MUTED)
+
+
+def _best_first(axes: Axes, *, names_alone: bool = False) -> tuple[list[Artist], list[str]]:
+    """What a legend lists: curves are drawn back to front."""
+    handles, labels = axes.get_legend_handles_labels()
+    texts = [label.split()[0] for label in labels] if names_alone else labels
+    return handles[::-1], texts[::-1]
+
+
+def _explain(axes: Axes, report: SpaceReport, shown: Sequence[SpaceStats]) -> None:
+    """What a figure that stands alone needs: a title, and a legend with every space's figures."""
     limits = (report.budget.sram_bytes, report.budget.flash_bytes)
     sram, flash = (format_size(size).split(" (")[0] for size in limits)
     axes.set_title(
@@ -117,30 +154,17 @@ def _label(axes: Axes, report: SpaceReport, shown: Sequence[SpaceStats]) -> None
         fontsize=12,
         fontweight="bold",
     )
-    axes.set_xlabel("million multiply-accumulates of a satisfying network")
-    axes.set_ylabel("cumulative share of satisfying networks")
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set_ylim(0, 1.03)
-    axes.grid(color="#e5e7eb", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    handles, labels = axes.get_legend_handles_labels()
-    # drawn back to front, listed best first
     legend = axes.legend(
-        handles[::-1],
-        labels[::-1],
+        *_best_first(axes),
         title=f"{_HANDLE}{'space':<{_name_width(shown)}} {'mean':>6}  {'fit':>5}",
         loc="lower right",
         framealpha=0.92,
-        edgecolor="#d1d5db",
+        edgecolor=EDGE,
         prop={"family": "monospace", "size": 9},
         title_fontproperties={"family": "monospace", "size": 9, "weight": "bold"},
         alignment="left",
     )
     legend.set_zorder(10)
-    if not shown:
-        message = "no sampled network satisfies the budget"
-        axes.text(0.5, 0.5, message, ha="center", transform=axes.transAxes, color="#6b7280")
 
 
 def _millions(macs: float | None) -> str:

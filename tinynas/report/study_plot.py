@@ -14,6 +14,7 @@ import numpy as np
 
 from tinynas.errors import RequestError
 from tinynas.report.picture import write_picture
+from tinynas.report.style import COLOURS, MUTED, new_figure, tidy
 from tinynas.study.analysis import Findings, analyse
 from tinynas.study.folder import Study
 from tinynas.study.properties import PROPERTIES
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: distinct in hue and in lightness, so that grey prints can be told apart too
-_COLOURS = ("#1b4f8f", "#c8102e", "#3d9140", "#e0902f", "#7d5ba6", "#20a4a4", "#6b7280", "#a0522d")
 _COLUMNS = 3
 #: of a panel's height, between the bars of two spaces
 _BAR = 0.045
@@ -167,18 +166,15 @@ FIGURES: Mapping[str, Draw] = MappingProxyType(
 
 
 def _panels(count: int, size: tuple[float, float] | None = None) -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure
-
     rows = -(-count // _COLUMNS)
     columns = min(count, _COLUMNS)
-    figure = Figure(figsize=size or (4 * columns, 3.2 * rows + 0.5), dpi=150, layout="constrained")
+    width, height = size or (4 * columns, 3.2 * rows + 0.5)
+    figure = new_figure(height, width)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in panels[count:]:
         axes.set_visible(False)
     for axes in panels[:count]:
-        axes.grid(color="#e5e7eb", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+        tidy(axes)
     return figure, panels[:count]
 
 
@@ -195,7 +191,7 @@ def _count_axis(axes: Axes, wide: bool) -> None:
 
 
 def _coloured(findings: Sequence[Findings]) -> list[tuple[Findings, str]]:
-    return [(found, _COLOURS[place % len(_COLOURS)]) for place, found in enumerate(findings)]
+    return [(found, COLOURS[place % len(COLOURS)]) for place, found in enumerate(findings)]
 
 
 def _name_spaces(figure: Figure, findings: Sequence[Findings], bars: str = "") -> None:
@@ -206,7 +202,7 @@ def _name_spaces(figure: Figure, findings: Sequence[Findings], bars: str = "") -
         for found, colour in _coloured(findings)
     ]
     if bars:
-        marks.append(Line2D([], [], color="#6b7280", marker="|", markersize=10, linewidth=2, label=bars))
+        marks.append(Line2D([], [], color=MUTED, marker="|", markersize=10, linewidth=2, label=bars))
     figure.legend(handles=marks, loc="outside upper center", ncols=len(marks), frameon=False)
 
 

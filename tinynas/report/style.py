@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, PAPER = "#000000", "#ffffff"
-GRID, MUTED, FAINT = "#e5e7eb", "#6b7280", "#9ca3af"
+GRID, EDGE, MUTED, FAINT = "#e5e7eb", "#d1d5db", "#6b7280", "#9ca3af"
 BLUE, RED, GREEN, ORANGE = "#1b4f8f", "#c8102e", "#3d9140", "#e0902f"
 PURPLE, TEAL, BROWN = "#7d5ba6", "#20a4a4", "#a0522d"
 #: distinct in hue and in lightness, so that grey prints can be told apart too
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, TEAL, MUTED, BROWN)
 #: as wide as a phone shows at full size, in inches
-WIDTH = 5.4
+WIDTH = 5.0
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:

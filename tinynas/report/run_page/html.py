@@ -10,8 +10,9 @@ import tinynas
 from tinynas.board import load_board
 from tinynas.errors import RequestError
 from tinynas.report.memory_table import MemoryRow
+from tinynas.report.run_page.operator_table import costliest, operator_rows
 from tinynas.report.run_page.pictures import Picture
-from tinynas.report.run_page.sections import Axis, Deployed, Layers, Result, RunPage
+from tinynas.report.run_page.sections import Axis, Deployed, Result, RunPage
 from tinynas.search import Candidate, Genes
 from tinynas.units import format_count, format_size
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: networks of the front listed at most
 _MOST = 12
+#: operators listed beside their picture
+_COSTLIEST = 10
 _SECTIONS = (
     ("request", "Request"),
     ("space", "Design space"),
@@ -56,6 +59,8 @@ def render(page: RunPage, pictures: Mapping[str, Picture]) -> str:
         asked=_asked(page),
         board_name=_board_name(str(page.request.get("board", "a board"))),
         sections=_SECTIONS,
+        operator_rows=lambda layers: operator_rows(page.network, layers, page.modelled),
+        costliest=lambda rows: costliest(rows, _COSTLIEST),
         most=_MOST,
         version=tinynas.__version__,
     )
@@ -122,9 +127,7 @@ def _bytes(size: int | None) -> str:
 
 def _cost(candidate: Candidate[Genes], axis: Axis) -> str:
     value = getattr(candidate.footprint, axis.key)
-    return (
-        milliseconds(value) if axis.unit == "ms" else f"{value:,} B" if axis.unit == "KiB" else f"{value:,}"
-    )
+    return milliseconds(value) if axis.unit == "ms" else f"{value:,}"
 
 
 def _error(row: MemoryRow) -> str:
@@ -144,10 +147,6 @@ def _right(result: Result, accuracy: float) -> str:
     return _DASH if not pictures else f"{round(accuracy * pictures):,} of {pictures:,}"
 
 
-def _pairs(layers: Layers) -> list[tuple[str, int]]:
-    return list(zip(layers.operators, layers.cycles, strict=True))
-
-
 _FILTERS: Mapping[str, Callable[..., Any]] = {
     "percent": percent,
     "ms": milliseconds,
@@ -163,5 +162,5 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "error": _error,
     "latency_error": _latency_error,
     "right": _right,
-    "pairs": _pairs,
+    "block_name": lambda row: "head" if row.block is None else row.block + 1,
 }

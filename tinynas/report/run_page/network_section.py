@@ -46,7 +46,11 @@ def network_section(genotype: Genotype, standing: str, board: Board, runtime: Ru
 def modelled_latency(genotype: Genotype, board: Board, runtime: Runtime) -> Latency | None:
     """What the model of the board says of one inference; None where there is no model."""
     model = latency_model(board, runtime)
-    return None if model is None else Latency(model.milliseconds(build_graph(genotype)), model.label)
+    return (
+        None
+        if model is None
+        else Latency(model.milliseconds(build_graph(genotype)), f"modelled, {model.label}")
+    )
 
 
 def modelled_layers(genotype: Genotype, board: Board, runtime: Runtime) -> Maybe[Layers]:
@@ -57,7 +61,7 @@ def modelled_layers(genotype: Genotype, board: Board, runtime: Runtime) -> Maybe
     graph = build_graph(genotype)
     return Layers(
         board=board.id,
-        source=f"modelled: {model.label}",
+        source=f"modelled, {model.label}",
         clock_hz=board.clock_hz,
         operators=tuple(operator.kind.value for operator in runtime.runs(graph).operators),
         cycles=tuple(round(ms * board.clock_hz / 1e3) for ms in model.layers(graph)),

@@ -14,7 +14,8 @@ from xml.sax.saxutils import quoteattr
 from tinynas.report import style
 from tinynas.report.picture import rendered, write_picture
 from tinynas.report.plan_plot import draw_plan
-from tinynas.report.run_page.network_plot import draw_blocks, draw_layers
+from tinynas.report.run_page.network_plot import draw_blocks, draw_operators
+from tinynas.report.run_page.operator_table import operator_rows
 from tinynas.report.run_page.search_plot import draw_evolution, draw_front
 from tinynas.report.run_page.sections import Missing, Network, RunPage
 from tinynas.report.run_page.training_plot import draw_training
@@ -30,7 +31,7 @@ _THEMED: Mapping[str, str] = MappingProxyType(
         style.INK: "ink",
         style.PAPER: "paper",
         style.GRID: "grid",
-        "#d1d5db": "grid",
+        style.EDGE: "edge",
         style.MUTED: "muted",
         style.FAINT: "faint",
         style.BLUE: "blue",
@@ -91,7 +92,7 @@ def _pictures(page: RunPage) -> Iterator[Picture]:
             "space",
             "Cumulative distribution of MACs over the satisfying networks of the best spaces; "
             f"{space.chosen_name} was chosen.",
-            partial(draw_distribution, space),
+            partial(draw_distribution, space, compact=True),
         )
     if not isinstance(training := page.training, Missing):
         names = ", ".join(curve.phase for curve in training.curves)
@@ -119,7 +120,8 @@ def _of_network(page: RunPage, network: Network) -> Iterator[Picture]:
     for name, layers in timed.items():
         if not isinstance(layers, Missing):
             alt = f"Cycles of each operator on {layers.board} ({layers.source})."
-            yield Picture(name, alt, partial(draw_layers, network, layers))
+            rows = operator_rows(network, layers, page.modelled)
+            yield Picture(name, alt, partial(draw_operators, rows))
 
 
 def _bare(text: str) -> str:

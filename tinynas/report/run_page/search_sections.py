@@ -64,6 +64,7 @@ def evolution_section(run: RunSummary) -> Maybe[Evolution]:
         scoring=str(find_family(run.family).scoring),
         generations=tuple(_generations(run.candidates)),
         origins=dict(Counter(candidate.origin.value for candidate in run.candidates)),
+        trained=dict(sorted(Counter(filter(None, (each.trained_steps for each in run.candidates))).items())),
     )
 
 

@@ -80,12 +80,16 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Evolution:
-    """The search generation by generation, and how many networks came about in which way."""
+    """The search generation by generation, and how many networks came about in which way.
+
+    `trained` counts networks by the steps each was trained on its own; with shared weights it is empty.
+    """
 
     strategy: str
     scoring: str
     generations: tuple[Generation, ...]
     origins: Mapping[str, int]
+    trained: Mapping[int, int]
 
     @property
     def networks(self) -> int:
