@@ -29,8 +29,9 @@ from tinynas.cost.code_table import (
 )
 from tinynas.device import code_sources
 from tinynas.device.code_sources import changed
+from tinynas.device.parts import MemoryParts
 from tinynas.device.platformio import Environment, compiler_version
-from tinynas.device.prediction import Network, doubts, linked_flash
+from tinynas.device.prediction import Network, doubts, linked_flash, parts_around
 from tinynas.engine.kernels import CATALOGUE
 
 F746 = load_board("stm32f746")
@@ -102,6 +103,14 @@ def test_a_prediction_says_why_it_is_not_exact(monkeypatch: pytest.MonkeyPatch) 
     other = dict(table.sources) | {"firmware/engine/dense.c": "0", "firmware/engine/gone.c": "1"}
     sentence = doubts(replace(table, sources=other), F746, LOCAL) or ""
     assert sentence == f"firmware/engine/dense.c and 1 more changed since code was surveyed (run: {REMEDY})"
+
+
+def test_nothing_is_known_of_a_framework_s_firmware() -> None:
+    assert parts_around(code_table(), load_board("rp2040"), 1) == MemoryParts()
+    one, two = (parts_around(code_table(), F746, inputs) for inputs in (1, 2))
+    assert (two.variables or 0) - (one.variables or 0) == 4 and one.stack == 4096
+    network = Network(frozenset(), 1, 1, 0, ())
+    assert linked_flash(code_table(), load_board("rp2040"), network) is None
 
 
 def test_comments_do_not_make_a_table_stale() -> None:

@@ -62,26 +62,27 @@ def predicted_parts(
 
     Of boards that a framework brings up only what is the network's own is known.
     """
-    golden, alike = golden_sizes(plan, vectors), _surveyed(table, board)
-    known = MemoryParts(arena=plan.arena, constants=flash.constants, engine=flash.code, golden=sum(golden))
+    golden = golden_sizes(plan, vectors)
     whole = linked_flash(table, board, Network.of(plan, flash.constants, golden))
-    if whole is None or alike is None:
-        return known
     return replace(
-        known,
-        stack=STACK_BYTES,
-        variables=_variables(table, alike, len(plan.graph.inputs)),
-        firmware=whole - flash.total - sum(golden),
+        parts_around(table, board, len(plan.graph.inputs)),
+        arena=plan.arena,
+        constants=flash.constants,
+        engine=flash.code,
+        golden=sum(golden),
+        firmware=None if whole is None else whole - flash.total - sum(golden),
     )
 
 
-def sram_around(table: CodeTable, board: Board, inputs: int) -> int:
-    """Bytes of SRAM that firmware for `board` takes beside the arena of a network of so many `inputs`.
+def parts_around(table: CodeTable, board: Board, inputs: int) -> MemoryParts:
+    """Stack and variables of the firmware around a network of so many `inputs`.
 
-    0 where the table has nothing like it: boards that a framework brings up.
+    Nothing is known of boards that a framework brings up.
     """
     alike = _surveyed(table, board)
-    return STACK_BYTES + _variables(table, alike, inputs) if alike is not None else 0
+    if alike is None:
+        return MemoryParts()
+    return MemoryParts(stack=STACK_BYTES, variables=table.boards[alike].variables + INPUT_BYTES * inputs)
 
 
 def linked_flash(table: CodeTable, board: Board, network: Network) -> int | None:
@@ -119,10 +120,6 @@ def doubts(table: CodeTable, board: Board, environment: Environment) -> str | No
     if (mine := compiler_version()) != table.compiler:
         return f"GCC here is {mine}, and code was surveyed with {table.compiler}"
     return None
-
-
-def _variables(table: CodeTable, alike: str, inputs: int) -> int:
-    return table.boards[alike].variables + INPUT_BYTES * inputs
 
 
 def _surveyed(table: CodeTable, board: Board) -> str | None:

@@ -9,18 +9,19 @@ from typing import Any
 from tinynas.board import Board
 from tinynas.cost.code_table import code_table
 from tinynas.device.linker import memory_map
-from tinynas.device.prediction import sram_around
+from tinynas.device.prediction import parts_around
 from tinynas.engine.goals import Aim, Goal
 from tinynas.errors import BoardError
 
 
 def aim_on(board: Board, goal: Goal, inputs: int = 1) -> Aim:
     """Plans for `goal` in firmware for `board` of a network of so many `inputs`: the arena fits beside it."""
+    around = parts_around(code_table(), board, inputs)
     try:
         stretch = memory_map(board).ram_bytes
     except BoardError:
         stretch = board.sram_bytes
-    return Aim(goal, stretch - sram_around(code_table(), board, inputs))
+    return Aim(goal, stretch - (around.stack or 0) - (around.variables or 0))
 
 
 def aim_of_run(request: Mapping[str, Any], board: Board, goal: Goal | None = None) -> Aim:
