@@ -109,16 +109,35 @@ def parts_are_as_predicted(found: dict[str, Any]) -> None:
     parts = {name: found["parts"][f"{name}_bytes"] for name in (*sram, *flash)}
     for name in sram:
         assert parts[name]["predicted"] == parts[name]["elf"] == parts[name]["board"] > 0, name
-    exact = code_table().compiler == compiler_version()
-    assert found["flash_prediction"].startswith("exact" if exact else "about: GCC here is"), REMEDY
-    for name in flash:
-        is_exact = exact or name in ("constants", "golden")
-        wanted = parts[name]["elf"] if is_exact else pytest.approx(parts[name]["elf"], rel=0.1)
-        assert parts[name]["predicted"] == wanted, name
+    code_is_as_predicted(found)
     for memory, names in (("sram_bytes", sram), ("flash_bytes", flash)):
         for known in ("predicted", "elf"):
             assert sum(parts[name][known] for name in names) == found[memory][known]
     assert found["sram_bytes"]["predicted"] == found["sram_bytes"]["board"]
+
+
+def code_is_as_predicted(found: dict[str, Any]) -> None:
+    """And all else that lies in flash."""
+    parts = {name: found["parts"][f"{name}_bytes"] for name in ("constants", "engine", "golden", "firmware")}
+    exact = code_table().compiler == compiler_version()
+    assert found["flash_prediction"].startswith("exact" if exact else "about: GCC here is"), REMEDY
+    for name, known in parts.items():
+        is_exact = exact or name in ("constants", "golden")
+        wanted = known["elf"] if is_exact else pytest.approx(known["elf"], rel=0.1)
+        assert known["predicted"] == wanted, name
+
+
+@needs_board
+@pytest.mark.slow
+@pytest.mark.parametrize("goal", ["balanced", "speed"])
+def test_firmware_for_every_goal_takes_what_was_predicted(
+    goal: str, shared: Path, place: Path, capsys: Capture
+) -> None:
+    model = shared / "models" / "mlperftiny__pretrainedResnet_quant.tflite"
+    words = ["--board", "stm32l4r5", "--optimize", goal, "--samples", "1", "-o", place / goal]
+    found = answered(capsys, "build", model, *words)
+    assert found["optimize"] == goal
+    code_is_as_predicted(found)
 
 
 @needs_board
@@ -129,6 +148,7 @@ def test_a_run_is_deployed_on_its_pictures_and_shown(digits_run: Path, place: Pa
     assert (found["samples"], found["wrong_samples"], found["runs"]) == (20, 0, 3)
     # the run's own goal, of which the firmware tells
     assert found["optimize"] == "speed"
+    parts_are_as_predicted(found)
     assert found["accuracy_on_board"] in [count / 20 for count in range(21)]
     assert len(found["cycles_by_operator"]) == len(found["operators"])
     spent = sum(found["cycles_by_operator"])
@@ -267,3 +287,6 @@ def test_a_virtual_board_needs_firmware(tmp_path: Path, capsys: Capture) -> None
     assert "build some with `tinynas build MODEL --board stm32f746`" in refused(capsys, *words)
     words = ["measure", tmp_path / "none.elf", "--board", "stm32f746", "--virtual"]
     assert "there is no firmware" in refused(capsys, *words)
+    # where there is no virtual board, no firmware would help
+    sentence = refused(capsys, "measure", "--board", "nrf52840", "--virtual", "-o", tmp_path, status=2)
+    assert "nrf52840 has no virtual board" in sentence and "use a real board (--port)" in sentence

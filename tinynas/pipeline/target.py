@@ -45,6 +45,7 @@ class Target(Protocol):
 
         Raises:
             RequestError, ToolchainError: there is no such.
+            BoardError: nor could it run here.
         """
 
     def flash(self, elf: Path, board: Board) -> None:
@@ -119,6 +120,7 @@ class VirtualTarget:
 
     def firmware(self, given: Path | None, board: Board, folder: Path | None) -> Path | None:
         """As `Target.firmware`."""
+        load_chip(board)
         return built_before(board, places(folder)) if given is None else given
 
     def flash(self, elf: Path, board: Board) -> None:
