@@ -92,51 +92,69 @@ typedef struct {
 /* Values a step of the inner loops, and steps a round. */
 enum { TN_STEP = 4, TN_UNROLLED = 4 };
 
-/* How far into the loop its first round begins, in bytes; the last bit says Thumb. */
-TN_INLINE uint32_t tn_entry(uint32_t depth, uint32_t step_bytes)
+/* How far into a round of `round` steps the first of `steps` begins, in bytes; the last bit says Thumb. No step at all begins
+ * behind the round. */
+TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
 {
-    return (0u - depth / TN_STEP) % TN_UNROLLED * step_bytes | 1;
+    return (steps ? (0u - steps) % round : round) * step_bytes | 1;
 }
 
-/* All pairs of channels with the pixels from `widened` to `end`: `begin` makes the sums, `step` adds to them, `finish` writes
- * the outputs. In `begin` and `finish` x points at the constants, in `finish` w at the outputs. Every instruction of a step
- * is four bytes long, so that `entry` can be a number of bytes; `enter` is the address that it makes. */
-#define TN_PAIRS(begin, step, finish)       \
-    "adr.w  %[a], 2f                    \n" \
-    "ldr    %[b], %[entry]              \n" \
-    "add    %[a], %[a], %[b]            \n" \
-    "str    %[a], %[enter]              \n" \
-    "1:                                 \n" \
-    begin                                   \
-    "ldr    %[x], %[widened]            \n" \
-    "ldr.w  pc, %[enter]                \n" \
-    ".p2align 2                         \n" \
-    "2:                                 \n" \
-    step step step step                     \
-    "ldr    %[a], %[end]                \n" \
-    "cmp    %[x], %[a]                  \n" \
-    "bne    2b                          \n" \
+/* All pairs of channels with the pixels from `widened` to `end`: `begin` makes the sums, `round` adds to them, `finish`
+ * writes the outputs. In `finish` x points at the constants and w at the outputs. Every instruction of a round is four bytes
+ * long, so that `entry` can be a number of bytes; `enter` is the address that it makes. */
+#define TN_PAIRS(begin, round, finish)      \
+    TN_SUMS(begin, round)                   \
     "str    %[w], %[saved]              \n" \
     "ldrd   %[x], %[w], %[constants]    \n" \
     finish                                  \
     "add    %[x], %[x], #32             \n" \
     "strd   %[x], %[w], %[constants]    \n" \
     "ldr    %[w], %[saved]              \n" \
+    TN_UNTIL_LAST
+
+/* The same with a single pixel, which leaves registers for the constants, k, and the outputs, o. */
+#define TN_SINGLES(begin, round, finish)    \
+    TN_SUMS(begin, round)                   \
+    finish                                  \
+    "add    %[k], %[k], #32             \n" \
+    TN_UNTIL_LAST
+
+#define TN_SUMS(begin, round)               \
+    "adr.w  %[a], 2f                    \n" \
+    "ldr    %[b], %[entry]              \n" \
+    "add    %[a], %[a], %[b]            \n" \
+    "str    %[a], %[enter]              \n" \
+    "1:                                 \n" \
+    "ldr    %[x], %[widened]            \n" \
+    begin                                   \
+    "ldr.w  pc, %[enter]                \n" \
+    ".p2align 2                         \n" \
+    "2:                                 \n" \
+    round                                   \
+    "ldr    %[a], %[end]                \n" \
+    "cmp    %[x], %[a]                  \n" \
+    "bne    2b                          \n"
+#define TN_UNTIL_LAST                       \
     "ldr    %[a], %[last]               \n" \
     "cmp    %[w], %[a]                  \n" \
     "bne    1b                          \n"
+
+#define TN_FOUR_TIMES(step) step step step step
 
 /* Its operands but the sums. */
 #define TN_OUT                                                                                                      \
     [w] "+r"(channels->weights), [x] "=&r"(x), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d),              \
         [constants] "+m"(channels->constants), [enter] "=m"(enter), [saved] "=m"(saved)
+#define TN_SINGLE_OUT                                                                                               \
+    [w] "+r"(channels->weights), [k] "+r"(channels->constants), [o] "+r"(channels->out), [x] "=&r"(x),              \
+        [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [enter] "=m"(enter)
 #define TN_IN                                                                                                       \
     [entry] "m"(entry), [widened] "m"(widened), [end] "m"(end), [last] "m"(channels->last), [step] "m"(channels->step)
 
 /* Multiplier, rounding and shift of the channel whose constants begin at byte `at`. */
-#define TN_LOAD_CHANNEL(at)                      \
-    "ldrd   %[a], %[b], [%[x], #" at " + 4]  \n" \
-    "ldr    %[c], [%[x], #" at " + 12]       \n"
+#define TN_LOAD_CHANNEL(k, at)                        \
+    "ldrd   %[a], %[b], [%[" k "], #" at " + 4]  \n" \
+    "ldr    %[c], [%[" k "], #" at " + 12]       \n"
 
 /* tn_rescale_narrow, and the zero point. */
 #define TN_RESCALE(sum)                               \
@@ -151,7 +169,7 @@ TN_INLINE uint32_t tn_entry(uint32_t depth, uint32_t step_bytes)
     "asr    %[" sum "], %[" sum "], %[c]          \n"
 
 #define TN_ROWS_4(at, s)                                                                              \
-    TN_LOAD_CHANNEL(at) TN_RESCALE(s "0") TN_RESCALE(s "1") TN_RESCALE(s "2") TN_RESCALE(s "3")       \
+    TN_LOAD_CHANNEL("x", at) TN_RESCALE(s "0") TN_RESCALE(s "1") TN_RESCALE(s "2") TN_RESCALE(s "3")       \
     "ldr    %[a], %[step]                         \n"                                                 \
     "strb   %[" s "0], [%[w]]                     \n"                                                 \
     "strb   %[" s "1], [%[w], %[a]]               \n"                                                 \
@@ -159,13 +177,13 @@ TN_INLINE uint32_t tn_entry(uint32_t depth, uint32_t step_bytes)
     "strb   %[" s "2], [%[b]]                     \n"                                                 \
     "strb   %[" s "3], [%[b], %[a]]               \n"
 #define TN_ROWS_2(at, s)                                      \
-    TN_LOAD_CHANNEL(at) TN_RESCALE(s "0") TN_RESCALE(s "1")   \
+    TN_LOAD_CHANNEL("x", at) TN_RESCALE(s "0") TN_RESCALE(s "1")   \
     "ldr    %[a], %[step]                         \n"         \
     "strb   %[" s "0], [%[w]]                     \n"         \
     "strb   %[" s "1], [%[w], %[a]]               \n"
-#define TN_ROWS_1(at, s)                    \
-    TN_LOAD_CHANNEL(at) TN_RESCALE(s "0")   \
-    "strb   %[" s "0], [%[w]]           \n"
+#define TN_ROWS_1(at, s)                         \
+    TN_LOAD_CHANNEL("k", at) TN_RESCALE(s "0")   \
+    "strb   %[" s "0], [%[o]], #1            \n"
 #define TN_NEXT_BYTE "add %[w], %[w], #1 \n"
 
 #define TN_PLANE_PAIR(s, t, at)                           \
@@ -173,13 +191,16 @@ TN_INLINE uint32_t tn_entry(uint32_t depth, uint32_t step_bytes)
     "usat16 %[" s "], #8, %[" s "]                    \n" \
     "str    %[" s "], [%[w], #" at "]                 \n"
 #define TN_PLANE_4(at, s)                                                                                 \
-    TN_LOAD_CHANNEL(at) TN_RECTIFY(s "0") TN_RECTIFY(s "1") TN_RECTIFY(s "2") TN_RECTIFY(s "3")           \
+    TN_LOAD_CHANNEL("x", at) TN_RECTIFY(s "0") TN_RECTIFY(s "1") TN_RECTIFY(s "2") TN_RECTIFY(s "3")           \
     TN_PLANE_PAIR(s "0", s "1", "0") TN_PLANE_PAIR(s "2", s "3", "4")
-#define TN_PLANE_2(at, s) TN_LOAD_CHANNEL(at) TN_RECTIFY(s "0") TN_RECTIFY(s "1") TN_PLANE_PAIR(s "0", s "1", "0")
-#define TN_PLANE_1(at, s)                   \
-    TN_LOAD_CHANNEL(at) TN_RECTIFY(s "0")   \
-    "usat   %[" s "0], #8, %[" s "0]    \n" \
-    "strh   %[" s "0], [%[w]]           \n"
+#define TN_PLANE_2(at, s) TN_LOAD_CHANNEL("x", at) TN_RECTIFY(s "0") TN_RECTIFY(s "1") TN_PLANE_PAIR(s "0", s "1", "0")
+#define TN_PLANE_1(at, s)                        \
+    TN_LOAD_CHANNEL("k", at) TN_RECTIFY(s "0")   \
+    "usat   %[" s "0], #8, %[" s "0]         \n" \
+    "strh   %[" s "0], [%[o]]                \n"
+#define TN_NEXT_SINGLE_PLANE     \
+    "ldr    %[a], %[step]    \n" \
+    "add    %[o], %[o], %[a] \n"
 #define TN_NEXT_PLANE                \
     "ldr    %[a], %[step]        \n" \
     "add    %[w], %[w], %[a]     \n"

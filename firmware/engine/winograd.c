@@ -41,14 +41,14 @@ typedef struct {
 /* B d of two channels: bytes 0 and 2 of a word, or 1 and 3. Columns are n bytes apart, q is the fourth; values k, u is the
  * fourth. */
 #define TN_COLUMN(to, at, ror) "ldr %[" to "], [" at "] \n" "sxtb16 %[" to "], %[" to "] " ror " \n"
-#define TN_FOUR_TIMES(to, of) "sadd16 %[" to "], %[" of "], %[" of "] \n" "sadd16 %[" to "], %[" to "], %[" to "] \n"
+#define TN_QUADRUPLE(to, of) "sadd16 %[" to "], %[" of "], %[" of "] \n" "sadd16 %[" to "], %[" to "], %[" to "] \n"
 #define TN_TRANSFORM(ror, first)                \
     TN_COLUMN("d1", "%[p], %[n]", ror)          \
     TN_COLUMN("d2", "%[p], %[n], lsl #1", ror)  \
     TN_COLUMN("d3", "%[q]", ror)                \
     TN_COLUMN("d4", "%[q], %[n]", ror)          \
-    TN_FOUR_TIMES("a", "d1")                    \
-    TN_FOUR_TIMES("b", "d2")                    \
+    TN_QUADRUPLE("a", "d1")                    \
+    TN_QUADRUPLE("b", "d2")                    \
     "ssub16 %[a], %[d3], %[a]               \n" \
     "ssub16 %[b], %[d4], %[b]               \n" \
     "sadd16 %[c], %[b], %[a]                \n" \
@@ -65,11 +65,11 @@ typedef struct {
     "str    %[c], [%[u], %[k]]              \n" \
     "ldr    %[c], [%[q], %[n], lsl #1]      \n" \
     "ldr    %[d2], " first "                \n" \
-    TN_FOUR_TIMES("d3", "d3")                   \
+    TN_QUADRUPLE("d3", "d3")                   \
     "sxtb16 %[c], %[c] " ror "              \n" \
     "sxtb16 %[d2], %[d2] " ror "            \n" \
     "ssub16 %[c], %[c], %[d3]               \n" \
-    TN_FOUR_TIMES("d2", "d2")                   \
+    TN_QUADRUPLE("d2", "d2")                   \
     "ssub16 %[c], %[c], %[a]                \n" \
     "sadd16 %[b], %[b], %[d2]               \n" \
     "str    %[c], [%[u], %[k], lsl #1]      \n" \

@@ -239,8 +239,8 @@ def _tiles(graph: Graph, operator: Operator) -> int:
     return 26 * 3 * map_shape(graph.tensors[operator.inputs[0]]).channels + 192
 
 
-_PACKED = BlockRates((24.75, 13.75, 8.75), (82, 51, 33), pixel=30, gathered=1.2)
-_PAIRED = BlockRates((22.75, 12.75, 7.75), (69, 43, 29), pixel=30, gathered=1.2)
+_PACKED = BlockRates((24.75, 13.75, 8.75), (70, 51, 28), pixel=30, gathered=1.2)
+_PAIRED = BlockRates((22.75, 12.75, 6.4), (54, 43, 24), pixel=30, gathered=1.2)
 
 
 def _blocks(
