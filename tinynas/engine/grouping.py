@@ -14,15 +14,18 @@ groups for which that decides are worked out.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynas.engine.overlap import Overlap, Overlaps, Pair, overlap_alone
+from tinynas.engine.overlap import Overlap, Overlaps
 from tinynas.engine.streaming import RowGraph, Stream
 
 Ints = NDArray[np.int64]
+#: more bytes than any group needs
+_NEVER = 2**62
 
 
 class Group(NamedTuple):
@@ -49,7 +52,6 @@ def best_groups(rows: RowGraph) -> tuple[Group, ...]:
     while end > 0:
         path.append((begins[end], end))
         end = begins[end]
-    table.work_out(path)
     return tuple(table.group(first, end, enough=limit) for first, end in reversed(path))
 
 
@@ -90,6 +92,7 @@ class GroupTable:
         #: of what the operator before each cut makes
         self._sizes = np.array([0, *[stream.bytes for stream in self._made]], np.int64)
         self._crossing = self._alive()
+        self._alive_bytes = [[stream.bytes for stream in alive] for alive in self._crossing]
         self._overlaps = Overlaps(rows)
         self._overlap: dict[tuple[int, int], Overlap | None] = {}
         self._alone_since = [self._first_alone(end) for end in range(len(rows) + 1)]
@@ -97,7 +100,7 @@ class GroupTable:
         self._apart = self._without_overlaps()
         most_saved = self._most_saved()
         #: what each needs at least, and whether an overlap not worked out yet may make it smaller
-        self._least = self._apart - most_saved
+        self._least = np.where(_backwards(len(rows)), _NEVER, self._apart - most_saved)
         self._open = most_saved > 0
         self._work_out_alone()
 
@@ -109,20 +112,24 @@ class GroupTable:
 
     def least_between(self, reached: list[int]) -> int:
         """Bytes that the groups which lead from any of the cuts `reached` to any other need at least."""
-        onwards = np.triu(np.ones(self._least.shape, bool), 1)
-        onwards[:, reached] = False
-        return int(self._least[reached][onwards[reached]].min())
+        onwards = self._least[reached]
+        onwards[:, reached] = _NEVER
+        return int(onwards.min())
 
     def useful_within(self, limit: int) -> list[tuple[int, int]]:
         """(first, end) of the groups within `limit`, in order, but for those whose every operator is too.
 
         Operators that are within it one by one are more groups so.
         """
-        hard = np.concatenate([[0], np.cumsum(self._least.diagonal(1) > limit)])
-        useful = hard[:, None] < hard
-        self.work_out(_groups(useful & self._open & (self._least <= limit) & (self._apart > limit)))
-        useful |= np.eye(len(hard), k=1, dtype=bool)
-        return _groups(useful & (self._least <= limit))
+        within = self._least <= limit
+        hard = np.zeros(len(within), np.int64)
+        np.cumsum(~within.diagonal(1), out=hard[1:])
+        useful = (hard[:, None] < hard) & within
+        self.work_out(_groups(useful & self._open & (self._apart > limit)))
+        useful &= self._least <= limit
+        ops = np.arange(len(self.rows))
+        useful[ops, ops + 1] = within[ops, ops + 1]
+        return _groups(useful)
 
     def work_out(self, groups: Iterable[tuple[int, int]]) -> None:
         """What each of `groups` needs exactly."""
@@ -134,19 +141,17 @@ class GroupTable:
 
     def _work_out_alone(self) -> None:
         """What each operator by itself needs exactly."""
-        streams = self.rows.streams
         saved = []
-        for op, program in enumerate(self.rows.programs):
-            overlap = None
+        for op, made in enumerate(self._made):
+            best, most = None, 0
             if self._alone_since[op + 1] <= op:
-                used = [(tensor, span) for tensor, span in program.readings if streams[tensor].last == op]
-                if len(used) == 1 and used[0][1].slide is not None:
-                    (tensor, span), *_ = used
-                    overlap = overlap_alone(program, span, streams[tensor], self._made[op])
-                elif used:
-                    overlap = self._best_overlap(op, op + 1)
-            self._overlap[op, op + 1] = overlap
-            saved.append(overlap.saved if overlap else 0)
+                for source in self._crossing[op]:
+                    if source.last == op:
+                        overlap = self._overlaps.find(op, source, made)
+                        if best is None or overlap.saved > most:
+                            best, most = overlap, overlap.saved
+            self._overlap[op, op + 1] = best
+            saved.append(most)
         ops = np.arange(len(saved))
         self._least[ops, ops + 1] = self._apart[ops, ops + 1] - saved
         self._open[ops, ops + 1] = False
@@ -164,12 +169,12 @@ class GroupTable:
         for stream in self._made[first:end]:
             kept = whole if stream.last >= end else inner if stream.meeting >= end else rings
             kept.append(stream.tensor)
-        needed = self._apart[first, end]
+        needed = self._apart.item(first, end)
         if needed > enough:
-            needed = self._least[first, end]
+            needed = self._least.item(first, end)
         # an overlap is allowed where it is not needed too: freedom for the layout
         overlap = self._overlap[first, end]
-        return Group(first, end, (*whole, *inner), tuple(rings), overlap, int(needed))
+        return Group(first, end, tuple(whole + inner), tuple(rings), overlap, needed)
 
     def _alive(self) -> list[list[Stream]]:
         """The feature maps that exist at each cut, cut j behind operator j - 1."""
@@ -197,13 +202,15 @@ class GroupTable:
         for op in np.flatnonzero(working * ~keeps):
             groups = shared[: op + 1, op + 1 :]
             np.maximum(groups, working[op], out=groups)
-        before = np.array([sum([stream.bytes for stream in alive]) for alive in self._crossing])
-        apart: Ints = (before - lasting)[:, None] + lasting + shared - streamed
+        before = np.array([sum(sizes) for sizes in self._alive_bytes])
+        apart: Ints = (before - lasting)[:, None] + lasting
+        apart += shared
+        apart -= streamed
         return apart
 
     def _most_saved(self) -> Ints:
         """Bytes that each group saves at most by an overlap: all of the smaller map."""
-        largest = np.array([max([0, *[stream.bytes for stream in alive]]) for alive in self._crossing])
+        largest = np.array([max(sizes, default=0) for sizes in self._alive_bytes])
         alone = np.array(self._alone_since) <= np.arange(len(largest))[:, None]
         most: Ints = alone * np.minimum(largest[:, None], self._sizes)
         return most
@@ -222,7 +229,7 @@ class GroupTable:
             return None
         made = self._made[end - 1]
         found = [
-            self._overlaps.find(Pair(self._reader(source, first), source, made))
+            self._overlaps.find(self._reader(source, first), source, made)
             for source in self._crossing[first]
             if first <= source.last < end
         ]
@@ -231,6 +238,12 @@ class GroupTable:
     def _reader(self, source: Stream, first: int) -> int:
         """The first operator from `first` on that reads `source`."""
         return next(op for op, _ in self.rows.consumers[source.tensor] if op >= first)
+
+
+@cache
+def _backwards(count: int) -> NDArray[np.bool_]:
+    """Where the end is not behind the first, of so many operators."""
+    return np.tri(count + 1, dtype=bool)
 
 
 def _groups(chosen: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinynas.engine.plan import aligned
 from tinynas.engine.progress import NO_PROGRESS, Ways, before_own, progress_along
-from tinynas.engine.rows import RowProgram, Rows, Span
+from tinynas.engine.rows import Rows, Span
 from tinynas.engine.streaming import RowGraph, Stream
 
 
@@ -35,14 +35,6 @@ class Overlap(NamedTuple):
     saved: int
 
 
-class Pair(NamedTuple):
-    """`made` over `source`, which the operators from `reader` on (the first that reads it still) use up."""
-
-    reader: int
-    source: Stream
-    made: Stream
-
-
 class Overlaps:
     """Finds overlaps in one network."""
 
@@ -53,63 +45,56 @@ class Overlaps:
         self._down: _Done = {}
         self._up: _Done = {}
 
-    def find(self, pair: Pair) -> Overlap:
-        """The overlap of `pair`, in closed form if there is one."""
-        if pair.reader == pair.made.producer:
-            program = self._rows.programs[pair.reader]
-            spans = [span for tensor, span in program.readings if tensor == pair.source.tensor]
+    def find(self, reader: int, source: Stream, made: Stream) -> Overlap:
+        """`made` over `source`, which the operators from `reader` on (the first that reads it still) use up."""
+        if reader == made.producer:
+            readings, _, steps, at_end = self._rows.programs[reader]
+            spans = [span for tensor, span in readings if tensor == source.tensor]
             if len(spans) == 1 and spans[0].slide is not None:
-                return overlap_alone(program, spans[0], pair.source, pair.made)
-        ways = self._closed(pair)
-        return self.row_by_row(pair) if ways is None else _overlap(pair, *ways)
+                ways = _alone(spans[0], steps, at_end, source.shape.row_bytes, made.shape.row_bytes)
+                return Overlap(source.tensor, made.tensor, *ways)
+        closed = self._closed(reader, source, made)
+        return self.row_by_row(reader, source, made) if closed is None else _overlap(source, made, *closed)
 
-    def row_by_row(self, pair: Pair) -> Overlap:
-        """The overlap of `pair` by looking at every row: what an overlap is."""
-        down = _ahead(self._rows, pair, self._down)
-        up = None if self._ends(pair) else _ahead(self._rows.mirrored, pair, self._up)
-        return _overlap(pair, down, up)
+    def row_by_row(self, reader: int, source: Stream, made: Stream) -> Overlap:
+        """The same by looking at every row: what an overlap is."""
+        down = _ahead(self._rows, reader, source, made, self._down)
+        up = None
+        if not self._ends(reader, made):
+            up = _ahead(self._rows.mirrored, reader, source, made, self._up)
+        return _overlap(source, made, down, up)
 
-    def _ends(self, pair: Pair) -> bool:
+    def _ends(self, reader: int, made: Stream) -> bool:
         """Whether an operator sums up its input: it writes in its last step, whichever row that takes."""
-        return self._ending[pair.reader] != self._ending[pair.made.producer + 1]
+        return self._ending[reader] != self._ending[made.producer + 1]
 
-    def _closed(self, pair: Pair) -> tuple[int, int | None] | None:
-        """Bytes by which the output of `pair` must stick out, run (down, up); None: not in closed form."""
-        reader, source, made = pair
+    def _closed(self, reader: int, source: Stream, made: Stream) -> tuple[int, int | None] | None:
+        """Bytes by which `made` must stick out, run (down, up); None: not in closed form."""
+        sizes = made.shape.rows, made.shape.row_bytes, source.shape.row_bytes
         down: list[int] = []
         up: list[int] = []
-        for op, reading in self._rows.consumers[source.tensor]:
+        for op, (_, span) in self._rows.consumers[source.tensor]:
             if op < reader:
                 continue
-            program = self._rows.programs[op]
             ways = self._progress(op, made.producer)
-            if reading.span.slide is None or ways is None:
+            if span.slide is None or ways is None:
                 return None
+            steps = self._rows.programs[op].steps
             for ahead, progress, upwards in ((down, ways[0], False), (up, ways[1], True)):
-                if progress is NO_PROGRESS:
-                    ahead.append(made.bytes)
-                else:
-                    sizes = made.shape.rows, made.shape.row_bytes, source.shape.row_bytes
-                    ahead.append(progress.ahead(reading.span, upwards, program.steps, *sizes))
-        return max(down), None if self._ends(pair) else max(up)
+                reached = progress is not NO_PROGRESS
+                ahead.append(progress.ahead(span, upwards, steps, *sizes) if reached else made.bytes)
+        return max(down), None if self._ends(reader, made) else max(up)
 
     def _progress(self, operator: int, target: int) -> Ways | None:
         """Of `operator` while each row of what `target` makes is made; None: not in closed form."""
         if operator == target:
-            program = self._rows.programs[operator]
+            _, _, steps, at_end = self._rows.programs[operator]
             # it reads while it writes
-            return (before_own(program.steps, program.at_end),) * 2
+            return (before_own(steps, at_end),) * 2
         return progress_along(self._rows.branches[operator : target + 1])
 
 
-def overlap_alone(program: RowProgram, span: Span, source: Stream, made: Stream) -> Overlap:
-    """Of what one operator makes over what it reads by `span` alone, a window that moves evenly."""
-    sizes = source.shape.row_bytes, made.shape.row_bytes
-    return Overlap(source.tensor, made.tensor, *_alone(span, program.steps, program.at_end, *sizes))
-
-
-def _overlap(pair: Pair, down: int, up: int | None) -> Overlap:
-    _, source, made = pair
+def _overlap(source: Stream, made: Stream, down: int, up: int | None) -> Overlap:
     return Overlap(source.tensor, made.tensor, *_rounded(source.shape.bytes, made.shape.bytes, down, up))
 
 
@@ -139,13 +124,12 @@ def _rounded(source_bytes: int, made_bytes: int, down: int, up: int | None) -> t
 _Done = dict[tuple[int, int], Rows | None]
 
 
-def _ahead(rows: RowGraph, pair: Pair, known: _Done) -> int:
+def _ahead(rows: RowGraph, reader: int, source: Stream, made: Stream, known: _Done) -> int:
     """Bytes by which the output must stick out so that no row of it takes one of the source still needed."""
-    source, made = pair.source, pair.made
     height = source.shape.rows
     lowest = np.full(made.shape.rows, height)
     for index, reading in rows.consumers[source.tensor]:
-        if index < pair.reader:
+        if index < reader:
             continue
         if index == made.producer:
             # it reads while it writes
