@@ -17,7 +17,6 @@ from tinynas.graph import DType, Graph, Operator, OpKind, Padding, Tensor, Windo
 from tinynas.graph.passes import simplify
 from tinynas.networks import PRESETS, build_graph
 
-
 #: the first reader of a map, that map, another
 Pair = tuple[int, Stream, Stream]
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinynas.engine.plan import aligned
-from tinynas.engine.progress import NO_PROGRESS, Ways, before_own, progress_along
+from tinynas.engine.progress import Branch, Corners, corners_along
 from tinynas.engine.rows import Rows, Span
 from tinynas.engine.streaming import RowGraph, Stream
 
@@ -46,7 +46,7 @@ class Overlaps:
         self._up: _Done = {}
 
     def find(self, reader: int, source: Stream, made: Stream) -> Overlap:
-        """`made` over `source`, which the operators from `reader` on (the first that reads it still) use up."""
+        """`made` over `source`, which operators from `reader` on (the first that still reads it) use up."""
         if reader == made.producer:
             readings, _, steps, at_end = self._rows.programs[reader]
             spans = [span for tensor, span in readings if tensor == source.tensor]
@@ -70,28 +70,20 @@ class Overlaps:
 
     def _closed(self, reader: int, source: Stream, made: Stream) -> tuple[int, int | None] | None:
         """Bytes by which `made` must stick out, run (down, up); None: not in closed form."""
-        sizes = made.shape.rows, made.shape.row_bytes, source.shape.row_bytes
         down: list[int] = []
         up: list[int] = []
         for op, (_, span) in self._rows.consumers[source.tensor]:
-            if op < reader:
-                continue
-            ways = self._progress(op, made.producer)
-            if span.slide is None or ways is None:
-                return None
-            steps = self._rows.programs[op].steps
-            for ahead, progress, upwards in ((down, ways[0], False), (up, ways[1], True)):
-                reached = progress is not NO_PROGRESS
-                ahead.append(progress.ahead(span, upwards, steps, *sizes) if reached else made.bytes)
+            if op >= reader:
+                corners = corners_along(self._rows.branches[op : made.producer + 1], span)
+                if corners is None:
+                    return None
+                for ahead, way in zip((down, up), corners, strict=True):
+                    ahead.append(_most_ahead(way, source.shape.row_bytes, made.shape.row_bytes))
         return max(down), None if self._ends(reader, made) else max(up)
 
-    def _progress(self, operator: int, target: int) -> Ways | None:
-        """Of `operator` while each row of what `target` makes is made; None: not in closed form."""
-        if operator == target:
-            _, _, steps, at_end = self._rows.programs[operator]
-            # it reads while it writes
-            return (before_own(steps, at_end),) * 2
-        return progress_along(self._rows.branches[operator : target + 1])
+
+def _most_ahead(corners: Corners, row_bytes: int, made_bytes: int) -> int:
+    return max([written * made_bytes - free * row_bytes for written, free in corners])
 
 
 def _overlap(source: Stream, made: Stream, down: int, up: int | None) -> Overlap:
@@ -103,9 +95,11 @@ def _alone(
     span: Span, steps: int, at_end: bool, row_bytes: int, made_bytes: int
 ) -> tuple[int, int | None, int]:
     """`down`, `up` and `saved` of the output of one operator over all that it reads by `span`."""
-    progress, rows = before_own(steps, at_end), 1 if at_end else steps
-    down, up = (progress.ahead(span, way, steps, rows, made_bytes, row_bytes) for way in (False, True))
-    return _rounded(span.rows * row_bytes, rows * made_bytes, down, None if at_end else up)
+    corners = corners_along((Branch(steps, at_end, ()),), span)
+    assert corners is not None
+    down, up = (_most_ahead(way, row_bytes, made_bytes) for way in corners)
+    made = made_bytes if at_end else steps * made_bytes
+    return _rounded(span.rows * row_bytes, made, down, None if at_end else up)
 
 
 def _rounded(source_bytes: int, made_bytes: int, down: int, up: int | None) -> tuple[int, int | None, int]:

@@ -24,6 +24,10 @@ class Branch(NamedTuple):
     sources: tuple[tuple[int, Span], ...]
 
 
+#: (rows of an output written, rows of a map no longer needed): the worst row of the output is one of these
+Corners = tuple[tuple[int, int], ...]
+
+
 class Progress(NamedTuple):
     """Once row y of an output is made, an operator has done min(`most`, `pace` * y + `lead`) steps."""
 
@@ -61,14 +65,12 @@ class Progress(NamedTuple):
         """The progress once the last row is made: of one that writes its only row in its last step."""
         return self if self is NO_PROGRESS else Progress(0, self.most, self.most)
 
-    def ahead(self, span: Span, up: bool, steps: int, rows: int, made_bytes: int, row_bytes: int) -> int:
-        """Bytes by which an output must stick out over a map so that none of its rows takes one still needed.
-
-        The operator with this progress, of `steps`, reads the map by `span`, in rows of `row_bytes`; the
-        output has `rows` of `made_bytes`.
-        """
+    def corners(self, span: Span, up: bool, steps: int, rows: int) -> Corners:
+        """Where an output of `rows` can lie furthest over a map that the operator reads by `span`, of `steps`."""
         slide = span.slide
         assert slide is not None
+        if self is NO_PROGRESS:
+            return ((rows, 0),)
         pace, lead, most = self
         stride, above = slide.stride, margin(slide, up)
         # steps until which something is still needed, and the last row after which no more are done
@@ -78,58 +80,59 @@ class Progress(NamedTuple):
         elif lead <= needing:
             last = min(rows - 1, (needing - lead) // pace)
         else:
-            return -span.rows * row_bytes
-        if not pace or not stride:
-            turns: tuple[int, ...] = (last,)
-        else:
+            return ((0, span.rows),)
+        turns = [last]
+        if pace and stride:
             # from the row on after which the map's first is no longer needed, until all steps are done, both
             # what is written and what is needed grow evenly, so that the worst row is one of these
             untouched = (above // stride - lead) // pace
-            turns = (untouched, untouched + 1, -((lead - most) // pace) - 1, last)
-        worst = []
+            turns += [untouched, untouched + 1, -((lead - most) // pace) - 1]
+        found = []
         for turn in turns:
             y = min(max(turn, 0), last)
-            needed = max(stride * min(most, pace * y + lead) - above, 0)
-            worst.append((y + 1) * made_bytes - needed * row_bytes)
-        return max(worst)
+            found.append((y + 1, max(stride * min(most, pace * y + lead) - above, 0)))
+        return tuple(dict.fromkeys(found))
 
 
 #: that of an operator from which nothing leads there
 NO_PROGRESS = Progress(0, 0, 0)
-#: run (down, up)
-Ways = tuple[Progress, Progress]
 
 
 @lru_cache(maxsize=2**14)
-def progress_along(branches: tuple[Branch, ...]) -> Ways | None:
-    """Of the first operator of `branches`, once each row of what the last one makes is made.
+def corners_along(branches: tuple[Branch, ...], span: Span) -> tuple[Corners, Corners] | None:
+    """Of what the last of `branches` makes over a map that the first reads by `span`, run (down, up).
 
-    None where one way has no closed form.
+    None where that has no closed form.
     """
-    down, up = _along(branches, False), _along(branches, True)
-    return None if down is None or up is None else (down, up)
+    (steps, at_end, _), last = branches[0], branches[-1]
+    if span.slide is None:
+        return None
+    found = []
+    for up in (False, True):
+        if len(branches) > 1:
+            progress = _along(branches, up)
+        else:
+            # it reads while it writes
+            progress = Progress(0, steps - 1, steps - 1) if at_end else Progress(1, 0, steps - 1)
+        if progress is None:
+            return None
+        found.append(progress.corners(span, up, steps, 1 if last.at_end else last.steps))
+    return found[0], found[1]
 
 
 def _along(branches: tuple[Branch, ...], up: bool) -> Progress | None:
+    """Of the first operator, once each row of what the last one makes is made."""
     steps, at_end, _ = branches[0]
     found: list[Progress | None] = [Progress(0, steps, steps) if at_end else Progress(1, 1, steps)]
     for index, (steps, at_end, sources) in enumerate(branches[1:], start=1):
-        made = [(found[index - distance], span) for distance, span in sources if distance <= index]
         further: Progress | None = NO_PROGRESS
-        for before, span in made:
-            if further is None or before is NO_PROGRESS:
-                continue
-            through = before and before.through(span, up, steps - 1)
-            further = through and further.and_of(through)
-        if at_end and further:
-            further = further.in_last()
-        found.append(further)
+        for distance, span in sources:
+            before = found[index - distance] if distance <= index else NO_PROGRESS
+            if further is not None and before is not NO_PROGRESS:
+                through = before and before.through(span, up, steps - 1)
+                further = through and further.and_of(through)
+        found.append(further.in_last() if at_end and further else further)
     return found[-1]
-
-
-def before_own(steps: int, at_end: bool) -> Progress:
-    """Steps that an operator has done while it writes each row of its own output."""
-    return Progress(0, steps - 1, steps - 1) if at_end else Progress(1, 0, steps - 1)
 
 
 def margin(slide: Slide, up: bool) -> int:
