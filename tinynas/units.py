@@ -82,6 +82,16 @@ def format_milliseconds(milliseconds: float) -> str:
     return f"{milliseconds:.4g} ms"
 
 
+def format_seconds(seconds: float) -> str:
+    """``8.2 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
 def parse_count(text: str) -> int:
     """The number meant by ``1.5m``, ``500k`` or ``2000000``: of MACs or parameters, so ``k`` is a thousand.
 

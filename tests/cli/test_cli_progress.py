@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from tinynas.cli.console import seconds_text
 from tinynas.cli.progress import BarObserver, LineObserver, _bars
+from tinynas.units import format_seconds
 
 
 class Clock:
@@ -86,4 +86,4 @@ def test_bars_show_stage_count_and_remark() -> None:
     ],
 )
 def test_seconds_in_words(seconds: float, text: str) -> None:
-    assert seconds_text(seconds) == text
+    assert format_seconds(seconds) == text

@@ -21,6 +21,8 @@ from tinynas.report.run_page.html import render
 from tinynas.report.run_page.pictures import pictures_of
 from tinynas.report.run_page.read import read_page
 from tinynas.report.run_page.sections import Missing, RunPage, plain
+from tinynas.search import Timing
+from tinynas.search.timings import TimingJournal
 
 #: elements that end themselves
 _VOID = {"meta", "link", "br", "input", "img", "use", "path", "rect", "image", "circle"}
@@ -183,6 +185,27 @@ def test_a_board_that_runs_other_operators_is_not_matched_with_blocks(tmp_path: 
     )
     assert "cycles-x" in pictures_of(read_page(folder))
     page_text(folder)
+
+
+def test_networks_measured_during_the_search_stand_beside_their_predictions(tmp_path: Path) -> None:
+    asked = {"latency_ms": 30.0, "measure_every": 1, "measure_on": "virtual", "optimize": "speed"}
+    folder = make_run(tmp_path / "run", "chosen", **asked)
+    journal = TimingJournal(folder / "measurements.jsonl")
+    journal.append(Timing(0, GENOTYPES[1], modelled_ms=8.0, corrected_ms=8.0, measured_ms=10.0))
+    page = read_page(folder)
+    assert "timings" in pictures_of(page)
+    assert [each["measured_ms"] for each in plain(page)["timings"]] == [10.0]
+    words = "".join(_Reader(page_text(folder)).words)
+    assert "Hardware in the loop" in words and "-20.0 %" in words and "30 ms at most" in words
+
+
+def test_the_network_is_planned_for_the_goal_it_was_searched_for(tmp_path: Path, page: RunPage) -> None:
+    fast = read_page(make_run(tmp_path / "run", "chosen", optimize="speed")).network
+    assert not isinstance(fast, Missing) and not isinstance(page.network, Missing)
+    assert fast.plan is not None and page.network.plan is not None
+    assert fast.plan.kernels != page.network.plan.kernels
+    with pytest.raises(RunError, match=r"request\.json"):
+        read_page(make_run(tmp_path / "other", "chosen", optimize="beauty"))
 
 
 HOSTILE = "<script>alert(1)</script>\"'&amp;<img src=x onerror=alert(2)>"

@@ -142,16 +142,6 @@ def part_of(used: int, budget: int) -> str:
     return f"{format_size(used)}, {100 * used / budget:.0f} % of {format_size(budget)}"
 
 
-def seconds_text(seconds: float) -> str:
-    """``8.2 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"
-
-
 def board_line(board: Board) -> str:
     """``ST STM32F746G-DISCO (stm32f746): cortex-m7 with DSP, 216 MHz, 320 KiB (327,680 B) of SRAM, ...``."""
     dsp = "with DSP" if board.dsp else "without DSP"

@@ -19,7 +19,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from tinynas.cli.console import remarks, say, seconds_text
+from tinynas.cli.console import remarks, say
+from tinynas.units import format_seconds
 
 if TYPE_CHECKING:
     from tinynas.pipeline.observer import Observer
@@ -135,9 +136,9 @@ class LineObserver:
         self._tenth = tenth
         start, since = self._first
         left = (self._total - done) * (now - since) / (done - start) if done > start else None
-        rest = f", about {seconds_text(left)} left" if left is not None else ""
+        rest = f", about {format_seconds(left)} left" if left is not None else ""
         self.note(f"{self._stage}: {done:,} of {self._total:,}, {text}{rest}")
 
     def end(self) -> None:
         """``supernet: done in 30 s``."""
-        self.note(f"{self._stage}: done in {seconds_text(self._clock() - self._began)}")
+        self.note(f"{self._stage}: done in {format_seconds(self._clock() - self._began)}")

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from tinynas.cli.console import part_of, percent, print_facts, say, seconds_text
-from tinynas.units import format_milliseconds
+from tinynas.cli.console import part_of, percent, print_facts, say
+from tinynas.units import format_milliseconds, format_seconds
 
 
 def print_result(console: Console, result: Mapping[str, Any], run: Path) -> None:
@@ -72,5 +72,5 @@ def _checks(result: Mapping[str, Any]) -> Iterator[str]:
 def _time(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     stages = result.get("seconds")
     if isinstance(stages, Mapping) and stages:
-        parts = ", ".join(f"{stage} {seconds_text(seconds)}" for stage, seconds in stages.items())
-        yield "time", f"{seconds_text(sum(stages.values()))} ({parts})"
+        parts = ", ".join(f"{stage} {format_seconds(seconds)}" for stage, seconds in stages.items())
+        yield "time", f"{format_seconds(sum(stages.values()))} ({parts})"

@@ -16,9 +16,8 @@ from tinynas.cli.console import (
     print_facts,
     print_json,
     say,
-    seconds_text,
 )
-from tinynas.units import format_count, format_milliseconds, format_size
+from tinynas.units import format_count, format_milliseconds, format_seconds, format_size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,8 +100,8 @@ def _print(console: Console, summary: RunSummary, report: SpaceReport | None) ->
         say(console)
         print_result(console, summary.result, summary.path)
     elif summary.times:
-        parts = ", ".join(f"{stage} {seconds_text(seconds)}" for stage, seconds in summary.times.items())
-        print_facts(console, [("time so far", f"{seconds_text(sum(summary.times.values()))} ({parts})")])
+        parts = ", ".join(f"{stage} {format_seconds(seconds)}" for stage, seconds in summary.times.items())
+        print_facts(console, [("time so far", f"{format_seconds(sum(summary.times.values()))} ({parts})")])
     for found in summary.deployments.values():
         from tinynas.cli.findings import print_findings
 

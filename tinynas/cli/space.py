@@ -33,11 +33,10 @@ from tinynas.cli.console import (
     remarks,
     runtime_line,
     say,
-    seconds_text,
 )
 from tinynas.engine.goals import Goal
 from tinynas.errors import RequestError
-from tinynas.units import format_count
+from tinynas.units import format_count, format_seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -203,7 +202,7 @@ def _print_report(console: Console, report: SpaceReport, all_spaces: bool, plot:
         say(console, f"note: {report.note}", style="yellow")
     say(
         console,
-        f"{report.networks:,} networks in {seconds_text(report.seconds)}: "
+        f"{report.networks:,} networks in {format_seconds(report.seconds)}: "
         f"{report.networks_per_second:,.0f} a second",
     )
     if plot is not None:

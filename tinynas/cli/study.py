@@ -27,10 +27,9 @@ from tinynas.cli.console import (
     print_json,
     remarks,
     say,
-    seconds_text,
 )
 from tinynas.errors import RequestError
-from tinynas.units import format_count, parse_count
+from tinynas.units import format_count, format_seconds, parse_count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -235,7 +234,7 @@ def _print(console: Console, study: Study, findings: list[Findings], plot: Path 
         [
             ("study", str(study.path)),
             ("state", f"{len(study.records)} of {len(study.networks)} networks trained ({state})"),
-            ("training", f"{seconds_text(seconds)} in all"),
+            ("training", f"{format_seconds(seconds)} in all"),
         ],
     )
     say(console)

@@ -14,7 +14,8 @@ from tinynas.report.run_page.operator_table import costliest, operator_rows
 from tinynas.report.run_page.pictures import Picture
 from tinynas.report.run_page.sections import Axis, Deployed, Result, RunPage
 from tinynas.search import Candidate, Genes
-from tinynas.units import format_count, format_size
+from tinynas.search.objective import ACCURACY
+from tinynas.units import format_count, format_milliseconds, format_seconds, format_size
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -34,6 +35,20 @@ _SECTIONS = (
     ("int8", "int8 against float"),
     ("environment", "Environment"),
 )
+#: of a request, and what they are called on the page
+_SIZES = {"sram_bytes": "SRAM", "flash_bytes": "flash"}
+_WORDS = {
+    "data": "data",
+    "effort": "effort",
+    "runtime": "runtime",
+    "optimize": "optimized for",
+    "strategy": "strategy",
+    "objective": "objective",
+    "measure_on": "measured on",
+    "supernet": "supernet taken from",
+    "backend": "backend",
+    "seed": "seed",
+}
 _DASH = "–"
 
 
@@ -81,14 +96,11 @@ def _asked(page: RunPage) -> list[tuple[str, str]]:
     request = page.request
     board = str(request.get("board", _DASH))
     facts = [("board", f"{_board_name(board)} ({board})"), ("family", page.family)]
-    words = ("data", "effort", "runtime", "strategy", "backend", "seed", "supernet")
-    sizes = {"sram_bytes": "SRAM", "flash_bytes": "flash"}
-    facts += [
-        (name, format_size(request[key])) for key, name in sizes.items() if isinstance(request.get(key), int)
-    ]
+    facts += [(title, format_size(request[key])) for key, title in _SIZES.items() if key in request]
     if request.get("latency_ms") is not None:
-        facts.append(("latency", f"{request['latency_ms']:g} ms"))
-    return facts + [(word, str(request[word])) for word in words if word in request]
+        meant = "at most" if request.get("objective", ACCURACY) == ACCURACY else "as the target"
+        facts.append(("one inference", f"{format_milliseconds(request['latency_ms'])} {meant}"))
+    return [*facts, *((title, str(request[key])) for key, title in _WORDS.items() if key in request)]
 
 
 def _board_name(board: str) -> str:
@@ -104,19 +116,6 @@ def percent(share: float | None, digits: int = 1) -> str:
     return _DASH if share is None else f"{100 * share:.{digits}f} %"
 
 
-def milliseconds(time: float) -> str:
-    """``12.3 ms``, to three digits."""
-    return f"{time:.0f} ms" if time >= 100 else f"{time:.3g} ms"
-
-
-def duration(seconds: float) -> str:
-    """``8.2 s``, ``3 min 20 s``, ``2 h 05 min``."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
 def _short_size(size: int) -> str:
     return format_size(size).split(" (")[0]
 
@@ -127,7 +126,7 @@ def _bytes(size: int | None) -> str:
 
 def _cost(candidate: Candidate[Genes], axis: Axis) -> str:
     value = getattr(candidate.footprint, axis.key)
-    return milliseconds(value) if axis.unit == "ms" else f"{value:,}"
+    return format_milliseconds(value) if axis.unit == "ms" else f"{value:,}"
 
 
 def _error(row: MemoryRow) -> str:
@@ -149,8 +148,8 @@ def _right(result: Result, accuracy: float) -> str:
 
 _FILTERS: Mapping[str, Callable[..., Any]] = {
     "percent": percent,
-    "ms": milliseconds,
-    "duration": duration,
+    "ms": format_milliseconds,
+    "duration": format_seconds,
     "count": lambda number: _DASH if number is None else format_count(number),
     "thousands": lambda number: f"{number:,}",
     "size": format_size,

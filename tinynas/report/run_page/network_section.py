@@ -7,12 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from tinynas.board import Board
-from tinynas.cost import Runtime
+from tinynas.cost import EngineRuntime, Runtime
 from tinynas.cost.latency import latency_model
 from tinynas.cost.layers import list_layers
-from tinynas.engine.planner import plan_network
 from tinynas.graph import Graph
-from tinynas.graph.passes import simplify
 from tinynas.networks import Genotype, build_graph
 from tinynas.networks.blocks import Block as Gene
 from tinynas.networks.blocks import Conv, MBConv
@@ -27,7 +25,7 @@ def network_section(genotype: Genotype, standing: str, board: Board, runtime: Ru
     graph = build_graph(genotype)
     layers = tuple(_layers(genotype, graph, board, runtime))
     # the other runtimes do not run by rows, so there is no plan to draw
-    plan = plan_network(simplify(graph)) if runtime.name == "engine" else None
+    plan = runtime.plan(graph) if isinstance(runtime, EngineRuntime) else None
     sram = runtime.sram(graph, board)
     return Network(
         standing=standing,

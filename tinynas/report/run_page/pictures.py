@@ -16,7 +16,7 @@ from tinynas.report.picture import rendered, write_picture
 from tinynas.report.plan_plot import draw_plan
 from tinynas.report.run_page.network_plot import draw_blocks, draw_operators
 from tinynas.report.run_page.operator_table import operator_rows
-from tinynas.report.run_page.search_plot import draw_evolution, draw_front
+from tinynas.report.run_page.search_plot import draw_evolution, draw_front, draw_timings
 from tinynas.report.run_page.sections import Missing, Network, RunPage
 from tinynas.report.run_page.training_plot import draw_training
 from tinynas.report.space_plot import draw_distribution
@@ -106,6 +106,9 @@ def _pictures(page: RunPage) -> Iterator[Picture]:
         costs = ", ".join(axis.title for axis in front.axes)
         alt = f"Accuracy of {len(front.candidates)} networks against {costs}; the front is joined."
         yield Picture("front", alt, partial(draw_front, front))
+    if page.timings:
+        alt = f"Predicted against measured time of {len(page.timings)} networks run during the search."
+        yield Picture("timings", alt, partial(draw_timings, page.timings))
     if not isinstance(network := page.network, Missing):
         yield from _of_network(page, network)
 

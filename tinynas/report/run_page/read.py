@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinynas.board import load_board
-from tinynas.cost import find_runtime
+from tinynas.board import Budget, load_board
+from tinynas.cost import Runtime, find_runtime
+from tinynas.cost.runtime import aim_within
+from tinynas.engine.goals import Goal
 from tinynas.errors import ModelError, RequestError, RunError
 from tinynas.networks import parse_genotype
 from tinynas.report.run_page.board_section import deployed_section
@@ -31,7 +33,7 @@ from tinynas.report.run_page.sections import (
 )
 from tinynas.search import RunSummary, read_run
 from tinynas.search.history import read_history
-from tinynas.search.run_folder import CHOSEN, ENVIRONMENT, HISTORY, RESULT, read_json
+from tinynas.search.run_folder import CHOSEN, ENVIRONMENT, HISTORY, REQUEST, RESULT, read_json
 from tinynas.spaces import SpaceReport
 from tinynas.supernet.phase import Progress
 
@@ -90,6 +92,7 @@ def page_of(records: Records) -> RunPage:
         modelled=modelled,
         predicted=predicted,
         deployed=tuple(deployed_section(name, found, predicted) for name, found in run.deployments.items()),
+        timings=run.timings,
         environments=records.environments,
     )
 
@@ -107,17 +110,32 @@ def _network(records: Records) -> tuple[Maybe[Network], Maybe[Layers], Latency |
         missing = not_yet("No network has been found yet", run)
         return missing, missing, None
     try:
-        board = load_board(str(run.request.get("board")))
-        runtime = find_runtime(str(run.request.get("runtime", "engine")))
+        board, runtime = load_board(str(run.request.get("board"))), _runtime(run.request)
         genotype = parse_genotype(text)
         return (
             network_section(genotype, standing, board, runtime),
             modelled_layers(genotype, board, runtime),
-            modelled_latency(genotype, board, runtime),
+            _recorded_latency(run.result) or modelled_latency(genotype, board, runtime),
         )
     except (RequestError, ModelError) as error:
         missing = Missing(f"The network '{text}' cannot be looked at here: {error}.")
         return missing, missing, None
+
+
+def _runtime(request: Mapping[str, Any]) -> Runtime:
+    """As the search had it, with its aim."""
+    with reading(REQUEST):
+        budget = Budget(int(request["sram_bytes"]), int(request["flash_bytes"]))
+        # older requests name no goal
+        goal = Goal(request.get("optimize", Goal.RAM.value))
+    return find_runtime(str(request.get("runtime", "engine")), aim_within(goal, budget))
+
+
+def _recorded_latency(result: Mapping[str, Any] | None) -> Latency | None:
+    """What the search believed: models get better after it."""
+    if result is None or result.get("latency_ms") is None:
+        return None
+    return Latency(float(result["latency_ms"]), f"modelled, {result.get('latency_label', 'unknown')}")
 
 
 def _result(run: RunSummary) -> Maybe[Result]:
@@ -135,6 +153,8 @@ def _result(run: RunSummary) -> Maybe[Result]:
         sram_budget_bytes=found["sram_budget_bytes"],
         flash_bytes=found["flash_bytes"],
         flash_budget_bytes=found["flash_budget_bytes"],
+        latency_ms=found.get("latency_ms"),
+        latency_budget_ms=found.get("latency_budget_ms"),
         warning=found.get("warning"),
     )
 

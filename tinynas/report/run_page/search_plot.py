@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tinynas.report.run_page.sections import Axis, Evolution, Front
 from tinynas.report.style import BLUE, FAINT, PAPER, RED, new_figure, tidy
-from tinynas.search import Candidate, Genes
+from tinynas.search import Candidate, Genes, Timing
 from tinynas.units import KIB
 
 if TYPE_CHECKING:
@@ -63,6 +63,25 @@ def draw_front(front: Front) -> Figure:
             axes.set_ylabel("accuracy, %")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, fontsize=9)
+    return figure
+
+
+def draw_timings(timings: Sequence[Timing]) -> Figure:
+    """Predicted against measured time of each network a board ran during the search; the line is exact."""
+    figure = new_figure(3.6)
+    axes = figure.add_subplot()
+    measured, modelled, corrected = (
+        [getattr(timing, key) for timing in timings] for key in ("measured_ms", "modelled_ms", "corrected_ms")
+    )
+    axes.axline((0, 0), slope=1, color=FAINT, linewidth=1)
+    axes.plot(measured, modelled, "o", color=BLUE, label="by the model alone")
+    axes.plot(measured, corrected, "D", color=RED, markersize=5, label="as corrected by then")
+    axes.set_xlim(0, 1.1 * max(measured))
+    axes.set_ylim(0, 1.1 * max(*modelled, *corrected))
+    axes.set_xlabel("measured, ms an inference")
+    axes.set_ylabel("predicted, ms")
+    axes.legend(loc="best", fontsize=9, framealpha=0.9)
+    tidy(axes)
     return figure
 
 

@@ -5,15 +5,17 @@ A section that the run cannot fill (yet) is `Missing` and says why.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from tinynas.engine.plan import Plan
 from tinynas.errors import RunError
 from tinynas.report.memory_table import MemoryRow
-from tinynas.search import Candidate, Genes
+from tinynas.search import Candidate, Genes, Timing
+from tinynas.search.candidate import candidate_line
 from tinynas.spaces import SpaceReport
 from tinynas.supernet.phase import Progress
 
@@ -228,6 +230,8 @@ class Result:
     sram_budget_bytes: int
     flash_bytes: int
     flash_budget_bytes: int
+    latency_ms: float | None
+    latency_budget_ms: float | None
     warning: str | None
 
 
@@ -250,6 +254,8 @@ class RunPage:
     modelled: Maybe[Layers]
     predicted: Latency | None
     deployed: tuple[Deployed, ...]
+    #: of networks measured in the middle of the search
+    timings: tuple[Timing, ...]
     environments: Maybe[tuple[Mapping[str, Any], ...]]
 
 
@@ -269,11 +275,5 @@ def plain(value: object) -> Any:
 
 
 def _plain_candidate(candidate: Candidate[Any]) -> dict[str, Any]:
-    return {
-        "genotype": candidate.genotype,
-        "accuracy": candidate.accuracy,
-        **asdict(candidate.footprint),
-        "generation": candidate.generation,
-        "origin": candidate.origin.value,
-        "trained_steps": candidate.trained_steps,
-    }
+    """As its journal has it, but for what its space made it from."""
+    return {name: value for name, value in json.loads(candidate_line(candidate)).items() if name != "choice"}
