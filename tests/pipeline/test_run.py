@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from small_search import BOARD, REQUEST, Guard
 
+from tinynas import __version__
 from tinynas.board import load_board, make_budget
 from tinynas.data import load_dataset
 from tinynas.errors import RequestError, RunError
@@ -17,7 +18,10 @@ from tinynas.pipeline.effort import SHARED_WEIGHTS, SHORT_TRAINING
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.run import run_search
 from tinynas.pipeline.space_stage import space_report
+from tinynas.report.run_page.read import read_page
+from tinynas.report.run_page.sections import Missing
 from tinynas.search import read_run
+from tinynas.search.history import read_history
 from tinynas.search.run_folder import MODEL
 
 
@@ -43,6 +47,20 @@ def test_the_result_fits_and_agrees_with_the_run(finished: tuple[Path, Guard]) -
     assert result["genotype"] in {candidate.genotype for candidate in summary.candidates}
     assert 0 <= result["accuracy_int8"] <= 1 and result["test_pictures"] == 360
     assert all((folder / name).stat().st_size for name in ("space.png", "space.svg"))
+
+
+@pytest.mark.slow
+def test_the_run_tells_how_its_trainings_went_and_where(finished: tuple[Path, Guard]) -> None:
+    folder, _ = finished
+    points = read_history(folder / "history.jsonl")
+    ends = [point for point in points if point.step == point.steps]
+    # each phase once, though the run was begun twice
+    assert [point.phase for point in ends] == ["largest network", "supernet", "fine-tuning"]
+    assert all(point.loss > 0 and 0 <= point.accuracy <= 1 for point in points)
+    (place,) = json.loads((folder / "environment.json").read_text())
+    assert place["tinynas"] == __version__ and "keras" in place["packages"] and place["cores"] >= 1
+    page = read_page(folder)
+    assert not any(isinstance(getattr(page, field.name), Missing) for field in fields(page))
 
 
 @pytest.mark.slow

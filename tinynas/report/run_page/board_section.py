@@ -66,6 +66,8 @@ def _facts(found: Mapping[str, Any]) -> dict[str, str]:
         "caches": ", ".join(caches) or "none",
         "compiler": found.get("compiler"),
         "build": found.get("firmware_build"),
+        "optimized for": found.get("optimize"),
+        "code was predicted": found.get("flash_prediction"),
         "runs": found.get("runs"),
         "golden vectors checked": found.get("self_check_vectors"),
         "model SHA-256": found.get("model_sha256"),

@@ -128,7 +128,7 @@ def draw_operators(rows: Sequence[OperatorRow]) -> Figure:
                 axes.axvline(after.index - 0.5, color=GRID, linewidth=0.6, zorder=0)
     above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
     above.set_ylabel("cycles")
-    below.set_ylabel("cycles per MAC")
+    below.set_ylabel("per MAC")
     below.set_ylim(bottom=0)
     below.set_xlabel("operator; grey lines begin a block")
     _name_kinds(figure, rows, bool(modelled))

@@ -34,7 +34,7 @@ _AXES = (
 
 def not_yet(what: str, run: RunSummary) -> Missing:
     """`what` comes later than where the run stands."""
-    return Missing(f"{what}: the run stands at '{run.state}'. The same search command goes on from there.")
+    return Missing(f"{what}: the run stands at “{run.state}”.")
 
 
 def training_section(run: RunSummary, history: Sequence[Progress]) -> Maybe[Training]:
