@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,14 +77,15 @@ def train(path: Path, phase: str, steps: int, done: int | None = None) -> None:
     writer.flush()
 
 
-def candidates() -> list[Candidate[Mapping[str, Any]]]:
+@cache
+def candidates() -> tuple[Candidate[Mapping[str, Any]], ...]:
     """Four networks of two generations, with what they really take."""
     limits = Limits(runtime=find_runtime("engine"), board=BOARD, budget=BUDGET)
     origins = (Origin.MUTATION, Origin.CROSSOVER, Origin.RANDOM, Origin.SEED)
-    return [
+    return tuple(
         Candidate(text, {}, accuracy, limits.footprint(parse_genotype(text)), 1 - place // 2, origin)
         for place, (text, accuracy, origin) in enumerate(zip(GENOTYPES, ACCURACIES, origins, strict=True))
-    ]
+    )
 
 
 def result() -> dict[str, Any]:

@@ -75,8 +75,14 @@ def page(finished: Path) -> RunPage:
 
 
 def page_text(folder: Path) -> str:
+    """The whole page; drawing takes seconds."""
     page = read_page(folder)
     return render(page, pictures_of(page))
+
+
+def page_words(folder: Path) -> str:
+    """What it says beside its pictures."""
+    return " ".join("".join(_Reader(render(read_page(folder), {})).words).split())
 
 
 def test_a_finished_run_has_every_section(page: RunPage) -> None:
@@ -120,8 +126,7 @@ def test_blocks_and_layers_add_up_to_the_network(page: RunPage) -> None:
 @pytest.mark.parametrize("upto", STAGES)
 def test_a_run_killed_anywhere_has_a_page_that_says_what_is_missing(upto: str, tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", upto)
-    page, text = read_page(folder), page_text(folder)
-    words = " ".join("".join(_Reader(text).words).split())
+    page, words = read_page(folder), page_words(folder)
     lacking = [each for field in fields(page) if isinstance(each := getattr(page, field.name), Missing)]
     assert all(" ".join(each.why.split()) in words for each in lacking)
     assert ("This run is not finished" in words) == (upto not in ("result", "deployed"))
@@ -138,17 +143,18 @@ def test_what_a_kill_leaves_of_a_training_is_drawn(tmp_path: Path) -> None:
     training = read_page(folder).training
     assert not isinstance(training, Missing)
     assert not training.curves[0].is_done and training.curves[0].points[-1].step == 11
-    assert "11 of 40" in page_text(folder)
+    assert "11 of 40" in page_words(folder)
+    pictures_of(read_page(folder))["training"].draw()
 
 
 def test_parts_that_cannot_be_read_are_said_in_their_place(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     damage(folder / "history.jsonl", "[]\n")
     damage(folder / "environment.json", {"no": "list"})
-    words = "".join(_Reader(page_text(folder)).words)
+    words = page_words(folder)
     assert "damaged in line 1" in words and "is not what tinynas writes" in words
     (folder / "history.jsonl").unlink(), (folder / "environment.json").unlink()
-    words = "".join(_Reader(page_text(folder)).words)
+    words = page_words(folder)
     assert "before curves were kept" in words and "before versions and machine were kept" in words
 
 
@@ -175,7 +181,7 @@ def test_records_of_long_ago_and_boards_that_tell_little(tmp_path: Path) -> None
     (each,) = read_page(folder).deployed
     assert each.measured is None and isinstance(each.layers, Missing)
     assert [(row.name, row.board) for row in each.memories] == [("network's arena", 500)]
-    assert "was not asked for the cycles" in page_text(folder)
+    assert "was not asked for the cycles" in page_words(folder)
 
 
 def test_a_board_that_runs_other_operators_is_not_matched_with_blocks(tmp_path: Path) -> None:
@@ -183,8 +189,8 @@ def test_a_board_that_runs_other_operators_is_not_matched_with_blocks(tmp_path: 
     damage(
         folder / "deployments" / "x.json", deployment() | {"operators": ["ADD"], "cycles_by_operator": [5]}
     )
-    assert "cycles-x" in pictures_of(read_page(folder))
-    page_text(folder)
+    pictures_of(read_page(folder))["cycles-x"].draw()
+    page_words(folder)
 
 
 def test_networks_measured_during_the_search_stand_beside_their_predictions(tmp_path: Path) -> None:
@@ -193,9 +199,9 @@ def test_networks_measured_during_the_search_stand_beside_their_predictions(tmp_
     journal = TimingJournal(folder / "measurements.jsonl")
     journal.append(Timing(0, GENOTYPES[1], modelled_ms=8.0, corrected_ms=8.0, measured_ms=10.0))
     page = read_page(folder)
-    assert "timings" in pictures_of(page)
+    pictures_of(page)["timings"].draw()
     assert [each["measured_ms"] for each in plain(page)["timings"]] == [10.0]
-    words = "".join(_Reader(page_text(folder)).words)
+    words = page_words(folder)
     assert "Hardware in the loop" in words and "-20.0 %" in words and "30 ms at most" in words
 
 
@@ -211,6 +217,7 @@ def test_the_network_is_planned_for_the_goal_it_was_searched_for(tmp_path: Path,
 HOSTILE = "<script>alert(1)</script>\"'&amp;<img src=x onerror=alert(2)>"
 
 
+@pytest.mark.slow
 def test_nothing_of_a_run_is_taken_as_markup(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "<script>alert('name')", data=HOSTILE, backend=HOSTILE, supernet=HOSTILE)
     record = deployment() | {"board": HOSTILE, "times": HOSTILE, "compiler": HOSTILE}
@@ -224,6 +231,7 @@ def test_nothing_of_a_run_is_taken_as_markup(tmp_path: Path) -> None:
     assert HOSTILE in "".join(reader.words) and "<script>alert('name')" in reader.words
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_else_and_is_always_the_same(finished: Path) -> None:
     text = page_text(finished)
     assert text == page_text(finished)
@@ -237,6 +245,7 @@ def test_the_page_needs_nothing_else_and_is_always_the_same(finished: Path) -> N
     assert 'name="viewport"' in text and "prefers-color-scheme: dark" in text and "@media print" in text
 
 
+@pytest.mark.slow
 def test_the_command_writes_page_and_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = make_run(tmp_path / "run")
     assert main(["report", str(run), "-o", str(tmp_path / "page.html"), "--png", str(tmp_path / "png")]) == 0
