@@ -272,5 +272,10 @@ def test_the_command_prints_the_same_as_data(tmp_path: Path, capsys: pytest.Capt
 def test_another_suffix_or_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", str(make_run(tmp_path / "run")), "-o", "page.pdf"]) == 2
     assert main(["report", str(tmp_path / "rum")]) == 2
+    assert main(["report", str(tmp_path / "run"), "--png", str(tmp_path / "run" / "request.json")]) == 2
     errors = capsys.readouterr().err
-    assert "must end in .html" in errors and "did you mean" in errors
+    assert (
+        "must end in .html" in errors
+        and "name a folder for the pictures" in errors
+        and "did you mean" in errors
+    )

@@ -36,6 +36,8 @@ def report(
 
     if file is not None and file.suffix.lower() not in (".html", ".htm"):
         raise RequestError(f"-o '{file}' must end in .html: the report is a page")
+    if png is not None and png.exists() and not png.is_dir():
+        raise RequestError(f"--png '{png}' is a file: name a folder for the pictures")
     page = read_page(run)
     pictures = pictures_of(page)
     if png is not None:

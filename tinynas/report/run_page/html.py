@@ -12,7 +12,7 @@ from tinynas.errors import RequestError
 from tinynas.report.memory_table import MemoryRow
 from tinynas.report.run_page.operator_table import costliest, operator_rows
 from tinynas.report.run_page.pictures import Picture
-from tinynas.report.run_page.sections import Axis, Deployed, Result, RunPage
+from tinynas.report.run_page.sections import SPACES, Axis, Deployed, Result, RunPage
 from tinynas.search import Candidate, Genes
 from tinynas.search.objective import ACCURACY
 from tinynas.units import format_count, format_milliseconds, format_seconds, format_size
@@ -77,6 +77,7 @@ def render(page: RunPage, pictures: Mapping[str, Picture]) -> str:
         operator_rows=lambda layers: operator_rows(page.network, layers, page.modelled),
         costliest=lambda rows: costliest(rows, _COSTLIEST),
         most=_MOST,
+        most_spaces=SPACES,
         version=tinynas.__version__,
     )
 
@@ -138,7 +139,7 @@ def _error(row: MemoryRow) -> str:
 def _latency_error(each: Deployed) -> str:
     if each.predicted is None or each.measured is None:
         return _DASH
-    return f"{100 * (each.predicted.ms / each.measured.ms - 1):+.1f} %"
+    return f"{100 * (each.predicted.latency_ms / each.measured.latency_ms - 1):+.1f} %"
 
 
 def _right(result: Result, accuracy: float) -> str:

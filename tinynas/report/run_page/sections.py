@@ -19,6 +19,9 @@ from tinynas.search.candidate import candidate_line
 from tinynas.spaces import SpaceReport
 from tinynas.supernet.phase import Progress
 
+#: design spaces told of: the best
+SPACES = 8
+
 _Section = TypeVar("_Section")
 
 
@@ -187,9 +190,9 @@ class Layers:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """One inference: milliseconds, and how they are known. Cycles are of the board's own counter."""
+    """One inference, and how its time is known. Cycles are of the board's own counter."""
 
-    ms: float
+    latency_ms: float
     source: str
     cycles: int | None = None
 
@@ -264,7 +267,7 @@ def plain(value: object) -> Any:
     if isinstance(value, Missing):
         return {"missing": value.why}
     if isinstance(value, SpaceReport):
-        return value.to_dict()
+        return value.to_dict() | {"spaces": plain(value.ranking[:SPACES])}
     if isinstance(value, Candidate):
         return _plain_candidate(value)
     if is_dataclass(value) and not isinstance(value, type):
