@@ -8,12 +8,14 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cross import needs_arm_gcc
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tinynas.board import Uart, load_board
+from tinynas.cost import count
 from tinynas.cost.code_table import (
     REMEDY,
     BoardCode,
@@ -27,11 +29,16 @@ from tinynas.cost.code_table import (
     table_from_json,
     table_to_json,
 )
+from tinynas.cost.engine_flash import plan_flash
 from tinynas.device import code_sources
 from tinynas.device.code_sources import changed
+from tinynas.device.elf import firmware_size
+from tinynas.device.golden import MODEL_NAME, add_golden
 from tinynas.device.parts import MemoryParts
-from tinynas.device.platformio import Environment, compiler_version
-from tinynas.device.prediction import Network, doubts, linked_flash, parts_around
+from tinynas.device.platformio import Environment, build, compiler_version, read_environments
+from tinynas.device.prediction import Network, doubts, linked_flash, parts_around, predicted_parts
+from tinynas.device.project import find_project
+from tinynas.engine.emit import emit
 from tinynas.engine.kernels import CATALOGUE
 
 F746 = load_board("stm32f746")
@@ -118,6 +125,25 @@ def test_comments_do_not_make_a_table_stale() -> None:
     digest = code_sources._digest("f.c", text)
     assert digest == code_sources._digest("f.c", "// what?\nint f(void) {\n    return 1; }")
     assert digest != code_sources._digest("f.c", text.replace("1", "2"))
+
+
+@needs_arm_gcc
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("SCons") is None, reason="needs the extra firmware")
+def test_several_inputs_and_outputs_take_what_is_predicted(tmp_path: Path) -> None:
+    from tinynas.device.code_survey import small_plan
+
+    plan, library, board = small_plan(3), tmp_path / "lib" / MODEL_NAME, load_board("stm32f412")
+    emit(plan, MODEL_NAME, library)
+    vectors = [np.zeros((1, 4), np.int8)] * 3
+    add_golden(library, plan, b"", vectors, vectors)
+    (twin,) = (each for each in read_environments(find_project()) if each.board == board.id and each.is_local)
+    made = build(twin, find_project(), libraries=tmp_path / "lib", build_dir=tmp_path / "build")
+    flash = plan_flash(plan, count(plan.graph), board)
+    predicted = predicted_parts(code_table(), board, plan, flash, vectors=1)
+    if doubts(code_table(), board, twin):
+        pytest.skip(f"code was surveyed with GCC {code_table().compiler}")
+    assert predicted == MemoryParts.of_elf(firmware_size(made.elf))
 
 
 @needs_arm_gcc

@@ -103,8 +103,8 @@ def _built(board: Board, folder: Path, *, whole_engine: bool) -> tuple[_Code, Fi
     """The code of the firmware for `board` around a small network, with all of the engine if asked."""
     library = folder / "lib" / MODEL_NAME
     shutil.rmtree(library, ignore_errors=True)
-    plan = _plan(1)
-    emit(_plan(2), SEVERAL, library)
+    plan = small_plan(1)
+    emit(small_plan(2), SEVERAL, library)
     emit(plan, MODEL, library)
     vectors = [np.zeros((_VECTORS, *shape), np.int8) for shape in [(1, 1, 4)]]
     add_golden(library, plan, b"", vectors, vectors)
@@ -183,7 +183,7 @@ def _is_core(section: CodeSection) -> bool:
 
 def _check(table: CodeTable, board: Board, firmware: Firmware) -> None:
     """What the table tells must be what was linked."""
-    plan = _plan(1)
+    plan = small_plan(1)
     constants = Tables(plan).flash(len(plan.steps)).total
     told = linked_flash(table, board, Network.of(plan, constants, golden_sizes(plan, _VECTORS)))
     if told != (found := firmware_size(firmware.elf).flash_bytes):
@@ -193,7 +193,8 @@ def _check(table: CodeTable, board: Board, firmware: Firmware) -> None:
         )
 
 
-def _plan(ends: int) -> Plan:
+def small_plan(ends: int) -> Plan:
+    """A network of so many inputs and outputs, and hardly anything between."""
     return plan_network(_network(ends))
 
 
