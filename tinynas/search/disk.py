@@ -56,13 +56,14 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Adds `line` and its end to `path`; it is on the disk when this returns.
+    """Adds `line` and its end to `path`; it is on the disk when this returns. Folders in between are made.
 
     Raises:
         RunError: the disk does not take it; part of the line may be left at the file's end.
     """
     with disk_errors(path):
         is_new = not path.exists()
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
             file.write(line.encode() + b"\n")
             file.flush()

@@ -7,14 +7,12 @@ later. So rating is a pure function of both, done again whenever the correction 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
 
 from tinynas.board import Budget
 from tinynas.search.candidate import Candidate
 from tinynas.search.limits import Need
 from tinynas.search.objective import Objective
-
-_Any = TypeVar("_Any", bound=Any)
+from tinynas.search.space_protocol import ChoiceT
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class Rating:
     objective: Objective | None = None
     correction: float = 1.0
 
-    def rate(self, candidate: Candidate[_Any]) -> Candidate[_Any]:
+    def rate(self, candidate: Candidate[ChoiceT]) -> Candidate[ChoiceT]:
         """`candidate` as it is worth now; one that does not fit any more is worth less than any that does."""
         time = candidate.footprint.latency_ms
         corrected = None if time is None else self.correction * time
