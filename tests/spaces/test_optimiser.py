@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinynas.board import Budget, load_board
-from tinynas.cost.runtime import Runtime, find_runtime, runtimes
+from tinynas.cost.runtime import Runtime, aim_within, find_runtime, runtimes
 from tinynas.cost.times import require_latency_model
+from tinynas.engine.goals import Goal
 from tinynas.engine.planner import plan_network
 from tinynas.errors import RequestError, RunError
 from tinynas.networks import build_graph
@@ -22,6 +23,7 @@ from tinynas.spaces.memory import batch_memory
 from tinynas.spaces.mobile_family import MobileFamily, measure_spaces
 from tinynas.spaces.pictures import Pictures
 from tinynas.spaces.statistics import choose
+from tinynas.spaces.times import batch_milliseconds
 
 #: with DSP and without
 BOARDS = ("stm32f746", "rp2040")
@@ -101,13 +103,30 @@ def test_report_survives_json_and_rebuilds_the_space() -> None:
     assert report.networks == 12 * len(spaces) and report.networks_per_second > 0
 
 
+@given(
+    width=st.sampled_from(width_grid()),
+    native=st.sampled_from((8, 32, 96)),
+    place=st.integers(0, 11),
+    goal=st.sampled_from(Goal),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=6, deadline=None)
+def test_times_of_many_networks_are_those_of_each(
+    width: float, native: int, place: int, goal: Goal, seed: int
+) -> None:
+    board, space = load_board("stm32f746"), make_space(width, resolution_grid(native)[place], native, 3, 10)
+    model = require_latency_model(board, find_runtime("engine", aim_within(goal, Budget(2**30, 2**30))))
+    genes = sample_batch(space, 3, np.random.default_rng(seed)).extended(space.largest())
+    single = [model.milliseconds(build_graph(space.genotype(genes.choice(row)))) for row in range(4)]
+    assert batch_milliseconds(tabulate(space, genes), model) == pytest.approx(np.array(single), rel=0.02)
+
+
 def test_only_networks_in_time_count_and_the_quickest_is_named() -> None:
     board, runtime, native = load_board("stm32f746"), find_runtime("engine"), 8
     space, samples = make_space(0.3, 8, native, 1, 10), 30
     genes = sample_batch(space, samples, np.random.default_rng(3)).extended(space.smallest())
     model = require_latency_model(board, runtime)
-    graphs = [build_graph(space.genotype(genes.choice(row))) for row in range(samples + 1)]
-    times = np.array([model.milliseconds(graph) for graph in graphs])
+    times = batch_milliseconds(tabulate(space, genes), model)
     budget = Budget(320 * 1024, 1024 * 1024, float(np.median(times)))
     rngs = [np.random.default_rng(3)]
     (stats,) = measure_spaces([space], Target.of(board, budget, runtime), samples, rngs)

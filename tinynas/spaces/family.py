@@ -6,7 +6,7 @@ draws, varies and combines networks. Everything else works with these two and na
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
@@ -18,7 +18,6 @@ from tinynas.board import Board, Budget
 from tinynas.cost.estimates import Runtime
 from tinynas.cost.latency import LatencyModel
 from tinynas.cost.times import require_latency_model
-from tinynas.graph import Graph
 from tinynas.networks import Genotype
 from tinynas.spaces.genes import Gene
 from tinynas.spaces.pictures import Pictures
@@ -54,12 +53,11 @@ class Target:
         bounded = budget.latency_ms is not None
         return cls(board, budget, runtime, require_latency_model(board, runtime) if bounded else None)
 
-    def times(self, graphs: Iterable[Graph]) -> Times | None:
-        """Of every one of `graphs`; None where time is not limited."""
+    def times(self, tell: Callable[[LatencyModel], Sequence[float] | NDArray[np.float64]]) -> Times | None:
+        """The milliseconds [n] that `tell` makes of the model; None where time is not limited."""
         if self.latency is None or self.budget.latency_ms is None:
             return None
-        milliseconds = [self.latency.milliseconds(graph) for graph in graphs]
-        return Times(np.array(milliseconds), self.budget.latency_ms)
+        return Times(np.asarray(tell(self.latency)), self.budget.latency_ms)
 
 
 class DesignSpace(Protocol[ChoiceT]):

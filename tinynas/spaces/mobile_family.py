@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from tinynas.errors import RequestError
-from tinynas.networks import build_graph
 from tinynas.spaces.batch import sample_batch, tabulate
 from tinynas.spaces.family import Scoring, Target
 from tinynas.spaces.memory import batch_memory
 from tinynas.spaces.mobile import Choice, MobileSpace, elastic_resolutions, make_space, width_grid
 from tinynas.spaces.pictures import Pictures, resolution_grid
 from tinynas.spaces.statistics import SpaceStats, summarise
+from tinynas.spaces.times import batch_milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,10 @@ def measure_spaces(
 ) -> list[SpaceStats]:
     """Share, MACs and least needs of `samples` networks of each space and of its smallest one."""
     memory, budget = batch_memory(target.runtime, target.board), target.budget
-    drawn = [
-        sample_batch(space, samples, rng).extended(space.smallest())
+    batches = [
+        tabulate(space, sample_batch(space, samples, rng).extended(space.smallest()))
         for space, rng in zip(spaces, rngs, strict=True)
     ]
-    batches = [tabulate(space, genes) for space, genes in zip(spaces, drawn, strict=True)]
     counts = [batch.counts() for batch in batches]
     tails, flash = [memory.tail(each) for each in counts], [memory.flash(each) for each in counts]
     verdicts = memory.rule.judge(batches, tails, budget.sram_bytes)
@@ -77,7 +77,7 @@ def measure_spaces(
             verdict.fits,
             size <= budget.flash_bytes,
             (verdict.least, int(size.min())),
-            target.times(build_graph(space.genotype(genes.choice(row))) for row in range(len(genes))),
+            target.times(partial(batch_milliseconds, batch)),
         )
-        for space, genes, batch, size, verdict in zip(spaces, drawn, batches, flash, verdicts, strict=True)
+        for space, batch, size, verdict in zip(spaces, batches, flash, verdicts, strict=True)
     ]
