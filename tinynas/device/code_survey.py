@@ -36,7 +36,7 @@ from tinynas.cost.code_table import (
     table_to_json,
 )
 from tinynas.device.code_sources import source_digests
-from tinynas.device.elf import firmware_size
+from tinynas.device.elf import FirmwareSize, firmware_size
 from tinynas.device.golden import INPUT_BYTES, MODEL_NAME, add_golden, golden_sizes
 from tinynas.device.objects import Archive, ObjectFile, ObjectSection, read_object
 from tinynas.device.parts import MemoryParts
@@ -81,21 +81,17 @@ def survey(boards: Iterable[Board], folder: Path) -> CodeTable:
         raise ToolchainError("the Arm compiler is not installed (Debian: apt install gcc-arm-none-eabi)")
     cores: dict[str, Sections] = {}
     known: dict[str, BoardCode] = {}
+    linked: dict[Board, FirmwareSize] = {}
     for board in boards:
         print(f"building for {board.id} ({core_name(board)})", flush=True)
         code, firmware = _built(board, folder, whole_engine=core_name(board) not in cores)
-        sections = _sections(code)
-        ours = {key: each for key, each in sections.items() if _is_core(each)}
-        cores.setdefault(core_name(board), ours)
-        around = {key: each for key, each in sections.items() if key not in ours}
-        variables = MemoryParts.of_elf(firmware_size(firmware.elf)).variables
-        if variables is None:
-            raise ToolchainError(
-                f"{firmware.elf} tells nothing of its variables: this is a defect of tinynas"
-            )
-        known[board.id] = BoardCode(variables - INPUT_BYTES, around)
-        table = CodeTable(compiler, source_digests(known), cores, known)
-        _check(table, board, firmware)
+        sections, linked[board] = _sections(code), firmware_size(firmware.elf)
+        cores.setdefault(core_name(board), {key: each for key, each in sections.items() if _is_core(each)})
+        around = {key: each for key, each in sections.items() if not _is_core(each)}
+        known[board.id] = BoardCode(_variables(linked[board]), around)
+    table = CodeTable(compiler, source_digests(known), cores, known)
+    for board, size in linked.items():
+        _check(table, board, size)
     return table
 
 
@@ -106,8 +102,8 @@ def _built(board: Board, folder: Path, *, whole_engine: bool) -> tuple[_Code, Fi
     plan = small_plan(1)
     emit(small_plan(2), SEVERAL, library)
     emit(plan, MODEL, library)
-    vectors = [np.zeros((_VECTORS, *shape), np.int8) for shape in [(1, 1, 4)]]
-    add_golden(library, plan, b"", vectors, vectors)
+    vectors = np.zeros((_VECTORS, plan.graph.tensors[0].elements), np.int8)
+    add_golden(library, plan, b"", [vectors], [vectors])
     if whole_engine:
         for file in engine_files():
             shutil.copyfile(resource("firmware/engine") / file, library / SOURCES / file)
@@ -181,15 +177,24 @@ def _is_core(section: CodeSection) -> bool:
     return section.file in engine_files() or section.file in _NETWORKS or not section.file.endswith(".c")
 
 
-def _check(table: CodeTable, board: Board, firmware: Firmware) -> None:
+def _variables(size: FirmwareSize) -> int:
+    """Bytes of SRAM of the firmware around a network, without those that its one input takes."""
+    found = MemoryParts.of_elf(size).variables
+    if found is None:
+        raise ToolchainError("the firmware tells nothing of its variables: this is a defect of tinynas")
+    return found - INPUT_BYTES
+
+
+def _check(table: CodeTable, board: Board, size: FirmwareSize) -> None:
     """What the table tells must be what was linked."""
     plan = small_plan(1)
     constants = Tables(plan).flash(len(plan.steps)).total
     told = linked_flash(table, board, Network.of(plan, constants, golden_sizes(plan, _VECTORS)))
-    if told != (found := firmware_size(firmware.elf).flash_bytes):
+    if told != size.flash_bytes:
         raise ToolchainError(
-            f"the table tells {told} B of flash and {firmware.elf} takes {found} B: the linker places "
-            "sections otherwise than tinynas/device/prediction.py, or there are new kinds of them; mend that"
+            f"the table tells {told} B of flash on {board.id}, and {size.flash_bytes} B were linked: the "
+            "linker places sections otherwise than tinynas/device/prediction.py, or there are new kinds; "
+            "mend that"
         )
 
 
