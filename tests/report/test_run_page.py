@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from made_run import ACCURACIES, GENOTYPES, STAGES, candidates, damage, deployment, make_run, train
+from made_run import ACCURACIES, GENOTYPES, REQUEST, STAGES, candidates, damage, deployment, make_run, train
 
 from tinynas.cli.main import main
 from tinynas.cost import macs
@@ -21,7 +21,7 @@ from tinynas.report.run_page.html import render
 from tinynas.report.run_page.pictures import pictures_of
 from tinynas.report.run_page.read import read_page
 from tinynas.report.run_page.sections import Missing, RunPage, plain
-from tinynas.search import Timing
+from tinynas.search import Timing, open_run
 from tinynas.search.timings import TimingJournal
 
 #: elements that end themselves
@@ -145,6 +145,22 @@ def test_what_a_kill_leaves_of_a_training_is_drawn(tmp_path: Path) -> None:
     assert not training.curves[0].is_done and training.curves[0].points[-1].step == 11
     assert "11 of 40" in page_words(folder)
     pictures_of(read_page(folder))["training"].draw()
+
+
+def test_networks_trained_on_their_own_have_their_rungs(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", "space")
+    first, second, *_ = candidates()
+    with open_run(folder, REQUEST) as run:
+        for candidate, steps, accuracy in ((first, 10, 0.3), (second, 10, 0.5), (second, 20, 0.6)):
+            run.journal.append(replace(candidate, trained_steps=steps, accuracy=accuracy))
+    page = read_page(folder)
+    assert [(trial.steps, trial.accuracies) for trial in page.trials] == [
+        ((10,), (0.3,)),
+        ((10, 20), (0.5, 0.6)),
+    ]
+    assert not isinstance(page.evolution, Missing) and page.evolution.trained == {10: 1, 20: 1}
+    pictures_of(page)["trials"].draw()
+    assert "Short trainings of the search" in page_words(folder)
 
 
 def test_parts_that_cannot_be_read_are_said_in_their_place(tmp_path: Path) -> None:

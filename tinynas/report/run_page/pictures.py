@@ -18,7 +18,7 @@ from tinynas.report.run_page.network_plot import draw_blocks, draw_operators
 from tinynas.report.run_page.operator_table import operator_rows
 from tinynas.report.run_page.search_plot import draw_evolution, draw_front, draw_timings
 from tinynas.report.run_page.sections import Missing, Network, RunPage
-from tinynas.report.run_page.training_plot import draw_training
+from tinynas.report.run_page.training_plot import draw_training, draw_trials
 from tinynas.report.space_plot import draw_distribution
 from tinynas.search.disk import disk_errors
 
@@ -98,6 +98,10 @@ def _pictures(page: RunPage) -> Iterator[Picture]:
         names = ", ".join(curve.phase for curve in training.curves)
         alt = f"Loss and accuracy on training batches by epoch: {names}."
         yield Picture("training", alt, partial(draw_training, training))
+    if page.trials:
+        winner = None if isinstance(page.front, Missing) else page.front.winner
+        alt = f"Accuracy of {len(page.trials)} networks by the steps each was trained on its own."
+        yield Picture("trials", alt, partial(draw_trials, page.trials, winner))
     if not isinstance(evolution := page.evolution, Missing):
         best = evolution.generations[-1].best_yet
         alt = f"Best, mean and spread of accuracy by generation; the best reaches {best:.1%}."

@@ -18,6 +18,7 @@ from tinynas.report.run_page.sections import (
     Maybe,
     Missing,
     Training,
+    Trial,
 )
 from tinynas.search import Candidate, Genes, RunSummary
 from tinynas.spaces import find_family
@@ -53,6 +54,18 @@ def training_section(run: RunSummary, history: Sequence[Progress]) -> Maybe[Trai
 
 def _curve(phase: str, points: tuple[Progress, ...]) -> Curve:
     return Curve(phase, points[-1].steps, points)
+
+
+def trials_section(scores: Iterable[Candidate[Genes]]) -> tuple[Trial, ...]:
+    """The networks trained on their own, of all `scores` that the journal has."""
+    points: dict[str, dict[int, float]] = {}
+    for score in scores:
+        if score.trained_steps:
+            points.setdefault(score.genotype, {})[score.trained_steps] = score.accuracy
+    return tuple(
+        Trial(genotype, tuple(sorted(known)), tuple(known[steps] for steps in sorted(known)))
+        for genotype, known in points.items()
+    )
 
 
 def evolution_section(run: RunSummary) -> Maybe[Evolution]:

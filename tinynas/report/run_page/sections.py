@@ -71,6 +71,15 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """A network trained on its own during the search: its accuracy after each number of steps, rising."""
+
+    genotype: str
+    steps: tuple[int, ...]
+    accuracies: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Generation:
     """Networks of one generation, as scored last; accuracies are shares, `best_yet` is of all so far."""
 
@@ -251,6 +260,8 @@ class RunPage:
     result: Maybe[Result]
     space: Maybe[SpaceReport]
     training: Maybe[Training]
+    #: none where networks share their weights
+    trials: tuple[Trial, ...]
     evolution: Maybe[Evolution]
     front: Maybe[Front]
     network: Maybe[Network]
