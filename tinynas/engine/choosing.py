@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tinynas.engine.goals import Goal
 from tinynas.engine.kernels import Form, Kernel, Spends, candidates, fastest
 from tinynas.graph import Graph
 
-__all__ = ["Goal", "choose_kernels"]
+__all__ = ["Goal", "Without", "able_kernels", "choose_kernels"]
 
 #: what kernels may take for a goal
 _SPENDS = {
@@ -18,8 +18,21 @@ _SPENDS = {
 }
 
 
-def choose_kernels(graph: Graph, goal: Goal, small: Collection[int] = ()) -> tuple[Kernel, ...]:
-    """A kernel for every operator of `graph`; those of `small`, by index, get one that spends nothing.
+#: functions that operators, by index, are not to be run by
+Without = Mapping[int, Collection[str]]
+
+
+def able_kernels(graph: Graph, index: int, goal: Goal) -> list[Kernel]:
+    """The kernels that can run operator `index` of `graph` for `goal`.
+
+    Raises:
+        ModelError: there is none.
+    """
+    return candidates(graph, index, _SPENDS[goal])
+
+
+def choose_kernels(graph: Graph, goal: Goal, without: Without | None = None) -> tuple[Kernel, ...]:
+    """A kernel for every operator of `graph`, and none of those that it is to be `without`.
 
     A feature map has one form: it is planes where that makes the operator that writes it and the only one
     that reads it cheaper together, and rows everywhere else.
@@ -28,8 +41,9 @@ def choose_kernels(graph: Graph, goal: Goal, small: Collection[int] = ()) -> tup
         ModelError: an operator that no kernel runs.
     """
     able = [
-        candidates(graph, index, Spends.NOTHING if index in small else _SPENDS[goal])
+        [kernel for kernel in able_kernels(graph, index, goal) if kernel.function not in barred]
         for index in range(len(graph.operators))
+        for barred in [(without or {}).get(index, ())]
     ]
     chosen = [fastest(graph, index, _forms(able[index])) for index in range(len(able))]
     for reader, writer in _only_readers(graph).items():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinynas.engine.choosing import choose_kernels
+from tinynas.engine.choosing import able_kernels, choose_kernels
 from tinynas.engine.goals import Goal
 from tinynas.engine.grouping import Group, best_groups, least_bytes
 from tinynas.engine.kernels import MOST_BYTES, Form, Spends
 from tinynas.engine.layout import Layout, lay_out
+from tinynas.engine.leaner import Constants
 from tinynas.engine.plan import Placement, Plan
 from tinynas.engine.rows import map_shape
 from tinynas.engine.schedule import schedule
@@ -61,11 +62,14 @@ class Arrangement:
         )
 
 
-def arrange(graph: Graph, goal: Goal = Goal.RAM, arena: int | None = None) -> Arrangement:
+def arrange(
+    graph: Graph, goal: Goal = Goal.RAM, arena: int | None = None, constants: int | None = None
+) -> Arrangement:
     """Groups and places for `graph`, which must be simplified: for `Goal.RAM` the smallest arena found.
 
     For another goal kernels may spend memory to be faster, within `arena` bytes where that is given and can
-    be met: those that spend most in the groups that need too much are exchanged for smaller ones.
+    be met: those that spend most in the groups that need too much are exchanged for smaller ones. In the
+    same way all their constants take no more than `constants` bytes of flash.
 
     Raises:
         ModelError: an operator that no kernel runs, nothing to run, or more memory than there is anywhere.
@@ -76,15 +80,23 @@ def arrange(graph: Graph, goal: Goal = Goal.RAM, arena: int | None = None) -> Ar
         least = _arrange(row_graph(graph), goal).arena
         most = least + least * _BALANCED_PERCENT // 100 + _BALANCED_BYTES
         arena = most if arena is None else min(arena, most)
-    small: set[int] = set()
+    without: dict[int, set[str]] = {}
+    sizes = Constants(graph, goal)
     while True:
-        arranged = _arrange(row_graph(graph, choose_kernels(graph, goal, small)), goal)
+        kernels = choose_kernels(graph, goal, without)
+        if constants is not None and (leaner := sizes.leaner(kernels, constants)):
+            for index, functions in leaner.items():
+                without.setdefault(index, set()).update(functions)
+            continue
+        arranged = _arrange(row_graph(graph, kernels), goal)
         if arena is None or arranged.arena <= arena:
             return arranged
         too_large = _most_spending(arranged, arena)
         if too_large is None:
             return arranged
-        small.add(too_large)
+        without[too_large] = {
+            kernel.function for kernel in able_kernels(graph, too_large, goal) if kernel.spends
+        }
 
 
 def least_arena(graph: Graph, enough: int = 0) -> int:

@@ -1,0 +1,122 @@
+"""Kernels of smaller constants where flash is short: of those that save least for the bytes they take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tinynas.engine.choosing import able_kernels
+from tinynas.engine.goals import Goal
+from tinynas.engine.kernels import Form, Kernel, Spends
+from tinynas.engine.packing import pack
+from tinynas.engine.parameters import Parameters, members, struct_bytes
+from tinynas.graph import Graph
+
+_WORD = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Operator `index` by a kernel of smaller constants.
+
+    That is without all `functions` with larger ones: `freed` bytes of flash for `cost` instructions.
+    """
+
+    index: int
+    functions: frozenset[str]
+    freed: int
+    cost: float
+
+    @property
+    def price(self) -> float:
+        """Instructions a byte."""
+        return self.cost / self.freed
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Bytes of flash that constants of kernels for `graph` take, each packed once."""
+
+    graph: Graph
+    goal: Goal
+    _known: dict[tuple[int, str], int] = field(default_factory=dict, init=False)
+
+    def bytes_of(self, kernels: Sequence[Kernel]) -> int:
+        """Of a kernel for every operator, but for what operators share."""
+        return sum(self._bytes(index, kernel) for index, kernel in enumerate(kernels))
+
+    def leaner(self, kernels: Sequence[Kernel], most: int) -> dict[int, frozenset[str]]:
+        """What operators are to do without for the constants of all to come down to `most` bytes, or nearer.
+
+        Of `kernels`, one for every operator, those go first that save the fewest instructions for a byte.
+        Nothing where the constants fit, or where no kernel has smaller ones.
+        """
+        excess = self.bytes_of(kernels) - most
+        if excess <= 0:
+            return {}
+        steps = filter(None, (self._step(index, kernel) for index, kernel in enumerate(kernels)))
+        chosen = {}
+        for step in sorted(steps, key=lambda step: step.price):
+            if excess <= 0:
+                break
+            chosen[step.index] = step.functions
+            excess -= step.freed
+        return chosen
+
+    def _step(self, index: int, kernel: Kernel) -> _Step | None:
+        """The cheapest for each byte; None where no kernel has smaller constants."""
+        able = able_kernels(self.graph, index, self.goal)
+        if len(able) < 2 or not kernel.spends:
+            return None
+        now, operator = self._bytes(index, kernel), self.graph.operators[index]
+        steps = [
+            _Step(
+                index,
+                frozenset(each.function for each in able if self._is_larger(index, each, other)),
+                now - self._bytes(index, other),
+                other.instructions(self.graph, operator) - kernel.instructions(self.graph, operator),
+            )
+            for other in able
+            if _in_rows(other) and self._bytes(index, other) < now
+        ]
+        # one that leaves the kernel in place would lead nowhere
+        able_steps = [step for step in steps if kernel.function in step.functions]
+        return min(able_steps, key=lambda step: step.price, default=None)
+
+    def _is_larger(self, index: int, kernel: Kernel, other: Kernel) -> bool:
+        """Whether the constants of `kernel`, which spends something, are larger than those of `other`.
+
+        Those of planes can be packed only where planes are; they have the weights of one that takes rows.
+        """
+        if _in_rows(kernel) or not other.spends:
+            return bool(kernel.spends) and (
+                not other.spends or self._bytes(index, kernel) > self._bytes(index, other)
+            )
+        return bool(kernel.spends & ~other.spends & Spends.FLASH)
+
+    def _bytes(self, index: int, kernel: Kernel) -> int:
+        key = (index, kernel.function)
+        if key not in self._known:
+            self._known[key] = _bytes_of(pack(self.graph, index, kernel.function))
+        return self._known[key]
+
+
+def _in_rows(kernel: Kernel) -> bool:
+    return kernel.reads is Form.ROWS and kernel.writes is Form.ROWS
+
+
+def _bytes_of(parameters: Parameters) -> int:
+    """A struct in C, and all that it points at."""
+    return _words(struct_bytes(parameters)) + _arrays(parameters)
+
+
+def _arrays(parameters: Parameters) -> int:
+    values = [member.value for member in members(parameters)]
+    own = sum(_words(value.nbytes) for value in values if isinstance(value, np.ndarray))
+    return own + sum(_arrays(value) for value in values if isinstance(value, Parameters))
+
+
+def _words(size: int) -> int:
+    return -(-size // _WORD) * _WORD
