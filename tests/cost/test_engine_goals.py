@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinynas.board import load_board
-from tinynas.cost import EngineRuntime
+from tinynas.board import Budget, load_board
+from tinynas.cost import EngineRuntime, aim_within
+from tinynas.cost.engine_flash import most_code_bytes
 from tinynas.engine.goals import Aim, Goal
 from tinynas.graph import OpKind
 from tinynas.graph.tflite import graph_from_bytes
@@ -53,6 +55,27 @@ def test_a_network_fits_for_speed_whenever_it_fits_at_all(family: str, seed: int
     assert EngineRuntime(Aim(goal, least)).sram(graph, F746).total <= least
     assert EngineRuntime(Aim(goal, least - 4)).sram(graph, F746).total >= least
     assert EngineRuntime(Aim(goal)).sram(graph, F746).total >= least
+
+
+@pytest.mark.slow
+@settings(max_examples=6)
+@given(name=st.sampled_from(["mcunet-in0", "mcunet-in1", "regnetx-200mf"]), share=st.floats(-0.1, 1.1))
+def test_constants_fill_the_flash_and_no_more(name: str, share: float) -> None:
+    """With less than the smallest kernels take the plan is that for the least arena."""
+    graph = build_graph(PRESETS[name])
+    small, fast = (EngineRuntime(Aim(goal)).flash(graph, F746).constants for goal in (Goal.RAM, Goal.SPEED))
+    limit = round(small + share * (fast - small))
+    runtime = EngineRuntime(Aim(Goal.SPEED, None, limit))
+    flash = runtime.flash(graph, F746)
+    assert flash.constants <= max(limit, small)
+    if flash.constants > limit:
+        assert runtime.plan(graph).kernels == EngineRuntime().plan(graph).kernels
+    code = most_code_bytes(F746)
+    assert flash.code < code
+    budget = Budget(F746.sram_bytes, limit + code)
+    assert EngineRuntime(aim_within(Goal.SPEED, budget, F746)) == replace(
+        runtime, aim=Aim(Goal.SPEED, F746.sram_bytes, limit)
+    )
 
 
 def test_what_is_known_of_a_network_stays() -> None:

@@ -12,24 +12,30 @@ from tinynas.cost import EngineRuntime, find_runtime
 from tinynas.device.linker import STACK_BYTES
 from tinynas.engine.goals import Aim, Goal
 from tinynas.errors import RequestError
+from tinynas.networks import PRESETS, build_graph
 from tinynas.pipeline.aims import aim_of_run, aim_on
 
 F746 = load_board("stm32f746")
+NET = build_graph(PRESETS["mcunet-in0"])
 
 
-def test_an_arena_leaves_room_for_stack_and_variables() -> None:
-    aim = aim_on(F746, Goal.SPEED)
+def test_firmware_has_room_beside_arena_and_constants() -> None:
+    aim = aim_on(F746, Goal.SPEED, NET)
     assert aim.goal is Goal.SPEED
-    assert aim.arena is not None and 0 < F746.sram_bytes - STACK_BYTES - aim.arena < 1024
+    assert aim.arena is not None and aim.constants is not None
+    assert 0 < F746.sram_bytes - STACK_BYTES - aim.arena < 1024
+    golden = 2 * 48 * 48 * 3
+    assert golden < F746.flash_bytes - aim.constants < golden + 64 * 1024
 
 
 def test_a_run_keeps_its_goal_and_its_budget() -> None:
     fast = replace(REQUEST, goal=Goal.SPEED)
-    assert aim_of_run(fast.to_dict(), F746) == Aim(Goal.SPEED, 8 * 1024) == fast.aim
-    assert aim_of_run(fast.to_dict(), F746, Goal.BALANCED).goal is Goal.BALANCED
+    assert aim_of_run(fast.to_dict(), F746, NET) == fast.aim
+    assert (fast.aim.goal, fast.aim.arena) == (Goal.SPEED, 8 * 1024)
+    assert aim_of_run(fast.to_dict(), F746, NET, Goal.BALANCED).goal is Goal.BALANCED
     # one that fills the board leaves the firmware its part
-    full = fast.to_dict() | {"sram_bytes": F746.sram_bytes}
-    assert aim_of_run(full, F746) == aim_on(F746, Goal.SPEED)
+    full = fast.to_dict() | {"sram_bytes": F746.sram_bytes, "flash_bytes": F746.flash_bytes}
+    assert aim_of_run(full, F746, NET) == aim_on(F746, Goal.SPEED, NET)
 
 
 def test_the_goal_is_part_of_a_request_but_for_that_of_all_requests_before() -> None:
@@ -37,7 +43,7 @@ def test_the_goal_is_part_of_a_request_but_for_that_of_all_requests_before() -> 
     fast = replace(REQUEST, goal=Goal.SPEED)
     assert fast.to_dict() == REQUEST.to_dict() | {"optimize": "speed"}
     assert REQUEST.rules == EngineRuntime()
-    assert fast.rules == EngineRuntime(Aim(Goal.SPEED, REQUEST.budget.sram_bytes))
+    assert fast.rules == EngineRuntime(fast.aim)
 
 
 def test_only_the_engine_plans_for_a_goal() -> None:

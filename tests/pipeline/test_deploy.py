@@ -58,7 +58,8 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     x = net.depthwise(net.conv(net.input, 8, kernel=3), kernel=3)
     model = random_tflite(net.build(net.dense(net.global_mean(x), 10)), seed=4)
     folder = tmp_path_factory.mktemp("runs") / "digits"
-    request = {"board": "stm32f746", "data": "digits", "seed": 0, "sram_bytes": 61_440, "optimize": "speed"}
+    request = {"board": "stm32f746", "data": "digits", "seed": 0, "optimize": "speed"}
+    request |= {"sram_bytes": 61_440, "flash_bytes": 104_857}
     with open_run(folder, request) as run:
         run.write_bytes("model.tflite", model)
         run.write_json("result.json", RESULT)

@@ -72,7 +72,7 @@ def cost(
 
     target = load_board(board)
     budget = make_budget(target, sram, flash, latency, fps)
-    rules = find_runtime(runtime, aim_within(optimize, budget))
+    rules = find_runtime(runtime, aim_within(optimize, budget, target))
     clock = latency_model(target, rules)
     if budget.latency_ms is not None and clock is None:
         raise unknown_times(target, rules)

@@ -91,7 +91,7 @@ def space(
 
     target, kind = load_board(board), find_family(family)
     budget = make_budget(target, sram, flash, latency, fps)
-    rules = find_runtime(runtime, aim_within(optimize, budget))
+    rules = find_runtime(runtime, aim_within(optimize, budget, target))
     if plot is not None:
         _check_plot(plot)
     pictures = _pictures(data, data_dir, native, channels, classes, seed)

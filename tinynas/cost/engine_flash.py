@@ -17,6 +17,7 @@ from tinynas.board import Board
 from tinynas.cost.code_table import CodeSection, code_table, core_name, function_keys, model_keys, reached
 from tinynas.cost.counts import WEIGHTED, Counts, Int, output_channels
 from tinynas.cost.estimates import FlashEstimate
+from tinynas.engine.kernels import CATALOGUE
 from tinynas.engine.parameters import POINTER_BYTES
 from tinynas.engine.plan import ALIGNMENT, Plan
 from tinynas.engine.tables import Tables
@@ -126,6 +127,12 @@ def code_bytes(functions: Mapping[str, Int], board: Board, inputs: int = 1, outp
     for key, number in users.items():
         size = size + _words(sections[key]) * _present(number)
     return size
+
+
+@cache
+def most_code_bytes(board: Board) -> int:
+    """Bytes of code of a network that runs every kernel of the catalogue."""
+    return int(code_bytes({kernel.function: 1 for kernel in CATALOGUE}, board, inputs=2, outputs=2))
 
 
 @cache

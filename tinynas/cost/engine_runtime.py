@@ -31,7 +31,7 @@ _Range = tuple[int, int]
 class EngineRuntime:
     """The engine of firmware/engine: a plan for each network, in one static arena of exactly its size.
 
-    What is planned for is `aim`: its goal, within the most bytes that the arena may take.
+    What is planned for is `aim`: its goal, within the most bytes that arena and constants may take.
     Beside the arena it needs a stack of less than 2 kB, which no runtime's figure counts.
     """
 
@@ -63,7 +63,7 @@ class EngineRuntime:
         if self.goal is not Goal.RAM and not has_weights(simple):
             # the smallest kernels take any weights, faster ones have conditions
             simple = with_typical_constants(simple)
-        arranged = arrange(simple, self.aim.goal, self.aim.arena)
+        arranged = arrange(simple, self.goal, self.aim.arena, self.aim.constants)
         _remembered[:] = [*_remembered[1 - _MOST_REMEMBERED :], (graph, self.aim, arranged)]
         return arranged
 

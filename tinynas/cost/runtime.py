@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 
-from tinynas.board import Budget
+from tinynas.board import Board, Budget
+from tinynas.cost.engine_flash import most_code_bytes
 from tinynas.cost.engine_runtime import EngineRuntime
 from tinynas.cost.estimates import FlashEstimate, MemoryRule, Runtime, SramEstimate
 from tinynas.cost.live_runtime import LiveRuntime
@@ -33,9 +34,12 @@ def runtimes() -> tuple[Runtime, ...]:
     return _RUNTIMES
 
 
-def aim_within(goal: Goal, budget: Budget) -> Aim:
-    """Plans for `goal` within `budget`: they may fill it to be faster, and fit whenever any plan does."""
-    return Aim(goal, budget.sram_bytes)
+def aim_within(goal: Goal, budget: Budget, board: Board) -> Aim:
+    """Plans for `goal` within `budget`: they may fill it to be faster, and fit whenever any plan does.
+
+    Of flash they leave what all code of the engine takes on `board`, though they may need less.
+    """
+    return Aim(goal, budget.sram_bytes, budget.flash_bytes - most_code_bytes(board))
 
 
 def find_runtime(name: str, aim: Aim | None = None) -> Runtime:

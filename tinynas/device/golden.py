@@ -22,6 +22,8 @@ from tinynas.engine.tables import End
 
 #: the name of the library and prefix of its functions that firmware/src/main.c calls
 MODEL_NAME = "model"
+#: samples whose outputs are kept in flash for the self-check
+GOLDEN_VECTORS = 2
 #: the longest name of a model that the board repeats
 _LONGEST = 64
 

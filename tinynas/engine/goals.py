@@ -19,10 +19,11 @@ class Goal(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What a plan is made for, and the most bytes its arena may take, if anyone says.
+    """What a plan is made for, and the most bytes that its arena and its constants may take, if anyone says.
 
-    An arena smaller than the goal `RAM` needs cannot be: a plan that exceeds the limit is of that size.
+    Less than the goal `RAM` takes cannot be: where that exceeds a limit, the plan takes as much of it.
     """
 
     goal: Goal = Goal.RAM
     arena: int | None = None
+    constants: int | None = None

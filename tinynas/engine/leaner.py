@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from tinynas.engine.choosing import able_kernels
 from tinynas.engine.goals import Goal
 from tinynas.engine.kernels import Form, Kernel, Spends
 from tinynas.engine.packing import pack
-from tinynas.engine.parameters import Parameters, members, struct_bytes
+from tinynas.engine.parameters import PaddingPixel, Parameters, members, struct_bytes
+from tinynas.engine.rows import map_shape
+from tinynas.engine.tables import structure_bytes
 from tinynas.graph import Graph
 
 _WORD = 4
@@ -44,8 +47,20 @@ class Constants:
     _known: dict[tuple[int, str], int] = field(default_factory=dict, init=False)
 
     def bytes_of(self, kernels: Sequence[Kernel]) -> int:
-        """Of a kernel for every operator, but for what operators share."""
-        return sum(self._bytes(index, kernel) for index, kernel in enumerate(kernels))
+        """Of a kernel for every operator, with all around them: no plan of theirs takes more."""
+        return self._around + sum(self._bytes(index, kernel) for index, kernel in enumerate(kernels))
+
+    @cached_property
+    def _around(self) -> int:
+        """Maps and operators, and a step for each row that any operator makes or takes in."""
+        graph = self.graph
+        rows = sum(
+            max(
+                map_shape(graph.tensors[i]).rows for i in (*graph.activations_in(operator), *operator.outputs)
+            )
+            for operator in graph.operators
+        )
+        return structure_bytes(graph, steps=rows)
 
     def leaner(self, kernels: Sequence[Kernel], most: int) -> dict[int, frozenset[str]]:
         """What operators are to do without for the constants of all to come down to `most` bytes, or nearer.
@@ -115,6 +130,7 @@ def _bytes_of(parameters: Parameters) -> int:
 def _arrays(parameters: Parameters) -> int:
     values = [member.value for member in members(parameters)]
     own = sum(_words(value.nbytes) for value in values if isinstance(value, np.ndarray))
+    own += sum(_words(value.channels) for value in values if isinstance(value, PaddingPixel))
     return own + sum(_arrays(value) for value in values if isinstance(value, Parameters))
 
 

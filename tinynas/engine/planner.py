@@ -69,7 +69,7 @@ def arrange(
 
     For another goal kernels may spend memory to be faster, within `arena` bytes where that is given and can
     be met: those that spend most in the groups that need too much are exchanged for smaller ones. In the
-    same way all their constants take no more than `constants` bytes of flash.
+    same way all constants, the schedule's too, take no more than `constants` bytes of flash.
 
     Raises:
         ModelError: an operator that no kernel runs, nothing to run, or more memory than there is anywhere.
@@ -110,13 +110,15 @@ def least_arena(graph: Graph, enough: int = 0) -> int:
     return least_bytes(row_graph(graph), enough)
 
 
-def plan_network(graph: Graph, goal: Goal = Goal.RAM, arena: int | None = None) -> Plan:
+def plan_network(
+    graph: Graph, goal: Goal = Goal.RAM, arena: int | None = None, constants: int | None = None
+) -> Plan:
     """The plan for `graph`, which must be simplified, that `arrange` finds.
 
     Raises:
         ModelError: see `arrange`.
     """
-    return arrange(graph, goal, arena).plan()
+    return arrange(graph, goal, arena, constants).plan()
 
 
 def _most_spending(arranged: Arrangement, arena: int) -> int | None:

@@ -24,11 +24,25 @@ from tinynas.engine.plan import ALIGNMENT, Plan
 from tinynas.engine.rows import MapShape, map_shape
 from tinynas.engine.streaming import planned_rows
 from tinynas.errors import ModelError
-from tinynas.graph import DType, Operator
+from tinynas.graph import DType, Graph, Operator
 
-#: bytes of a tn_op, a tn_step and a tn_network on a 32-bit core
-_OP_BYTES, _STEP_BYTES, _NETWORK_BYTES = 5 * POINTER_BYTES, 4, 3 * POINTER_BYTES
+#: bytes of a tn_map, a tn_op, a tn_step and a tn_network on a 32-bit core
+_MAP_BYTES, _OP_BYTES, _STEP_BYTES, _NETWORK_BYTES = 20, 5 * POINTER_BYTES, 4, 3 * POINTER_BYTES
 _C_TYPES = {DType.INT8: "int8_t", DType.FLOAT32: "float"}
+
+
+def structure_bytes(graph: Graph, steps: int) -> int:
+    """Bytes of the tables of `graph` but for parameters on a 32-bit core: maps, operators and `steps`."""
+    maps = {*graph.inputs, *(index for operator in graph.operators for index in operator.outputs)}
+    readings = sum(len(list(graph.activations_in(operator))) for operator in graph.operators)
+    return (
+        _MAP_BYTES * len(maps)
+        + _OP_BYTES * len(graph.operators)
+        + POINTER_BYTES * readings
+        + _STEP_BYTES * steps
+        + _NETWORK_BYTES
+        + sum(4 * len(ends) for ends in (graph.inputs, graph.outputs) if len(ends) > 1)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +163,7 @@ class Tables:
 
     def flash(self, steps: int) -> FlashBytes:
         """Bytes of all constants on a 32-bit core."""
-        graph, inputs = self.plan.graph, sum(len(op.inputs) for op in self.operators)
-        schedule = (
-            self._bytes.get("structs", 0)
-            + sum(struct_bytes(each) for each in self.maps)
-            + POINTER_BYTES * inputs
-            + _OP_BYTES * len(self.operators)
-            + _STEP_BYTES * steps
-            + _NETWORK_BYTES
-            + sum(4 * len(ends) for ends in (graph.inputs, graph.outputs) if len(ends) > 1)
-        )
+        schedule = self._bytes.get("structs", 0) + structure_bytes(self.plan.graph, steps)
         tables = self._bytes.get("tables", 0) + sum(_words(channels) for channels in self._pixels.values())
         return FlashBytes(self._bytes.get("weights", 0), self._bytes.get("quantisation", 0), tables, schedule)
 

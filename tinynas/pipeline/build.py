@@ -12,7 +12,7 @@ from tinynas.cost import count
 from tinynas.cost.code_table import code_table
 from tinynas.cost.engine_flash import plan_flash
 from tinynas.device.elf import FirmwareSize, firmware_size
-from tinynas.device.golden import MODEL_NAME, add_golden
+from tinynas.device.golden import GOLDEN_VECTORS, MODEL_NAME, add_golden
 from tinynas.device.parts import MemoryParts, beside
 from tinynas.device.platformio import Firmware, build, choose_environment
 from tinynas.device.prediction import doubts, predicted_parts
@@ -24,9 +24,6 @@ from tinynas.errors import ToolchainError
 from tinynas.pipeline.compile_check import check_compiled
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.subject import Subject
-
-#: samples whose outputs are kept in flash for the self-check
-GOLDEN_VECTORS = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def compile_model(
     original = graph_from_bytes(model, path.name)
     graph = simplify(original, keep_float_io=keep_float_io)
     aim = aim or Aim()
-    plan, least = plan_network(graph, aim.goal, aim.arena), plan_network(graph).arena
+    plan, least = plan_network(graph, aim.goal, aim.arena, aim.constants), plan_network(graph).arena
     if aim.arena is not None and plan.arena > aim.arena:
         raise RequestError(
             f"'{path}' needs an arena of {least:,} bytes at least, more than --arena {aim.arena}: allow "

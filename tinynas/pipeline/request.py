@@ -70,7 +70,7 @@ class SearchRequest:
     @property
     def aim(self) -> Aim:
         """What the engine's plans are for: the goal, within the budget."""
-        return aim_within(self.goal, self.budget)
+        return aim_within(self.goal, self.budget, self.board)
 
     @property
     def rules(self) -> Runtime:

@@ -116,7 +116,7 @@ def find_subject(
     else:
         real, labels = model_samples(asked, original, origin, samples)
         values = [stored(real, original.tensors[original.inputs[0]])]
-    aim = aim_on(board, goal or Goal.RAM, len(compiled.inputs))
+    aim = aim_on(board, goal or Goal.RAM, compiled)
     return Subject(str(asked), file, original, aim, _planned(compiled, aim), values, labels)
 
 
@@ -149,9 +149,10 @@ def subject_of_run(
     pictures = to_int8_input(resize(chosen.images, shape[1]))
     values = [pictures.reshape(len(pictures), *shape)]
     labels = np.asarray(chosen.labels, np.int64)
-    aim = aim_of_run(run.request, board, goal)
-    return Subject(str(folder), file, original, aim, _planned(simplify(original), aim), values, labels)
+    compiled = simplify(original)
+    aim = aim_of_run(run.request, board, compiled, goal)
+    return Subject(str(folder), file, original, aim, _planned(compiled, aim), values, labels)
 
 
 def _planned(graph: Graph, aim: Aim) -> Plan:
-    return plan_network(graph, aim.goal, aim.arena)
+    return plan_network(graph, aim.goal, aim.arena, aim.constants)
