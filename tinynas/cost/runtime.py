@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
+from typing import Any
 
 from tinynas.board import Board, Budget
 from tinynas.cost.engine_flash import most_code_bytes
@@ -21,6 +23,7 @@ __all__ = [
     "Runtime",
     "SramEstimate",
     "TflmRuntime",
+    "aim_of",
     "aim_within",
     "find_runtime",
     "runtimes",
@@ -40,6 +43,14 @@ def aim_within(goal: Goal, budget: Budget, board: Board) -> Aim:
     Of flash they leave what all code of the engine takes on `board`, though they may need less.
     """
     return Aim(goal, budget.sram_bytes, budget.flash_bytes - most_code_bytes(board))
+
+
+def aim_of(request: Mapping[str, Any], board: Board, goal: Goal | None = None) -> Aim:
+    """The aim of a run on `board` by what its folder says of the request; for `goal` where that is given."""
+    own = goal or Goal(request.get("optimize", Goal.RAM.value))
+    if "sram_bytes" not in request or "flash_bytes" not in request:
+        return Aim(own)
+    return aim_within(own, Budget(int(request["sram_bytes"]), int(request["flash_bytes"])), board)
 
 
 def find_runtime(name: str, aim: Aim | None = None) -> Runtime:

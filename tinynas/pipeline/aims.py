@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tinynas.board import Board, Budget
-from tinynas.cost import aim_within
+from tinynas.board import Board
+from tinynas.cost import aim_of
 from tinynas.cost.code_table import code_table
 from tinynas.cost.engine_flash import most_code_bytes
 from tinynas.device.golden import GOLDEN_VECTORS
@@ -33,9 +33,8 @@ def aim_on(board: Board, goal: Goal, graph: Graph) -> Aim:
 
 def aim_of_run(request: Mapping[str, Any], board: Board, graph: Graph, goal: Goal | None = None) -> Aim:
     """The same for the network of a run: for its own goal unless told otherwise, within its own budget."""
-    aim = aim_on(board, goal or Goal(request.get("optimize", Goal.RAM.value)), graph)
-    budget = Budget(request["sram_bytes"], request["flash_bytes"])
-    own = aim_within(aim.goal, budget, board)
+    own = aim_of(request, board, goal)
+    aim = aim_on(board, own.goal, graph)
     return Aim(aim.goal, _least(aim.arena, own.arena), _least(aim.constants, own.constants))
 
 

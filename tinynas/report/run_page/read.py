@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinynas.board import Budget, load_board
-from tinynas.cost import Runtime, find_runtime
-from tinynas.cost.runtime import aim_within
-from tinynas.engine.goals import Goal
+from tinynas.board import Board, load_board
+from tinynas.cost import Runtime, aim_of, find_runtime
 from tinynas.errors import ModelError, RequestError, RunError
 from tinynas.networks import parse_genotype
 from tinynas.report.run_page.board_section import deployed_section
@@ -117,7 +115,8 @@ def _network(records: Records) -> tuple[Maybe[Network], Maybe[Layers], Latency |
         missing = not_yet("No network has been found yet", run)
         return missing, missing, None
     try:
-        board, runtime = load_board(str(run.request.get("board"))), _runtime(run.request)
+        board = load_board(str(run.request.get("board")))
+        runtime = _runtime(run.request, board)
         genotype = parse_genotype(text)
         return (
             network_section(genotype, standing, board, runtime),
@@ -129,13 +128,11 @@ def _network(records: Records) -> tuple[Maybe[Network], Maybe[Layers], Latency |
         return missing, missing, None
 
 
-def _runtime(request: Mapping[str, Any]) -> Runtime:
+def _runtime(request: Mapping[str, Any], board: Board) -> Runtime:
     """As the search had it, with its aim."""
     with reading(REQUEST):
-        budget = Budget(int(request["sram_bytes"]), int(request["flash_bytes"]))
-        # older requests name no goal
-        goal = Goal(request.get("optimize", Goal.RAM.value))
-    return find_runtime(str(request.get("runtime", "engine")), aim_within(goal, budget))
+        aim = aim_of(request, board)
+    return find_runtime(str(request.get("runtime", "engine")), aim)
 
 
 def _recorded_latency(result: Mapping[str, Any] | None) -> Latency | None:
