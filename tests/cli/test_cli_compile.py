@@ -66,6 +66,13 @@ def test_a_goal_spends_what_it_may(capsys: pytest.CaptureFixture[str], tmp_path:
     least = small["arena_bytes"]
     assert (small["optimize"], fast["optimize"]) == ("ram", "speed")
     assert least == small["least_arena_bytes"] == fast["least_arena_bytes"] < fast["arena_bytes"]
+    goals = {goal["optimize"]: goal for goal in fast["goals"]}
+    assert list(goals) == ["ram", "balanced", "speed"] and fast["goals"] == small["goals"]
+    for report in (small, fast):
+        offer = goals[report["optimize"]]
+        assert (offer["arena_bytes"], offer["flash_bytes"]) == (report["arena_bytes"], report["flash_bytes"])
+    instructions = [goal["modelled_instructions"] for goal in goals.values()]
+    assert instructions == sorted(instructions, reverse=True) and instructions[0] > instructions[-1] > 0
     assert "blocks.c" in " ".join(fast["files"]) and "blocks.c" not in " ".join(small["files"])
     words = ("--optimize", "speed", "--arena", str(least))
     assert compiled(capsys, model, "-o", tmp_path / "held", *words)["arena_bytes"] == least

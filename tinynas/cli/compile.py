@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tinynas.cli.console import JsonOption, OptimizeOption, output, print_facts, print_json
+from tinynas.cli.console import JsonOption, OptimizeOption, output, print_facts, print_json, say
 from tinynas.cli.sample_options import with_sample_options
 from tinynas.engine.goals import Aim, Goal
 from tinynas.errors import RequestError
@@ -90,6 +90,8 @@ def _trade(report: CompileReport) -> str:
 
 
 def _print_report(console: Console, report: CompileReport) -> None:
+    from tinynas.cli.findings import print_goals
+
     flash = report.flash
     tflm = report.tflm_arena_bytes
     arena = format_size(report.arena_bytes)
@@ -113,3 +115,5 @@ def _print_report(console: Console, report: CompileReport) -> None:
         ("functions", f"{report.name}_input(), {report.name}_invoke(), {report.name}_output()"),
     ]
     print_facts(console, facts)
+    say(console)
+    print_goals(console, [offer.to_dict() for offer in report.offers], report.goal.value)

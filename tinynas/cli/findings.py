@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
 
 from tinynas.cli.console import make_table, percent, print_facts, say
 from tinynas.report.memory_table import SOURCES, MemoryRow, memory_rows
-from tinynas.units import format_size
+from tinynas.units import format_count, format_size
 
 
 def print_findings(console: Console, found: Mapping[str, Any], *, layers: bool = False) -> None:
@@ -17,11 +17,30 @@ def print_findings(console: Console, found: Mapping[str, Any], *, layers: bool =
     facts = [*_firmware(found), *_board(found), *_speed(found), *_memory(found), *_checks(found)]
     print_facts(console, facts)
     _print_memories(console, found)
+    if "goals" in found:
+        say(console)
+        print_goals(console, found["goals"], found["optimize"])
     if found.get("flash_prediction", "exact") != "exact":
         say(console, f"code was predicted {found['flash_prediction']}")
     if layers and found.get("cycles_by_operator"):
         say(console)
         _print_layers(console, found)
+
+
+def print_goals(console: Console, goals: Iterable[Mapping[str, Any]], chosen: str) -> None:
+    """What every goal of ``--optimize`` would cost and bring, beside the `chosen` one."""
+    table = make_table(("--optimize",), ("arena", "flash", "instructions (modelled)"), ("",))
+    for goal in goals:
+        is_chosen = goal["optimize"] == chosen
+        table.add_row(
+            goal["optimize"],
+            f"{goal['arena_bytes']:,} B",
+            f"{goal['flash_bytes']:,} B",
+            format_count(goal["modelled_instructions"]),
+            "<- chosen" if is_chosen else "",
+            style="bold" if is_chosen else None,
+        )
+    console.print(table)
 
 
 def _firmware(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

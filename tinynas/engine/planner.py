@@ -38,6 +38,12 @@ class Arrangement:
         """Bytes of the arena."""
         return self.layout.arena
 
+    @property
+    def instructions(self) -> float:
+        """Modelled ones of an inference, of kernels that there is a choice of (`tinynas.engine.costs`)."""
+        pairs = zip(self.rows.kernels, self.rows.graph.operators, strict=True)
+        return sum(kernel.instructions(self.rows.graph, operator) for kernel, operator in pairs)
+
     def plan(self) -> Plan:
         """The plan: the schedule as well."""
         rows, layout = self.rows, self.layout

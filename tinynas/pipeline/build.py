@@ -24,6 +24,7 @@ from tinynas.errors import ToolchainError
 from tinynas.pipeline.compile_check import check_compiled
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.subject import Subject
+from tinynas.pipeline.trade import Offer, all_offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,9 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Firmware for one board: what PlatformIO made, what it takes, and what was predicted.
+    """Firmware for one board: what PlatformIO made, what it takes, what was predicted.
 
+    `offers` is what every goal would cost and bring.
     `doubts` is why the prediction of code may be some bytes off; None where it is exact.
     """
 
@@ -47,6 +49,7 @@ class Built:
     firmware: Firmware
     size: FirmwareSize
     predicted: MemoryParts
+    offers: tuple[Offer, ...]
     doubts: str | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -55,6 +58,7 @@ class Built:
             "model": self.model,
             "board": self.board.id,
             "optimize": self.goal.value,
+            "goals": [offer.to_dict() for offer in self.offers],
             "environment": self.firmware.environment,
             "elf": str(self.firmware.elf),
             "arena_bytes": {"predicted": self.predicted.arena, "elf": self.size.arena_bytes},
@@ -113,6 +117,7 @@ def build_firmware(subject: Subject, board: Board, where: Places, watch: Observe
         firmware=firmware,
         size=firmware_size(firmware.elf),
         predicted=predict(subject, board),
+        offers=all_offers(subject.plan.graph, subject.aim, board),
         doubts=doubts(code_table(), board, environment),
     )
 

@@ -23,6 +23,7 @@ from tinynas.graph.passes import simplify
 from tinynas.graph.tflite import graph_from_bytes
 from tinynas.pipeline.model_file import load_model
 from tinynas.pipeline.samples import SampleSource
+from tinynas.pipeline.trade import Offer, all_offers, offer_for
 
 DEFAULT_NAME = "tinynas"
 #: begins the name of a folder still being written
@@ -41,12 +42,17 @@ class CompileReport:
     operators_in_file: int
     goal: Goal
     arena_bytes: int
-    #: what the goal "ram" would take
-    least_arena_bytes: int
+    #: what every goal would cost and bring, this one too
+    offers: tuple[Offer, ...]
     #: TFLite Micro's arena on this computer, head and tail; None unless it was checked
     tflm_arena_bytes: int | None
     flash: FlashBytes
     checked_samples: int
+
+    @property
+    def least_arena_bytes(self) -> int:
+        """What the goal `RAM` would take."""
+        return offer_for(Goal.RAM, self.offers).arena_bytes
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``--json``."""
@@ -60,6 +66,7 @@ class CompileReport:
             "optimize": self.goal.value,
             "arena_bytes": self.arena_bytes,
             "least_arena_bytes": self.least_arena_bytes,
+            "goals": [offer.to_dict() for offer in self.offers],
             "tflm_arena_bytes": self.tflm_arena_bytes,
             "flash_bytes": self.flash.total,
             "flash_pieces_bytes": {
@@ -113,8 +120,9 @@ def compile_model(
     original = graph_from_bytes(model, path.name)
     graph = simplify(original, keep_float_io=keep_float_io)
     aim = aim or Aim()
-    plan, least = plan_network(graph, aim.goal, aim.arena, aim.constants), plan_network(graph).arena
+    plan, offers = plan_network(graph, aim.goal, aim.arena, aim.constants), all_offers(graph, aim)
     if aim.arena is not None and plan.arena > aim.arena:
+        least = offer_for(Goal.RAM, offers).arena_bytes
         raise RequestError(
             f"'{path}' needs an arena of {least:,} bytes at least, more than --arena {aim.arena}: allow "
             "that much, or use a smaller network"
@@ -133,7 +141,7 @@ def compile_model(
         operators_in_file=len(original.operators),
         goal=aim.goal,
         arena_bytes=emission.arena,
-        least_arena_bytes=least,
+        offers=offers,
         tflm_arena_bytes=tflm,
         flash=emission.flash,
         checked_samples=checked,
