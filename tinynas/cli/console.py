@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +21,7 @@ from rich.text import Text
 
 from tinynas.board import Board, Budget
 from tinynas.engine.goals import Goal
+from tinynas.errors import RequestError
 from tinynas.units import format_milliseconds, format_size
 
 #: columns of a table written to a file or a pipe, unless COLUMNS says otherwise
@@ -167,3 +169,17 @@ def runtime_line(runtime: str, goal: Goal) -> str:
 def megahertz(board: Board) -> str:
     """``216 MHz``."""
     return f"{board.clock_hz / 1e6:g} MHz"
+
+
+def check_plot(path: Path) -> None:
+    """Refuses before the work what would fail after it.
+
+    Raises:
+        RequestError: no picture can be written to `path`.
+    """
+    from tinynas.report.picture import FORMATS
+
+    if path.suffix.lower() not in FORMATS:
+        raise RequestError(f"--plot '{path}' must end in {' or '.join(FORMATS)}")
+    if not path.absolute().parent.is_dir():
+        raise RequestError(f"--plot '{path}' lies in a folder that does not exist: make it first")

@@ -19,6 +19,7 @@ import typer
 from tinynas import __version__
 from tinynas.cli.board_run import board_app
 from tinynas.cli.boards import boards
+from tinynas.cli.compare import compare
 from tinynas.cli.compile import compile_
 from tinynas.cli.cost import cost
 from tinynas.cli.device import build, deploy, flash, measure
@@ -33,6 +34,8 @@ from tinynas.errors import TinynasError
 
 INTERRUPTED = 130
 DEBUG = "TINYNAS_DEBUG"
+#: commands that go on where they were interrupted
+_RESUMABLE = ("search", "study", "compare", "pick")
 
 app = typer.Typer(
     name="tinynas",
@@ -68,6 +71,9 @@ app.command(
     epilog="Example: tinynas study --space anynetx-a,regnetx --board stm32f746 --sram 320k --data cifar10 "
     "--resolution 24 --macs 0.5m-2m --networks 40"
 )(study)
+app.command(
+    epilog="Example: tinynas compare --board stm32f746 --sram 64k --data cifar10 --seeds 5 --plot compare.png"
+)(compare)
 app.command(epilog="Example: tinynas cost mcunet-in2 --board stm32f746 --runtime tflm")(cost)
 
 
@@ -108,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_error(culprit, sentence, as_json="--json" in words)
     # typer turns Ctrl-C into this status
     if status == INTERRUPTED:
-        rest = ": run the same command again to go on" if words[0] in ("search", "study", "pick") else ""
+        rest = ": run the same command again to go on" if words[0] in _RESUMABLE else ""
         print(f"interrupted{rest}", file=sys.stderr)
     return int(status or 0)
 

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinynas.cli.console import JsonOption, OptimizeOption, make_table, output, print_facts, print_json, say
+from tinynas.cli.console import (
+    JsonOption,
+    OptimizeOption,
+    check_plot,
+    make_table,
+    output,
+    print_facts,
+    print_json,
+    say,
+)
 from tinynas.cli.network import NETWORK_HELP, find_graph
 from tinynas.cli.sample_options import with_sample_options
 from tinynas.engine.goals import Goal
 from tinynas.engine.rows import map_shape
-from tinynas.errors import RequestError
 from tinynas.units import format_size
 
 if TYPE_CHECKING:
@@ -42,10 +50,9 @@ def plan(
     from tinynas.engine.checker import check_plan
     from tinynas.engine.planner import plan_network
     from tinynas.graph.passes import simplify
-    from tinynas.report.picture import FORMATS
 
-    if plot is not None and plot.suffix.lower() not in FORMATS:
-        raise RequestError(f"--plot '{plot}' must end in {' or '.join(FORMATS)}")
+    if plot is not None:
+        check_plot(plot)
     _, graph = find_graph(" ".join(network), source)
     found = plan_network(simplify(graph, keep_float_io=keep_float_io), optimize)
     check_plan(found)

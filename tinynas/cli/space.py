@@ -26,6 +26,7 @@ from tinynas.cli.console import (
     SramOption,
     board_line,
     budget_line,
+    check_plot,
     make_table,
     output,
     percent,
@@ -93,7 +94,7 @@ def space(
     budget = make_budget(target, sram, flash, latency, fps)
     rules = find_runtime(runtime, aim_within(optimize, budget, target))
     if plot is not None:
-        _check_plot(plot)
+        check_plot(plot)
     pictures = _pictures(data, data_dir, native, channels, classes, seed)
     console = remarks()
     say(console, board_line(target))
@@ -156,16 +157,6 @@ def _pictures(
             "for photographs write --native 224 --channels 3 --classes 100"
         )
     return _Pictures(native, channels, classes, f"{native}x{native}x{channels}, {classes} classes")
-
-
-def _check_plot(path: Path) -> None:
-    """Refuses before the work what would fail after it."""
-    from tinynas.report.picture import FORMATS
-
-    if path.suffix.lower() not in FORMATS:
-        raise RequestError(f"--plot '{path}' must end in {' or '.join(FORMATS)}")
-    if not path.absolute().parent.is_dir():
-        raise RequestError(f"--plot '{path}' lies in a folder that does not exist: make it first")
 
 
 def _plain(report: SpaceReport, plot: Path | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tinynas.cli.console import (
     SramOption,
     board_line,
     budget_line,
+    check_plot,
     make_table,
     output,
     percent,
@@ -162,13 +163,9 @@ def _one(folder: Path | None, run: Path | None) -> Path | None:
 
 def _check_plot(path: Path, figure: str) -> None:
     """Refuses before the work what would fail after it."""
-    from tinynas.report.picture import FORMATS
     from tinynas.report.study_plot import FIGURES
 
-    if path.suffix.lower() not in FORMATS or not path.absolute().parent.is_dir():
-        raise RequestError(
-            f"--plot '{path}' must end in {' or '.join(FORMATS)} and lie in a folder that exists"
-        )
+    check_plot(path)
     if figure not in FIGURES:
         raise RequestError(f"--figure '{figure}' is not one: choose {', '.join(FIGURES)}")
 

@@ -47,6 +47,8 @@ DEPLOYMENTS = "deployments"
 PICKS = "picks"
 #: what only a study holds: the networks it trains
 STUDIED = "networks.json"
+#: the kind of request of a comparison of strategies, and its searches
+COMPARISON, CURVES = "comparison", "curves.jsonl"
 _LOCK = ".lock"
 
 

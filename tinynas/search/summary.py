@@ -18,6 +18,7 @@ from tinynas.search.rating import Rating
 from tinynas.search.run_folder import (
     CANDIDATES,
     CHOSEN,
+    COMPARISON,
     DEPLOYMENTS,
     REQUEST,
     RESULT,
@@ -105,7 +106,12 @@ def read_run(path: Path | str) -> RunSummary:
         raise RequestError(f"'{folder}' is a study, not a search: look at it with tinynas study {folder}")
     if not found:
         raise RequestError(f"'{folder}' is not the folder of a run: {_suggestion(folder)}")
-    request, timings = read_json(folder / REQUEST), tuple(read_timings(folder / TIMINGS))
+    request = read_json(folder / REQUEST)
+    if request.get("kind") == COMPARISON:
+        raise RequestError(
+            f"'{folder}' is a comparison, not a search: look at it with tinynas compare --run {folder}"
+        )
+    timings = tuple(read_timings(folder / TIMINGS))
     rating = _rating(request, correction(timings))
     return RunSummary(
         path=folder,

@@ -1,0 +1,239 @@
+"""``tinynas compare``: strategies at equal numbers of evaluations on one space, with several seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tinynas.board import load_board, make_budget
+from tinynas.cli.backend import choose_backend
+from tinynas.cli.console import (
+    DATA_HELP,
+    DEFAULT_RUNTIME,
+    DataDirOption,
+    FamilyOption,
+    FlashOption,
+    JsonOption,
+    MinShareOption,
+    RuntimeOption,
+    SeedOption,
+    SramOption,
+    board_line,
+    budget_line,
+    check_plot,
+    make_table,
+    output,
+    percent,
+    print_facts,
+    print_json,
+    remarks,
+    say,
+)
+from tinynas.cli.effort_options import with_effort_options
+from tinynas.errors import RequestError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tinynas.pipeline.comparison import Comparison, ComparisonRequest
+    from tinynas.search.curves import Curve, Standing
+
+
+@with_effort_options
+def compare(
+    board: Annotated[
+        str | None,
+        typer.Option("--board", "-b", help="A board's id, or your own board file; needed to start."),
+    ] = None,
+    sram: SramOption = None,
+    flash: FlashOption = None,
+    runtime: RuntimeOption = DEFAULT_RUNTIME,
+    family: FamilyOption = "mobile",
+    data: Annotated[str, typer.Option("--data", help=DATA_HELP)] = "digits",
+    data_dir: DataDirOption = None,
+    strategies: Annotated[
+        str | None, typer.Option("--strategies", help="Those to compare: evolution,random. Default: all.")
+    ] = None,
+    evaluations: Annotated[
+        int | None,
+        typer.Option(
+            "--evaluations", "-n", help="Networks that each search scores. Default: evolution's by --effort."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="Searches of each strategy, from seed 0.")] = 5,
+    level: Annotated[
+        float | None,
+        typer.Option(
+            "--level",
+            min=0.0,
+            max=1.0,
+            help="Accuracy up to which evaluations are counted. Default: random search's mean at the end.",
+        ),
+    ] = None,
+    effort: Annotated[
+        str, typer.Option("--effort", help="How much training and scoring: quick, standard, paper.")
+    ] = "quick",
+    seed: SeedOption = 0,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder of the comparison; alone: show it. Default: runs/, by request."),
+    ] = None,
+    min_share: MinShareOption = 0.05,
+    elastic: Annotated[
+        int, typer.Option("--elastic", min=0, help="Lower resolutions searched besides the chosen one.")
+    ] = 1,
+    supernet: Annotated[
+        Path | None, typer.Option("--supernet", help="A finished run whose trained supernet is used again.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option("--backend", help="Who trains: tensorflow, jax, torch.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw a figure to this .png or .svg.")] = None,
+    as_json: JsonOption = False,
+    **numbers: float | None,
+) -> None:
+    """Compare search strategies: equal numbers of evaluations on one space, several seeds, best so far.
+
+    A network that one search scored is never scored again for another, so that six strategies cost little
+    more than one. --seed is that of pictures and training, alike for all. The same command goes on where it
+    was interrupted, and with more strategies, seeds or evaluations adds those.
+    """
+    if plot is not None:
+        check_plot(plot)
+    if board is None:
+        from tinynas.pipeline.comparison import read_comparison
+
+        if run is None:
+            raise RequestError("name a comparison to look at with --run, or start one with --board")
+        found = read_comparison(run)
+        curves = list(found.curves)
+    else:
+        from tinynas.cost.runtime import find_runtime
+        from tinynas.pipeline.comparison import ComparisonRequest
+        from tinynas.pipeline.request import SearchRequest, presets_of
+        from tinynas.pipeline.strategies import STRATEGIES
+        from tinynas.spaces import find_family
+
+        target = load_board(board)
+        search = SearchRequest(
+            board=target,
+            budget=make_budget(target, sram, flash),
+            runtime=find_runtime(runtime).name,
+            data=data,
+            data_dir=Path(data_dir) if data_dir is not None else None,
+            effort_name=effort,
+            effort=presets_of(family).make(effort, numbers),
+            seed=seed,
+            min_share=min_share,
+            elastic=elastic,
+            supernet=supernet,
+            backend=choose_backend(backend),
+            family=find_family(family).name,
+        )
+        names = tuple(word.strip().lower() for word in (strategies or ",".join(STRATEGIES)).split(","))
+        count = evaluations if evaluations is not None else search.effort.evaluations
+        request = ComparisonRequest(search, names, count, seeds)
+        found = _run(request, run)
+        curves = found.of(request.searches)
+    _show(found, curves, level, plot, as_json)
+
+
+def _run(request: ComparisonRequest, path: Path | None) -> Comparison:
+    from tinynas.cli.progress import watching
+    from tinynas.pipeline.comparison import run_comparison
+    from tinynas.search import default_run_path
+
+    search = request.search
+    folder = path if path is not None else default_run_path(request.to_dict())
+    console = remarks()
+    say(console, board_line(search.board))
+    say(console, f"budget: {budget_line(search.budget)}, runtime {search.runtime}, family {search.family}")
+    say(
+        console,
+        f"comparison: {folder} ({', '.join(request.strategies)}: {request.evaluations} evaluations with each "
+        f"of {request.seeds} seeds)",
+    )
+    with watching() as observer:
+        return run_comparison(request, folder, observer)
+
+
+def _show(
+    found: Comparison, curves: list[Curve], level: float | None, plot: Path | None, as_json: bool
+) -> None:
+    from tinynas.search.curves import standings
+
+    groups = {
+        count: [c for c in curves if c.evaluations == count] for count in {c.evaluations for c in curves}
+    }
+    most = max(groups, default=0)
+    # curves of different lengths do not compare
+    shown = standings(groups.get(most, []), level)
+    if plot is not None:
+        from tinynas.report.compare_plot import plot_comparison
+
+        plot_comparison(shown, plot, _title(found))
+    if as_json:
+        print_json(_plain(found, shown, most, plot))
+    else:
+        _print(output(), found, shown, most, plot)
+
+
+def _title(found: Comparison) -> str:
+    request = found.request
+    kilobytes = request["sram_bytes"] / 1024
+    return f"{request['data']}, {request['board']}, {kilobytes:g} KiB of SRAM, space {found.space}"
+
+
+def _plain(found: Comparison, shown: list[Standing], evaluations: int, plot: Path | None) -> dict[str, Any]:
+    return {
+        "comparison": str(found.path),
+        "request": dict(found.request),
+        "space": found.space,
+        "evaluations": evaluations,
+        "networks_scored": found.networks,
+        "strategies": [standing.to_dict() for standing in shown],
+        "plot": str(plot) if plot is not None else None,
+    }
+
+
+def _print(
+    console: Console, found: Comparison, shown: list[Standing], evaluations: int, plot: Path | None
+) -> None:
+    print_facts(
+        console,
+        [
+            ("comparison", str(found.path)),
+            ("space", str(found.space)),
+            ("searches", f"{sum(len(s.seeds) for s in shown)} of {evaluations} evaluations each"),
+            ("networks", f"{found.networks:,} different ones scored, once each"),
+        ],
+    )
+    if not shown:
+        say(console, "no search is done yet: the same command goes on")
+        return
+    say(console)
+    reach = f"evaluations to {percent(shown[0].level, 2)}"
+    table = make_table(
+        ("strategy",), ("seeds", "scored", "mean best", "std", "worst", "median", "best", reach, "got there")
+    )
+    for standing in sorted(shown, key=lambda s: -s.mean):
+        got_there = sum(count is not None for count in standing.reached)
+        table.add_row(
+            standing.strategy,
+            str(len(standing.seeds)),
+            f"{standing.networks:g}",
+            percent(standing.mean, 2),
+            percent(standing.deviation, 2),
+            percent(min(standing.finals), 2),
+            percent(float(standing.median[-1]), 2),
+            percent(max(standing.finals), 2),
+            "-" if standing.typical_reach is None else f"{standing.typical_reach:g}",
+            f"{got_there} of {len(standing.seeds)}",
+        )
+    console.print(table)
+    say(console)
+    say(console, "evaluations are the median over seeds, where who never gets there counts as last")
+    if plot is not None:
+        say(console, f"plot: {plot}")

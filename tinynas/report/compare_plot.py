@@ -1,0 +1,71 @@
+"""The picture of a comparison of strategies: the best so far, evaluation by evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tinynas.errors import RequestError
+from tinynas.report.picture import write_picture
+from tinynas.report.style import COLOURS, MUTED, new_figure, tidy
+from tinynas.report.style import title as set_title
+from tinynas.search.curves import Standing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: of the height between the lowest median and the highest quartile, what is shown above and below
+_MARGIN = 0.05
+
+
+def plot_comparison(found: Sequence[Standing], path: Path, title: str) -> None:
+    """Draw the medians over seeds and the quartiles of `found` to `path`, a PNG or SVG by its suffix.
+
+    Raises:
+        RequestError: another suffix, or nothing is searched yet.
+        RunError: the file cannot be written.
+    """
+    if not found:
+        raise RequestError("no search of the comparison is done yet: there is nothing to draw")
+    write_picture(path, lambda: draw_comparison(found, title))
+
+
+def draw_comparison(found: Sequence[Standing], title: str) -> Figure:
+    """A line and a band for each strategy, and the level that evaluations are counted up to."""
+    figure = new_figure(height=5, width=8)
+    axes = figure.subplots()
+    tidy(axes)
+    for place, standing in enumerate(found):
+        colour = COLOURS[place % len(COLOURS)]
+        low, median, high = (100 * curve for curve in (standing.low, standing.median, standing.high))
+        evaluations = np.arange(1, len(median) + 1)
+        label = f"{standing.strategy}  {100 * standing.mean:.2f} ± {100 * standing.deviation:.2f} %"
+        axes.plot(evaluations, median, color=colour, linewidth=2, label=label, zorder=3)
+        axes.fill_between(evaluations, low, high, color=colour, alpha=0.13, linewidth=0)
+    level = 100 * found[0].level
+    axes.axhline(level, color=MUTED, linewidth=1, linestyle="--", zorder=2)
+    axes.annotate(
+        f"level {level:.2f} %",
+        (1.0, level),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, 3),
+        textcoords="offset points",
+        ha="right",
+        color=MUTED,
+    )
+    # the first few evaluations are chance and would take most of the height
+    begin = min(len(found[0].median) - 1, len(found[0].median) // 20)
+    least = min(float(standing.low[begin]) for standing in found)
+    most = max(float(standing.high[-1]) for standing in found)
+    room = _MARGIN * max(most - least, 0.001)
+    axes.set_ylim(100 * (least - room), 100 * (most + room))
+    axes.set_xlim(1, len(found[0].median))
+    axes.set_xlabel("networks scored")
+    seeds = len(found[0].seeds)
+    axes.set_ylabel(f"best accuracy so far, %\n(median of {seeds} seeds; bands: quartiles)")
+    axes.legend(loc="lower right", framealpha=0.92, title="last best, mean ± standard deviation")
+    set_title(axes, title)
+    return figure
