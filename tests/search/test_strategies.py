@@ -14,6 +14,8 @@ from toy_search import Scorer, ToySpace, genotype_seed, toy_limits
 from tinynas.errors import RequestError, VerificationError
 from tinynas.search import (
     AtMost,
+    BayesianSearch,
+    Controller,
     Evolution,
     Origin,
     ParetoEvolution,
@@ -38,6 +40,9 @@ STRATEGIES: list[Strategy] = [
     RegularisedEvolution(evaluations=36, population=10, tournament=3, mutation_probability=0.3),
     RegularisedEvolution(evaluations=37, population=10, tournament=3, mutation_probability=0.3, together=5),
     AtMost(SMALL, 21),
+    BayesianSearch(evaluations=20, startup=8),
+    BayesianSearch(evaluations=21, startup=8, together=4),
+    Controller(evaluations=26, together=6),
 ]
 
 

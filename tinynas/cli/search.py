@@ -72,7 +72,12 @@ def search(
         ),
     ] = None,
     strategy: Annotated[
-        str, typer.Option("--strategy", help="evolution, or random with as many networks scored.")
+        str,
+        typer.Option(
+            "--strategy",
+            help="Who proposes networks, as many with each: evolution, random, regularised (evolution where "
+            "the oldest die), bayesian (TPE), grid (compound scaling), controller (learns by PPO).",
+        ),
     ] = "evolution",
     min_share: MinShareOption = 0.05,
     elastic: Annotated[

@@ -13,6 +13,9 @@ from typing import TypeAlias
 
 from tinynas.pipeline.effort import Effort
 from tinynas.search import (
+    BayesianSearch,
+    CompoundGrid,
+    Controller,
     Evolution,
     Order,
     ParetoEvolution,
@@ -66,8 +69,29 @@ def _regularised(effort: Effort, together: int) -> Strategy:
     )
 
 
+def _bayesian(effort: Effort, together: int) -> Strategy:
+    return BayesianSearch(evaluations=effort.evaluations, startup=effort.population, together=together)
+
+
+def _grid(effort: Effort, together: int) -> Strategy:
+    return CompoundGrid(evaluations=effort.evaluations)
+
+
+def _controller(effort: Effort, together: int) -> Strategy:
+    # a policy learns from a batch, however its networks are scored
+    return Controller(evaluations=effort.evaluations, together=max(1, effort.children))
+
+
 STRATEGIES: Mapping[str, Maker] = MappingProxyType(
-    {"evolution": _evolution, "random": _random, "regularised": _regularised, PARETO: _nsga2}
+    {
+        "evolution": _evolution,
+        "random": _random,
+        "regularised": _regularised,
+        "bayesian": _bayesian,
+        "grid": _grid,
+        "controller": _controller,
+        PARETO: _nsga2,
+    }
 )
 
 

@@ -2,7 +2,10 @@
 
 from tinynas.search.aging import RegularisedEvolution
 from tinynas.search.at_most import AtMost
+from tinynas.search.bayesian import BayesianSearch
 from tinynas.search.candidate import Candidate, Genes, Origin, latest, restore_choice
+from tinynas.search.compound import CompoundGrid
+from tinynas.search.controller import Controller
 from tinynas.search.domination import by_domination
 from tinynas.search.evaluation import Observer, Outcome, Progress, search, search_by_rungs
 from tinynas.search.evolution import Evolution
@@ -42,8 +45,11 @@ __all__ = [
     "RESULT",
     "SPACE",
     "AtMost",
+    "BayesianSearch",
     "Candidate",
     "CandidateJournal",
+    "CompoundGrid",
+    "Controller",
     "Evaluator",
     "Evolution",
     "Footprint",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinynas.networks import Genotype
-from tinynas.spaces.genes import Gene
+from tinynas.spaces.genes import Dimension, Gene
 
 #: how a space writes one network down: a frozen dataclass of plain numbers, strings and tuples of them
 ChoiceT = TypeVar("ChoiceT")
@@ -37,6 +37,11 @@ class Space(Protocol[ChoiceT]):
     @property
     def genes(self) -> Mapping[str, Gene]:
         """What a choice consists of, by its field."""
+        ...
+
+    @property
+    def dimensions(self) -> Mapping[str, Dimension]:
+        """The genes that size the network, and what they size."""
         ...
 
     def smallest(self) -> ChoiceT:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from tinynas.networks.regnet import WIDTH_STEP, Stage, compatible
-from tinynas.spaces.genes import Each, Gene, Number, Options, Rising, Shared, Whole
+from tinynas.spaces.genes import Dimension, Each, Gene, Number, Options, Rising, Shared, Whole
 from tinynas.spaces.xspace import XSpace
 
 #: most blocks of all stages together
@@ -86,6 +86,15 @@ class AnyNetSpace(XSpace[AnyNetChoice]):
     @property
     def _depth(self) -> Whole:
         return Whole(1, _MOST_BLOCKS // self.count)
+
+    @property
+    def dimensions(self) -> Mapping[str, Dimension]:
+        """Depths and widths of the stages."""
+        return {
+            "resolution": Dimension.RESOLUTION,
+            "depths": Dimension.DEPTH,
+            "widths": Dimension.WIDTH,
+        }
 
     def make(self, **values: Any) -> AnyNetChoice:
         """The choice with those fields."""

@@ -19,7 +19,7 @@ from tinynas.cost.estimates import Runtime
 from tinynas.cost.latency import LatencyModel
 from tinynas.cost.times import require_latency_model
 from tinynas.networks import Genotype
-from tinynas.spaces.genes import Gene
+from tinynas.spaces.genes import Dimension, Gene
 from tinynas.spaces.pictures import Pictures
 from tinynas.spaces.statistics import SpaceStats, Times
 
@@ -96,6 +96,11 @@ class DesignSpace(Protocol[ChoiceT]):
     @property
     def genes(self) -> Mapping[str, Gene]:
         """What a choice consists of, by its field."""
+        ...
+
+    @property
+    def dimensions(self) -> Mapping[str, Dimension]:
+        """The genes that size the network, and what they size."""
         ...
 
     def encode(self, choice: ChoiceT) -> NDArray[np.float32]:

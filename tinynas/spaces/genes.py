@@ -13,6 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -20,6 +21,14 @@ from numpy.typing import NDArray
 
 #: a value of a gene: a number, or a tuple of one a stage
 Value: TypeAlias = Any
+
+
+class Dimension(StrEnum):
+    """What a gene sizes, if it sizes anything."""
+
+    DEPTH = "depth"
+    WIDTH = "width"
+    RESOLUTION = "resolution"
 
 
 class Gene(Protocol):

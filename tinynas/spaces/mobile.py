@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinynas.networks import Conv, Genotype, MBConv, make_divisible
-from tinynas.spaces.genes import Each, Gene, Options, Unlike, decode_genes, encode_genes
+from tinynas.spaces.genes import Dimension, Each, Gene, Options, Unlike, decode_genes, encode_genes
 from tinynas.spaces.pictures import SMALLEST_MAP, fitting_strides, is_small, resolution_grid
 
 #: width at multiplier 1 of the stem, the first block and the six stages
@@ -110,6 +110,15 @@ class MobileSpace:
             "depths": Unlike((Options(self.depths),) * (len(MAX_DEPTHS) - 1) + (Options((1,)),)),
             "kernels": Each(Options(self.kernels), slots),
             "expands": Each(Options(self.expands), slots),
+        }
+
+    @property
+    def dimensions(self) -> Mapping[str, Dimension]:
+        """Width is that inside the blocks: the one outside is the same for the whole space."""
+        return {
+            "resolution": Dimension.RESOLUTION,
+            "depths": Dimension.DEPTH,
+            "expands": Dimension.WIDTH,
         }
 
     def admits(self, choice: Choice) -> bool:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from tinynas.networks.regnet import WIDTH_STEP, RegNetParameters, Stage, regnet_stages
-from tinynas.spaces.genes import Gene, Options, Real, Whole
+from tinynas.spaces.genes import Dimension, Gene, Options, Real, Whole
 from tinynas.spaces.xspace import XSpace
 
 #: octaves of w0 and of wa: the least of each
@@ -65,6 +65,16 @@ class RegNetSpace(XSpace[RegNetChoice]):
             "ratio": _RATIO,
             "bottleneck": _BOTTLENECK,
             "group_width": _GROUP_WIDTH,
+        }
+
+    @property
+    def dimensions(self) -> Mapping[str, Dimension]:
+        """Width is both where widths begin and how they rise."""
+        return {
+            "resolution": Dimension.RESOLUTION,
+            "depth": Dimension.DEPTH,
+            "initial": Dimension.WIDTH,
+            "slope": Dimension.WIDTH,
         }
 
     def make(self, **values: Any) -> RegNetChoice:

@@ -20,7 +20,7 @@ from tinynas.engine.streaming import MOST_OPERATORS
 from tinynas.errors import RequestError
 from tinynas.networks import Genotype, build_graph, trainable_params
 from tinynas.networks.regnet import Stage, build_stages, most_operators
-from tinynas.spaces.genes import Gene, Options, decode_genes, encode_genes
+from tinynas.spaces.genes import Dimension, Gene, Options, decode_genes, encode_genes
 from tinynas.spaces.pictures import Pictures, fitting_strides, resolution_grid
 
 #: width of the stem at most: half of RegNet's
@@ -95,6 +95,11 @@ class XSpace(ABC, Generic[ChoiceT]):
     @abstractmethod
     def own_genes(self) -> Mapping[str, Gene]:
         """The genes by the choice's field, but for the resolution."""
+
+    @property
+    @abstractmethod
+    def dimensions(self) -> Mapping[str, Dimension]:
+        """The genes that size the network, and what they size."""
 
     @abstractmethod
     def make(self, **values: Any) -> ChoiceT:

@@ -1,0 +1,105 @@
+"""Bayesian optimisation by tree-structured Parzen estimators, as optuna has them (Bergstra et al., 2011).
+
+Two densities are fitted over the tokens of networks scored so far, one to the best and one to the rest, and
+the network drawn next is the likeliest under their ratio.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tinynas.search.candidate import Candidate, Origin
+from tinynas.search.objective import ranked
+from tinynas.search.pool import Pool, Proposal
+from tinynas.search.space_protocol import ChoiceT
+from tinynas.search.strategy import require_at_least
+from tinynas.search.tokens import Alphabet
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+
+#: draws in a row that may bring nothing new that fits before the rest of a generation is drawn at random
+_MOST_BARREN = 100
+
+
+class BayesianSearch:
+    """`startup` networks at random, then `together` at a time from the estimator.
+
+    The estimator is rebuilt from the journal for every proposal and seeded by the pool's generator, so that a
+    killed search goes on identically. It is told the rank of each network, not its accuracy, since it uses
+    nothing else. A draw that does not fit, or was scored before, is told as failed, which the estimator
+    ignores, and drawn again.
+
+    Raises:
+        RequestError: a setting is out of its range.
+    """
+
+    def __init__(self, *, evaluations: int, startup: int = 20, together: int = 1) -> None:
+        require_at_least(1, evaluations=evaluations, startup=startup, together=together)
+        self._evaluations = evaluations
+        self._startup = min(startup, evaluations)
+        self._together = together
+
+    @property
+    def generations(self) -> int:
+        """The start, then proposals."""
+        return 1 + -(-(self._evaluations - self._startup) // self._together)
+
+    @property
+    def evaluations(self) -> int:
+        """Networks scored if so many can be found."""
+        return self._evaluations
+
+    def propose(
+        self, generation: int, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT]
+    ) -> list[Proposal[ChoiceT]]:
+        """Random networks at first, then those that the estimator thinks good."""
+        if generation == 0:
+            return pool.random(self._startup)
+        alphabet = Alphabet(pool.space)
+        study, distributions = _study(scored, alphabet, int(pool.rng.integers(2**32)))
+        found: list[Proposal[ChoiceT]] = []
+        count, barren = min(self._together, self._evaluations - len(scored)), 0
+        while len(found) < count and barren < _MOST_BARREN:
+            trial = study.ask(distributions)
+            choice = alphabet.choice([trial.params[name] for name in distributions])
+            proposals = pool.offered(1, Origin.MODEL, [choice])
+            if not proposals:
+                _fail(study, trial.number)
+            barren = 0 if proposals else barren + 1
+            found += proposals
+        return found + pool.random(count - len(found))
+
+
+def _fail(study: Study, number: int) -> None:
+    from optuna.trial import TrialState
+
+    study.tell(number, state=TrialState.FAIL)
+
+
+def _study(
+    scored: Sequence[Candidate[ChoiceT]], alphabet: Alphabet[ChoiceT], seed: int
+) -> tuple[Study, dict[str, BaseDistribution]]:
+    """An optuna study of all that is scored, and what it chooses from."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    distributions: dict[str, BaseDistribution] = {
+        f"{i:03}": optuna.distributions.IntDistribution(0, size - 1) for i, size in enumerate(alphabet.sizes)
+    }
+    with warnings.catch_warnings():
+        # joint densities, and distance from what is still being scored, were long called experimental
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=0, multivariate=True, constant_liar=True
+        )
+    study = optuna.create_study(sampler=sampler)
+    for rank, candidate in enumerate(ranked(scored)):
+        params = dict(zip(distributions, alphabet.tokens(candidate.choice), strict=True))
+        study.add_trial(
+            optuna.trial.create_trial(params=params, distributions=distributions, value=float(rank))
+        )
+    return study, distributions

@@ -1,0 +1,80 @@
+"""MnasNet's controller (arXiv 1807.11626, section 4.2): a recurrent policy that learns from scores by PPO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from tinynas.search.candidate import Candidate, Origin
+from tinynas.search.policy import Policy, Ppo, fresh_policy
+from tinynas.search.pool import Pool, Proposal
+from tinynas.search.space_protocol import ChoiceT
+from tinynas.search.strategy import require_at_least
+from tinynas.search.tokens import Alphabet
+
+#: sequences drawn from the policy at a time, and at most for each network wanted
+_AT_ONCE, _MOST_DRAWS = 16, 32
+#: of the rewards expected, what each generation leaves
+_MEMORY = 0.8
+
+
+class Controller:
+    """`together` networks at random, then generations of as many drawn from a policy, which learns from each.
+
+    The reward is accuracy; what a generation did better than expected, a moving average of those before, is
+    the advantage. The policy is trained anew from the journal for every proposal, so a killed search goes on
+    identically. It never hears of draws that do not fit, or were scored before: they cost nothing and are
+    drawn again, so it learns what is good among networks that fit. Where its draws bring too few,
+    the rest of a generation is drawn at random, from which it learns as well.
+
+    Raises:
+        RequestError: a setting is out of its range.
+    """
+
+    def __init__(self, *, evaluations: int, together: int = 10, ppo: Ppo | None = None) -> None:
+        require_at_least(1, evaluations=evaluations, together=together)
+        self._evaluations, self._together = evaluations, together
+        self._ppo = ppo or Ppo()
+
+    @property
+    def generations(self) -> int:
+        """Each of `together` networks."""
+        return -(-self._evaluations // self._together)
+
+    @property
+    def evaluations(self) -> int:
+        """Networks scored if so many can be found."""
+        return self._evaluations
+
+    def propose(
+        self, generation: int, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT]
+    ) -> list[Proposal[ChoiceT]]:
+        """Random networks at first, then those that the policy draws."""
+        count = min(self._together, self._evaluations - len(scored))
+        if generation == 0:
+            return pool.random(count)
+        alphabet = Alphabet(pool.space)
+        policy = self._trained(scored, alphabet)
+
+        def drawn() -> Iterator[ChoiceT]:
+            for _ in range(_MOST_DRAWS * count // _AT_ONCE):
+                yield from map(alphabet.choice, policy.sample(_AT_ONCE, pool.rng))
+
+        found = pool.offered(count, Origin.MODEL, drawn())
+        return found + pool.random(count - len(found))
+
+    def _trained(self, scored: Sequence[Candidate[ChoiceT]], alphabet: Alphabet[ChoiceT]) -> Policy:
+        """The policy after all generations of `scored`."""
+        policy, expected = fresh_policy(alphabet.sizes), None
+        for _, members in groupby(scored, key=lambda candidate: candidate.generation):
+            batch = list(members)
+            rewards = np.array([candidate.accuracy for candidate in batch], np.float64)
+            mean = float(rewards.mean())
+            expected = mean if expected is None else expected
+            advantages = (rewards - expected) / (rewards.std() + 1e-6)
+            tokens = np.array([alphabet.tokens(candidate.choice) for candidate in batch], np.int64)
+            policy = policy.updated(tokens, advantages, self._ppo)
+            expected = _MEMORY * expected + (1 - _MEMORY) * mean
+        return policy
