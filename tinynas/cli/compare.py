@@ -54,7 +54,12 @@ def compare(
     data: Annotated[str, typer.Option("--data", help=DATA_HELP)] = "digits",
     data_dir: DataDirOption = None,
     strategies: Annotated[
-        str | None, typer.Option("--strategies", help="Those to compare: evolution,random. Default: all.")
+        str | None,
+        typer.Option(
+            "--strategies",
+            help="Those to compare, with commas between. Default: all, that is evolution, random, "
+            "regularised, bayesian, grid, controller.",
+        ),
     ] = None,
     evaluations: Annotated[
         int | None,
@@ -183,7 +188,7 @@ def _show(
 def _title(found: Comparison) -> str:
     request = found.request
     kilobytes = request["sram_bytes"] / 1024
-    return f"{request['data']}, {request['board']}, {kilobytes:g} KiB of SRAM, space {found.space}"
+    return f"{Path(request['data']).stem}, {request['board']}, {kilobytes:g} KiB of SRAM, space {found.space}"
 
 
 def _plain(found: Comparison, shown: list[Standing], evaluations: int, plot: Path | None) -> dict[str, Any]:

@@ -1,0 +1,123 @@
+"""``tinynas compare`` as people call it: what it shows of a folder, one sentence for what cannot be."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tinynas.cli.main import main
+from tinynas.pipeline.strategies import STRATEGIES
+from tinynas.search.curves import Curve, append_curve
+from tinynas.search.run_folder import CURVES, REQUEST, SPACE
+
+BOARD = ["--board", "stm32f746"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "compared"
+    path.mkdir()
+    request = {"kind": "comparison", "board": "stm32f746", "sram_bytes": 8192, "data": "x/toys.npz"}
+    (path / REQUEST).write_text(json.dumps(request))
+    (path / SPACE).write_text(json.dumps({"chosen": "w0.2-r8"}))
+    for strategy, bonus in (("random", 0.0), ("grid", 0.2)):
+        for seed in range(3):
+            scores = tuple(0.1 * seed + 0.05 * i + bonus for i in range(4 if bonus else 8))
+            append_curve(path / CURVES, Curve(strategy, seed, 8, scores, "r8x1 fc_c2"))
+    return path
+
+
+def test_a_folder_alone_is_shown(folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    plot = tmp_path / "compare.svg"
+    assert main(["compare", "--run", str(folder), "--plot", str(plot)]) == 0
+    out = capsys.readouterr().out
+    lines = [line.split() for line in out.splitlines()]
+    # best first: mean, standard deviation, worst, median, best, evaluations to the level, who got there
+    assert [
+        "random",
+        "3",
+        "8",
+        "45.00",
+        "%",
+        "10.00",
+        "%",
+        "35.00",
+        "%",
+        "45.00",
+        "%",
+        "55.00",
+        "%",
+        "8",
+        "2",
+        "of",
+        "3",
+    ] in lines
+    assert [
+        "grid",
+        "3",
+        "4",
+        "45.00",
+        "%",
+        "10.00",
+        "%",
+        "35.00",
+        "%",
+        "45.00",
+        "%",
+        "55.00",
+        "%",
+        "4",
+        "2",
+        "of",
+        "3",
+    ] in lines
+    assert "toys, stm32f746, 8 KiB of SRAM, space w0.2-r8" in plot.read_text()
+
+
+def test_the_same_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "--run", str(folder), "--level", "0.5", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [each["strategy"] for each in shown["strategies"]] == ["random", "grid"]
+    grid = shown["strategies"][1]
+    assert grid["evaluations_to_level"] == [None, None, 3] and grid["evaluations_to_level_median"] is None
+    assert grid["final_best_mean"] == pytest.approx(0.45) and grid["level"] == 0.5
+    assert len(grid["best_so_far_quartiles"]["median"]) == shown["evaluations"] == 8
+
+
+@pytest.mark.parametrize("command", ["search", "compare"])
+def test_help_names_every_strategy(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--help"]) == 0
+    # a name may be broken over two lines of a narrow table
+    text = re.sub(r"[\s│]+", "", capsys.readouterr().out)
+    assert all(name in text for name in STRATEGIES)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "name a comparison to look at with --run, or start one with --board"),
+        (["--run", "absent"], "'absent' is not the folder of a comparison"),
+        ([*BOARD, "--strategies", "grid,luck"], "'luck' is not a strategy: choose evolution, random"),
+        ([*BOARD, "--strategies", "grid,grid"], "--strategies must name different strategies"),
+        ([*BOARD, "--seeds", "0"], "--evaluations and --seeds must be at least 1"),
+        ([*BOARD, "--evaluations", "0"], "--evaluations and --seeds must be at least 1"),
+        ([*BOARD, "--family", "regnetx"], "must be trained equally long: say --rungs 1"),
+        ([*BOARD, "--plot", "a.jpg"], "must end in .png or .svg"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    words: list[str],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", *words]) == 2
+    captured = capsys.readouterr()
+    last = captured.err.strip().splitlines()[-1]
+    assert last.startswith("error (") and sentence in last
+    assert captured.out == "" and not list(tmp_path.iterdir())

@@ -1,0 +1,153 @@
+"""A comparison of strategies: equal evaluations, every network scored once, and that no kill changes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_search import BOARD, REQUEST, Guard
+
+from tinynas.board import make_budget
+from tinynas.errors import RequestError, RunError
+from tinynas.networks import Genotype
+from tinynas.pipeline.comparison import ComparisonRequest, read_comparison, run_comparison
+from tinynas.pipeline.effort import SHORT_TRAINING
+from tinynas.pipeline.strategies import STRATEGIES
+from tinynas.search import CANDIDATES, OneRung, read_candidates, read_run
+from tinynas.search.run_folder import CURVES
+
+#: a budget that most networks fit, quickly costed
+ROOMY = replace(REQUEST, budget=make_budget(BOARD, "64k", "256k"), runtime="tflm")
+THREE = ("random", "regularised", "grid")
+ASKED = ComparisonRequest(ROOMY, THREE, evaluations=6, seeds=2)
+
+
+class Killed(BaseException):
+    """What no handler may catch."""
+
+
+@dataclass
+class Instead:
+    """Scores without training anything: larger networks are better. Killed after `survives` scores."""
+
+    survives: int = 10**9
+    scored: list[str] = field(default_factory=list)
+
+    def prepare(self, session: Any, space: Any) -> Instead:
+        return self
+
+    def ladder(self, tell: Callable[[str], None]) -> OneRung[Any]:
+        return OneRung(self._accuracy)
+
+    def _accuracy(self, choice: Any, genotype: Genotype) -> float:
+        if len(self.scored) == self.survives:
+            raise Killed
+        self.scored.append(str(genotype))
+        return min(1.0, len(str(genotype)) / 1000)
+
+
+@pytest.fixture
+def scorer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Instead]:
+    instead = Instead()
+    monkeypatch.setattr("tinynas.pipeline.comparison.method_of", lambda request: instead)
+    yield instead
+
+
+def test_everyone_gets_as_many_evaluations_and_no_network_is_scored_twice(
+    scorer: Instead, tmp_path: Path
+) -> None:
+    watch = Guard()
+    found = run_comparison(ASKED, tmp_path / "run", watch)
+    assert [curve.key for curve in found.curves] == ASKED.searches
+    assert {len(curve.accuracies) for curve in found.curves if curve.strategy != "grid"} == {6}
+    assert len(scorer.scored) == len(set(scorer.scored)) == found.networks
+    assert found.networks < sum(len(curve.accuracies) for curve in found.curves)
+    assert watch.stages == ["design spaces", "comparison of random, regularised, grid"]
+    scores = {c.genotype: c.accuracy for c in read_candidates(tmp_path / "run" / CANDIDATES)}
+    assert all(scores[curve.best] == max(curve.accuracies) for curve in found.curves)
+    assert read_comparison(tmp_path / "run") == found
+    with pytest.raises(RequestError, match="is a comparison, not a search"):
+        read_run(tmp_path / "run")
+
+    # again, it scores nothing; with more seeds and strategies, only what is new
+    before = len(scorer.scored)
+    assert run_comparison(ASKED, tmp_path / "run") == found and len(scorer.scored) == before
+    more = replace(ASKED, seeds=3, strategies=(*THREE, "controller"))
+    wider = run_comparison(more, tmp_path / "run")
+    assert wider.of(ASKED.searches) == list(found.curves)
+    assert {curve.key for curve in wider.curves} == set(more.searches)
+    assert len(scorer.scored) == len(set(scorer.scored)) == wider.networks
+    assert [curve.key for curve in wider.of(more.searches)] == more.searches
+
+
+@pytest.mark.parametrize("survives", [3, 13])
+def test_a_kill_changes_nothing(
+    survives: int, scorer: Instead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_comparison(ASKED, tmp_path / "whole")
+    killed, rest = Instead(survives), Instead()
+    monkeypatch.setattr("tinynas.pipeline.comparison.method_of", lambda request: killed)
+    with pytest.raises(Killed):
+        run_comparison(ASKED, tmp_path / "run")
+    monkeypatch.setattr("tinynas.pipeline.comparison.method_of", lambda request: rest)
+    run_comparison(ASKED, tmp_path / "run")
+    for name in (CURVES, CANDIDATES):
+        assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert len(killed.scored) == survives
+    assert killed.scored + rest.scored == scorer.scored
+
+
+def test_another_request_is_refused(scorer: Instead, tmp_path: Path) -> None:
+    run_comparison(replace(ASKED, seeds=1, strategies=("grid",)), tmp_path / "run")
+    with pytest.raises(RunError, match="seed: 0 there, 1 here"):
+        run_comparison(replace(ASKED, search=replace(ROOMY, seed=1)), tmp_path / "run")
+    with pytest.raises(RequestError, match="is not the folder of a comparison"):
+        read_comparison(tmp_path)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("evaluations", [1, 5, 100])
+def test_no_strategy_takes_more_than_asked_for(name: str, evaluations: int) -> None:
+    strategy = ComparisonRequest(REQUEST, (name,), evaluations, 1).strategy(name)
+    assert strategy.evaluations == evaluations and strategy.generations >= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"strategies": ()}, "must name different strategies"),
+        ({"strategies": ("grid", "grid")}, "must name different strategies"),
+        ({"strategies": ("luck",)}, "'luck' is not a strategy"),
+        ({"evaluations": 0}, "must be at least 1"),
+        ({"seeds": 0}, "must be at least 1"),
+    ],
+)
+def test_impossible_comparisons_are_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        replace(ASKED, **change)
+
+
+def test_networks_trained_alone_must_be_trained_alike() -> None:
+    alone = replace(REQUEST, family="regnetx", effort=SHORT_TRAINING.make("quick", {}))
+    with pytest.raises(RequestError, match="say --rungs 1"):
+        replace(ASKED, search=alone)
+    one = replace(ASKED, search=replace(alone, effort=SHORT_TRAINING.make("quick", {"rungs": 1})))
+    assert one.to_dict()["numbers"]["rungs"] == 1 and "strategy" not in one.to_dict()
+
+
+@pytest.mark.slow
+def test_a_trained_supernet_tells_strategies_apart(finished: tuple[Path, Guard], tmp_path: Path) -> None:
+    search = replace(REQUEST, supernet=finished[0])
+    asked = ComparisonRequest(search, ("random", "bayesian"), evaluations=5, seeds=1)
+    found = run_comparison(asked, tmp_path / "run", Guard())
+    assert [len(curve.accuracies) for curve in found.curves] == [5, 5]
+    # what the search of that run scored, it scored the same
+    there = {c.genotype: c.accuracy for c in read_candidates(finished[0] / CANDIDATES)}
+    here = {c.genotype: c.accuracy for c in read_candidates(tmp_path / "run" / CANDIDATES)}
+    shared = there.keys() & here.keys()
+    assert shared and all(there[text] == here[text] for text in shared)
+    assert json.loads((tmp_path / "run" / "request.json").read_text())["supernet"] == str(finished[0])
