@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tinynas.board import load_board
 from tinynas.cost import EngineRuntime, LiveRuntime, TflmRuntime, count
 from tinynas.cost.engine_flash import code_bytes
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.kernels import CATALOGUE
 from tinynas.engine.planner import plan_network
 from tinynas.errors import ModelError
@@ -18,6 +21,7 @@ from tinynas.graph import GraphBuilder, OpKind
 from tinynas.graph.passes import simplify
 from tinynas.graph.tflite import read_tflite
 from tinynas.networks import PRESETS, build_graph
+from tinynas.spaces import Pictures, find_family
 
 F746 = load_board("stm32f746")
 ENGINE = EngineRuntime()
@@ -95,6 +99,26 @@ def test_code_is_that_of_the_board_s_core() -> None:
     assert m7 != m4
     # a core that nobody surveyed counts as another, rather than as nothing
     assert code_bytes(kernels, load_board("esp32s3")) == m7
+
+
+@pytest.mark.slow
+@settings(max_examples=8)
+@given(
+    family=st.sampled_from(["mobile", "regnetx", "regnety"]),
+    seed=st.integers(0, 2**31),
+    goal=st.sampled_from(Goal),
+    board=st.sampled_from(["stm32f746", "stm32l4r5"]),
+)
+def test_counts_never_say_more_than_a_plan(family: str, seed: int, goal: Goal, board: str) -> None:
+    rng, spaces = np.random.default_rng(seed), find_family(family).spaces(Pictures(32, 3, 10))
+    space = spaces[int(rng.integers(len(spaces)))]
+    graph, runtime = build_graph(space.genotype(space.sample(rng))), EngineRuntime(Aim(goal))
+    told = runtime.flash_of(count(runtime.runs(graph)), load_board(board))
+    exact = runtime.flash(graph, load_board(board))
+    assert told <= exact.total
+    if goal is Goal.RAM:  # but for the schedule's steps it is the same
+        plan = runtime.plan(graph)
+        assert exact.total - told == 4 * (len(plan.steps) - len(plan.graph.operators))
 
 
 def test_the_code_of_a_network_stays_under_20_kb() -> None:
