@@ -47,7 +47,6 @@ class Layout:
 Overlapping = dict[tuple[int, int], Overlap]
 #: another item, and the offsets strictly between which harm, counted from its own
 _Conflict = tuple[int, int, int]
-_NOWHERE = -1
 
 
 def lay_out(rows: RowGraph, groups: Sequence[Group]) -> Layout:
@@ -91,21 +90,21 @@ def best_offsets(items: Sequence[Item], overlaps: Overlapping, bound: int) -> tu
     conflicts = _conflicts(items, overlaps)
     sizes = [item.size for item in items]
     urgency = [float(size) for size in sizes]
+    offsets = [0] * len(items)
+    moved = list(range(len(items)))
     rng = None
     for _ in range(_ATTEMPTS):
-        # of equals the first
-        order = sorted(range(len(items)), key=urgency.__getitem__, reverse=True)
-        offsets = _place(conflicts, order)
+        _place(conflicts, urgency, moved, offsets)
         ends = [offset + size for offset, size in zip(offsets, sizes, strict=True)]
         arena = max(ends, default=0)
         if least < 0 or arena < least:
-            best, least = offsets, arena
+            best, least = offsets.copy(), arena
         if least <= bound:
             break
         rng = rng or random.Random(0)
-        for i, end in enumerate(ends):
-            if end > bound:
-                urgency[i] *= 1 + rng.random()
+        moved = [i for i, end in enumerate(ends) if end > bound]
+        for i in moved:
+            urgency[i] *= 1 + rng.random()
     return best, max(least, 0)
 
 
@@ -116,9 +115,10 @@ def _map_items(rows: RowGraph, groups: Sequence[Group]) -> tuple[list[int], list
     ringed: set[int] = set()
     for number, group in enumerate(groups):
         ringed.update(group.rings)
-        for tensor in (*group.whole, *group.rings):
+        alive = group.whole + group.rings
+        last.update(dict.fromkeys(alive, number))
+        for tensor in alive:
             first.setdefault(tensor, number)
-            last[tensor] = number
     streams = rows.streams
     sizes = [streams[t].ring_bytes if t in ringed else streams[t].bytes for t in first]
     return list(first), [Item(size, first[t], last[t]) for t, size in zip(first, sizes, strict=True)]
@@ -160,14 +160,31 @@ def _conflicts(items: Sequence[Item], overlaps: Overlapping) -> list[list[_Confl
     return found
 
 
-def _place(conflicts: Sequence[Sequence[_Conflict]], order: Sequence[int]) -> list[int]:
-    """Each item, in `order`, at the lowest offset at which it harms none placed before."""
-    offsets = [_NOWHERE] * len(conflicts)
-    for number in order:
+def _place(
+    conflicts: Sequence[Sequence[_Conflict]],
+    urgency: Sequence[float],
+    moved: Sequence[int],
+    offsets: list[int],
+) -> None:
+    """Each item, the most urgent first, at the lowest offset at which it harms none placed before.
+
+    `offsets` are those before the items `moved` became more urgent: what that cannot change stays.
+    """
+    # of equals the first
+    order = sorted(range(len(conflicts)), key=urgency.__getitem__, reverse=True)
+    turn = [0] * len(order)
+    for place, number in enumerate(order):
+        turn[number] = place
+    affected = set(moved)
+    if len(affected) < len(order):
+        affected.update([other for number in moved for other, _, _ in conflicts[number]])
+    for place, number in enumerate(order):
+        if number not in affected:
+            continue
         forbidden = [
-            (there + low, there + high)
+            (offsets[other] + low, offsets[other] + high)
             for other, low, high in conflicts[number]
-            if (there := offsets[other]) >= 0
+            if turn[other] < place
         ]
         forbidden.sort()
         offset = 0
@@ -176,8 +193,9 @@ def _place(conflicts: Sequence[Sequence[_Conflict]], order: Sequence[int]) -> li
                 break
             if offset < high:
                 offset = high
-        offsets[number] = offset
-    return offsets
+        if offset != offsets[number]:
+            offsets[number] = offset
+            affected.update([other for other, _, _ in conflicts[number]])
 
 
 def _between(overlap: Overlap, consumed: int, made: int) -> tuple[int, int]:

@@ -66,7 +66,7 @@ class Progress(NamedTuple):
         return self if self is NO_PROGRESS else Progress(0, self.most, self.most)
 
     def corners(self, span: Span, up: bool, steps: int, rows: int) -> Corners:
-        """Where an output of `rows` can lie furthest over a map that the operator reads by `span`, of `steps`."""
+        """The worst rows of an output of `rows` over a map that the operator, of `steps`, reads by `span`."""
         slide = span.slide
         assert slide is not None
         if self is NO_PROGRESS:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tinynas.engine.plan import aligned
 from tinynas.graph import DType, Graph, Operator, OpKind, Tensor, Window
 from tinynas.graph.passes.rewrite import feature_map
 
@@ -39,6 +40,11 @@ class MapShape:
     def bytes(self) -> int:
         """Bytes of the whole map."""
         return self.rows * self.row_bytes
+
+    @cached_property
+    def aligned_bytes(self) -> int:
+        """The same in the arena."""
+        return aligned(self.bytes)
 
 
 def map_shape(tensor: Tensor) -> MapShape:

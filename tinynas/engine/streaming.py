@@ -97,25 +97,26 @@ class RowGraph:
     @cached_property
     def streams(self) -> dict[int, Stream]:
         """Every feature map as a stream, by tensor index."""
-        joins, outputs = _joins(self), set(self.graph.outputs)
+        joins, outputs, producers = _joins(self), set(self.graph.outputs), self.producers
         streams: dict[int, Stream] = {}
-        for tensor, shape in self.shapes.items():
-            consumers, producer = self.consumers[tensor], self.producers.get(tensor, -1)
-            last, join, slots = (consumers[-1][0] if consumers else producer), NOWHERE, shape.rows
+        for (tensor, shape), consumers in zip(self.shapes.items(), self.consumers.values(), strict=True):
+            producer = producers.get(tensor, -1)
+            last, join = (consumers[-1][0] if consumers else producer), NOWHERE
+            slots, size = shape.rows, shape.aligned_bytes
+            ring = size
             if tensor in outputs:
                 last = NOWHERE
             elif consumers:
                 join = _meet(consumers, joins) if producer < 0 else joins[producer]
             if join != NOWHERE:
                 if len(consumers) == 1:
-                    slots = consumers[0][1].span.most
+                    wanted = consumers[0][1].span.most
                 else:
-                    slots = _rows_until_join(*self._until(tensor, join), shape.rows)
-                slots = min(max(slots, 1), shape.rows)
-            ring_bytes = aligned(slots * shape.row_bytes)
-            streams[tensor] = Stream(
-                tensor, shape, producer, last, join, slots, aligned(shape.bytes), ring_bytes
-            )
+                    wanted = _rows_until_join(*self._until(tensor, join), slots)
+                if wanted < slots:
+                    slots = max(wanted, 1)
+                    ring = aligned(slots * shape.row_bytes)
+            streams[tensor] = Stream(tensor, shape, producer, last, join, slots, size, ring)
         return streams
 
     def _until(self, tensor: int, join: int) -> tuple[tuple[Branch, ...], int]:
