@@ -154,6 +154,17 @@ def test_cost_of_a_published_network(capsys: pytest.CaptureFixture[str]) -> None
         assert sum(row["macs"] for row in bill["operators"]) == bill["macs"]
 
 
+def test_cost_says_whether_a_network_is_in_time(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["cost", "mcunet-in0", "--board", "stm32f746"]
+    time = as_json(capsys, *words)["latency_ms"]
+    for allowed, fits in ((1.1 * time, True), (0.9 * time, False)):
+        bill = as_json(capsys, *words, "--latency", f"{allowed:.6f}ms")
+        assert (bill["fits"], bill["latency_budget_ms"]) == (fits, pytest.approx(allowed))
+    printed = answered(capsys, *words, "--fps", "1000")
+    assert "it does not fit" in printed and "ms too slow" in printed and "too much" not in printed
+    assert as_json(capsys, *words, "--runtime", "tflm")["latency_ms"] is None
+
+
 def test_a_genotype_needs_no_quotes(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["r48x3", "conv_k3_s2_c16", "ir_k5_s2_e4_c24", "fc_c10"]
     spread = as_json(capsys, "cost", *words, "--board", "rp2040")
@@ -235,6 +246,16 @@ def test_search_takes_every_option(searched: list[Any], capsys: pytest.CaptureFi
 def test_search_in_json(searched: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert as_json(capsys, "search", "--board", "rp2040", "--run", "here") == RESULT | {"run": "here"}
     assert searched[0][1] == Path("here")
+
+
+def test_search_minds_time_where_asked(searched: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["search", "--board", "stm32f746", "--sram", "60k", "--fps", "20"]
+    assert main(words) == 0 and "50 ms an inference" in capsys.readouterr().err
+    answered(capsys, *words, "--objective", "mnasnet-soft", "--measure-every", "3", "--virtual")
+    (limited, path, _), (weighed, other, onto) = searched
+    assert limited.limits.latency_ms == 50 and path != other
+    assert (weighed.budget.latency_ms, weighed.limits.latency_ms) == (50, None)
+    assert (weighed.measure_every, weighed.measure_on, onto.target.suffix) == (3, "virtual", "-virtual")
 
 
 def test_search_deploys_where_asked(searched: list[Any], capsys: pytest.CaptureFixture[str]) -> None:

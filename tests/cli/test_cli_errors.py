@@ -51,6 +51,12 @@ def test_a_wrong_board_suggests_the_nearest(command: list[str], capsys: pytest.C
         (["--family", "regnety", "--supernet", "x"], "as regnety is: leave it out"),
         (["--virtual", "--port", "/dev/x"], "--virtual and --port name two boards"),
         (["--deploy-samples", "5"], "add --port or --virtual"),
+        (["--latency", "soon"], "'soon' is not a time: write 100ms"),
+        (["--latency", "30ms", "--fps", "10"], "give one of them"),
+        (["--latency", "30ms", "--runtime", "tflm"], "under the tflm runtime is not known"),
+        (["--objective", "speed", "--fps", "10"], "choose accuracy, mnasnet-soft, mnasnet-hard"),
+        (["--objective", "mnasnet-hard"], "name that with --latency or --fps"),
+        (["--measure-every", "2"], "--measure-every asks a board: add --port or --virtual"),
         (["--backend", "mxnet"], "--backend 'mxnet' cannot train: choose tensorflow, jax, torch"),
     ],
 )

@@ -20,6 +20,7 @@ from tinynas.pipeline.board_loop import BoardLoop, Patience
 from tinynas.pipeline.observer import Silent
 from tinynas.search import (
     CANDIDATES,
+    Correction,
     Evolution,
     OneRung,
     Order,
@@ -29,7 +30,6 @@ from tinynas.search import (
     Strategy,
     Timing,
     by_domination,
-    correction,
     open_run,
     ranked,
     read_run,
@@ -61,6 +61,10 @@ class Board:
         return odd * self.slower * channels / 10
 
 
+def space_of(choice: ToyChoice) -> Genotype:
+    return ToySpace(4, 12).genotype(choice)
+
+
 def _searched(folder: Path, board: Board, way: str) -> Outcome[ToyChoice]:
     strategy, order = STRATEGIES[way]
     with open_run(folder, REQUEST) as run:
@@ -81,17 +85,16 @@ def _continued(run: RunFolder, board: Board, strategy: Strategy, order: Order) -
 def test_the_winner_is_in_time_as_the_board_has_it(tmp_path: Path, way: str) -> None:
     board = Board()
     outcome = _searched(tmp_path / "run", board, way)
-    assert len(board.asked) == len(set(board.asked)) == 3 * 3
-    time = outcome.best.footprint.latency_ms
-    assert time == pytest.approx(0.15 * sum(outcome.best.choice.channels)) and time <= 2
+    winner = space_of(outcome.best.choice)
+    assert str(winner) in board.asked and len(board.asked) == len(set(board.asked)) >= 3 * 3
+    assert outcome.best.footprint.latency_ms == Board()(winner) <= 2
     late = [c for c in outcome.candidates if (c.footprint.latency_ms or 0) > 2]
     assert late and not any(c.fits for c in late), "scored before the board had been asked"
-    late_generations = {c.generation for c in late}
-    assert late_generations <= {0, 1}
     summary = read_run(tmp_path / "run")
-    assert [t.generation for t in summary.timings] == [1, 1, 1, 3, 3, 3, 5, 5, 5]
-    assert summary.timings[0].corrected_ms == summary.timings[0].modelled_ms
-    assert summary.timings[-1].corrected_ms == pytest.approx(1.5 * summary.timings[-1].modelled_ms)
+    generations = [t.generation for t in summary.timings]
+    assert generations[:9] == [1, 1, 1, 3, 3, 3, 5, 5, 5] and set(generations[9:]) <= {5}
+    assert [t.corrected_ms for t in summary.timings[:3]] == [t.modelled_ms for t in summary.timings[:3]]
+    assert summary.timings[3].corrected_ms == pytest.approx(1.5 * summary.timings[3].modelled_ms)
     assert summary.best is not None and summary.best.genotype == outcome.best.genotype
     assert summary.best.footprint == outcome.best.footprint
     assert all(c.fits and (c.footprint.latency_ms or 0) <= 2 for c in summary.front)
@@ -189,8 +192,8 @@ def test_one_odd_measurement_moves_the_correction_no_further_than_its_neighbours
     timings = [Timing(0, f"n{i}", t, t, t * ratio) for i, (t, ratio) in enumerate(times)]
     odd = [*timings[:-1], Timing(0, "odd", 1.0, 1.0, 1e6)]
     ratios = [t.measured_ms / t.modelled_ms for t in timings[:-1]]
-    assert min(ratios) <= correction(odd) <= max(ratios) + 1e-9
-    assert correction([]) == 1
+    assert min(ratios) <= Correction.of(odd).factor <= max(ratios) + 1e-9
+    assert Correction.of([]) == Correction()
 
 
 def test_a_damaged_timing_is_named(tmp_path: Path) -> None:

@@ -132,6 +132,17 @@ def test_a_deployment_is_made_once_for_each_board_and_number_of_pictures(
     assert read_run(run).deployments.keys() == {"stm32f746", "stm32f746-virtual"}
 
 
+def test_a_board_that_takes_longer_than_asked_is_pointed_at() -> None:
+    timed = replace(REQUEST, budget=replace(REQUEST.budget, latency_ms=30.0))
+    assert deploy_stage._late({"latency_ms": 30.0}, timed) == ""
+    assert deploy_stage._late({"latency_ms": 99.0}, REQUEST) == ""
+    assert deploy_stage._late({"latency_ms": None}, timed) == ""
+    said = deploy_stage._late({"latency_ms": 30.4}, timed)
+    assert "takes 30.4 ms and 30 ms were asked for" in said and "--measure-every" in said
+    # a target is weighed, not held
+    assert deploy_stage._late({"latency_ms": 31.0}, replace(timed, objective="mnasnet-soft")) == ""
+
+
 def test_what_is_missing_is_said_before_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Watch(Silent):
         def note(self, text: str) -> None:

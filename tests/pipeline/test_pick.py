@@ -14,6 +14,7 @@ from small_search import REQUEST, Guard
 
 from tinynas.board import Budget, make_budget
 from tinynas.cli.main import main
+from tinynas.engine.goals import Goal
 from tinynas.errors import RequestError, RunError
 from tinynas.pipeline.pick import choose, export_pick
 from tinynas.pipeline.request import SearchRequest
@@ -76,6 +77,9 @@ def test_a_recorded_request_comes_back(tmp_path: Path) -> None:
         objective="mnasnet-soft",
         strategy="nsga2",
         supernet=tmp_path,
+        goal=Goal.SPEED,
+        measure_every=2,
+        measure_on="virtual",
     )
     for request in (REQUEST, timed):
         assert SearchRequest.from_dict(json.loads(json.dumps(request.to_dict()))) == request

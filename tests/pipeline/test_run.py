@@ -13,6 +13,7 @@ from small_search import BOARD, REQUEST, Guard
 from tinynas import __version__
 from tinynas.board import load_board, make_budget
 from tinynas.data import load_dataset
+from tinynas.engine.goals import Goal
 from tinynas.errors import RequestError, RunError
 from tinynas.pipeline.effort import SHARED_WEIGHTS, SHORT_TRAINING
 from tinynas.pipeline.request import SearchRequest
@@ -155,11 +156,17 @@ def test_every_field_of_a_request_is_in_its_record(tmp_path: Path) -> None:
         "supernet": tmp_path,
         "family": "regnetx",
         "objective": "mnasnet-soft",
+        "goal": Goal.SPEED,
+        "measure_every": 3,
+        "measure_on": "virtual",
     }
     #: where the pictures lie does not matter: their fingerprint is recorded besides
     assert {field.name for field in fields(SearchRequest)} == {*changed, "data_dir"}
     timed = replace(REQUEST, budget=make_budget(BOARD, "8k", "72k", latency="30ms"))
     assert timed.to_dict() != REQUEST.to_dict()
+    #: what means something only beside another
+    measured = replace(REQUEST, measure_every=2, measure_on="port")
+    beside = {"objective": timed, "measure_every": measured, "measure_on": measured}
     for name, value in changed.items():
-        before = timed if name == "objective" else REQUEST
+        before = beside.get(name, REQUEST)
         assert replace(before, **{name: value}).to_dict() != before.to_dict(), name  # type: ignore[arg-type]

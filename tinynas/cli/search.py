@@ -102,6 +102,14 @@ def search(
         int | None,
         typer.Option("--deploy-samples", min=1, help="Test pictures compared there. Default: 100."),
     ] = None,
+    measure_every: Annotated[
+        int,
+        typer.Option(
+            "--measure-every",
+            min=0,
+            help="Measure the best networks there after so many generations; correct times by it. 0: never.",
+        ),
+    ] = 0,
     as_json: JsonOption = False,
     **numbers: float | None,
 ) -> None:
@@ -111,7 +119,8 @@ def search(
     one, briefly, the better half ever further.
 
     Interrupted or killed, the same command goes on from where it was. With --port or --virtual the result is
-    built, flashed and measured at the end, and shown beside what was predicted.
+    built, flashed and measured at the end, and shown beside what was predicted; with --measure-every networks
+    are also measured in the middle, and the model of their times corrected.
     """
     from tinynas.cost.runtime import aim_within, find_runtime
     from tinynas.pipeline.request import SearchRequest, presets_of
@@ -137,6 +146,8 @@ def search(
         backend=choose_backend(backend),
         family=find_family(family).name,
         objective=objective,
+        measure_every=measure_every,
+        measure_on=("virtual" if virtual else "port" if port is not None else "") if measure_every else "",
     )
     path = run if run is not None else default_run_path(request.to_dict())
     console = remarks()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,9 +47,10 @@ def show(
 
 
 def _plain(summary: RunSummary, report: SpaceReport | None) -> dict[str, Any]:
-    stats = report.chosen_stats if report is not None else None
     from tinynas.pipeline.request import accuracy_key
+    from tinynas.search import Correction
 
+    stats = report.chosen_stats if report is not None else None
     key = accuracy_key(summary.family)
     return {
         "run": str(summary.path),
@@ -60,6 +62,8 @@ def _plain(summary: RunSummary, report: SpaceReport | None) -> dict[str, Any]:
         } if stats is not None else None,
         "candidates": len(summary.candidates),
         "best": plain_candidate(summary.best, key) if summary.best is not None else None,
+        "measurements": [asdict(timing) for timing in summary.timings],
+        "latency_factor": Correction.of(summary.timings).factor,
         "front": [plain_candidate(candidate, key) for candidate in summary.front],
         "result": summary.result,
         "deployments": summary.deployments,
@@ -150,6 +154,20 @@ def _print_candidates(console: Console, summary: RunSummary) -> None:
             _found(candidate),
         )
     console.print(table)
+    if summary.timings:
+        say(console, _measured(summary))
+
+
+def _measured(summary: RunSummary) -> str:
+    """How good predictions were, and what was made of it."""
+    from tinynas.search import Correction
+
+    errors = sorted(abs(timing.error) for timing in summary.timings)
+    return (
+        f"{len(errors)} networks measured in the middle of the search: predictions were off by "
+        f"{percent(median(errors))} in the median, by {percent(errors[-1])} at worst; times of the model are "
+        f"multiplied by {Correction.of(summary.timings).factor:.4g}"
+    )
 
 
 def _found(candidate: Candidate[Any]) -> str:

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
-from tinynas.errors import DeviceError, LinkError, PortError
-from tinynas.networks import Genotype, parse_genotype
+from tinynas.errors import DeviceError, LinkError, PortError, RequestError
+from tinynas.networks import Genotype, build_graph, parse_genotype
 from tinynas.pipeline.observer import Observer
-from tinynas.search import Candidate, Limits, Order, Timing, correction
+from tinynas.pipeline.session import Session
+from tinynas.pipeline.trial_firmware import time_untrained
+from tinynas.search import Candidate, Correction, Limits, Order, Timing
 from tinynas.search.timings import TimingJournal
+from tinynas.units import format_milliseconds
 
 _T = TypeVar("_T")
+
+#: folder of the run where firmware that is measured in the middle of the search is built
+TRIED = "firmware-measured"
 
 #: networks measured at a time: of fewer the median would not leave out an odd one
 NETWORKS = 3
@@ -62,49 +69,86 @@ class Patience:
                 return found
 
 
-@dataclass(frozen=True)
 class BoardLoop:
-    """The review of a search (see `tinynas.search.evaluation.Review`) that asks a board.
+    """The `Review` of a search that asks a board.
 
     `measure` gives milliseconds of a network on the board; it may raise LinkError and PortError while that is
-    gone. After every `every` generations the first `networks` by `order` that fit and are new are measured.
+    gone. After every `every` generations the first `networks` by `order` that fit and are new are measured,
+    and at the end the winner, if it was not.
     """
 
-    measure: Callable[[Genotype], float]
-    limits: Limits
-    journal: TimingJournal
-    watch: Observer
-    every: int
-    order: Order
-    networks: int = NETWORKS
-    patience: Patience = field(default_factory=Patience)
+    def __init__(
+        self,
+        measure: Callable[[Genotype], float],
+        limits: Limits,
+        journal: TimingJournal,
+        watch: Observer,
+        *,
+        every: int,
+        order: Order,
+        networks: int = NETWORKS,
+        patience: Patience | None = None,
+    ) -> None:
+        self._measure, self._limits, self._journal, self._watch = measure, limits, journal, watch
+        self._every, self._order, self._networks = every, order, networks
+        self._patience = patience or Patience()
+        # what the search knows at this point; the journal of a run that goes on has more
+        self._known: list[Timing] = []
+        self._generation = 0
 
-    def __call__(self, generation: int, candidates: Sequence[Candidate[Any]]) -> float:
-        """The correction of times after `generation`."""
-        if (generation + 1) % self.every == 0:
-            for genotype in self._chosen(generation, candidates):
-                if self.journal.find(generation, genotype) is None:
-                    self._measure(generation, genotype, self._correction(generation - 1))
-        return self._correction(generation)
+    def after(self, generation: int, candidates: Sequence[Candidate[Any]]) -> Correction:
+        """As `Review.after`."""
+        self._generation = generation
+        known = Correction.of(self._known)
+        if (generation + 1) % self._every == 0:
+            fresh = (
+                c.genotype for c in self._order(candidates) if c.fits and c.genotype not in known.measured
+            )
+            self._known += [self._timing(text, known) for text in islice(fresh, self._networks)]
+        return Correction.of(self._known)
 
-    def _correction(self, generation: int) -> float:
-        """As it was after `generation`."""
-        return correction(t for t in self.journal.timings if t.generation <= generation)
+    def confirm(self, best: Candidate[Any]) -> Correction:
+        """As `Review.confirm`."""
+        known = Correction.of(self._known)
+        if best.genotype not in known.measured:
+            self._known.append(self._timing(best.genotype, known))
+        return Correction.of(self._known)
 
-    def _chosen(self, generation: int, candidates: Sequence[Candidate[Any]]) -> list[str]:
-        before = {t.genotype for t in self.journal.timings if t.generation < generation}
-        new = [c.genotype for c in self.order(candidates) if c.fits and c.genotype not in before]
-        return new[: self.networks]
-
-    def _measure(self, generation: int, text: str, factor: float) -> None:
+    def _timing(self, text: str, known: Correction) -> Timing:
+        """From the journal if it is there."""
+        if (made := self._journal.find(self._generation, text)) is not None:
+            return made
         genotype = parse_genotype(text)
-        modelled = self.limits.footprint(genotype).latency_ms
+        modelled = self._limits.footprint(genotype).latency_ms
         if modelled is None:  # a request that measures has a model of times
             raise ValueError("nothing to correct: the limits know no times")
-        measured = self.patience.wait_for(lambda: self.measure(genotype), self.watch)
-        timing = Timing(generation, text, modelled, factor * modelled, measured)
-        self.journal.append(timing)
-        self.watch.note(
-            f"measured {timing.measured_ms:.3f} ms where {timing.corrected_ms:.3f} ms were predicted "
+        measured = self._patience.wait_for(lambda: self._measure(genotype), self._watch)
+        predicted = known.milliseconds(text, modelled)
+        timing = Timing(self._generation, text, modelled, predicted, measured)
+        self._journal.append(timing)
+        self._watch.note(
+            f"measured {format_milliseconds(measured)} where {format_milliseconds(predicted)} were predicted "
             f"({timing.error:+.1%})"
         )
+        return timing
+
+
+def board_review(session: Session, limits: Limits, order: Order) -> BoardLoop | None:
+    """The board in the loop of `session`, if its request has one.
+
+    Raises:
+        RequestError: the request has, and no board was named.
+    """
+    request, target = session.request, session.target
+    if not request.measure_every:
+        return None
+    if target is None:
+        raise RequestError(f"this search asks a board in its middle: say which with --{request.measure_on}")
+
+    def measure(genotype: Genotype) -> float:
+        folder = session.run.path / TRIED
+        return time_untrained(build_graph(genotype), request.aim, request.board, target, folder)
+
+    return BoardLoop(
+        measure, limits, session.run.timings, session.observer, every=request.measure_every, order=order
+    )

@@ -19,6 +19,7 @@ from tinynas.pipeline.session import Session
 from tinynas.pipeline.subject import subject_of_run
 from tinynas.pipeline.target import Target
 from tinynas.search.run_folder import MODEL, RESULT, TIMES
+from tinynas.units import format_milliseconds
 
 #: folder of the run where its firmware is built
 FIRMWARE = "firmware"
@@ -52,6 +53,8 @@ def deploy_result(session: Session, onto: Onto, result: dict[str, Any]) -> dict[
         session.observer.note(f"deployed already: `tinynas deploy {run.path}` measures again")
     else:
         _deploy(session, onto)
+    if late := _late(run.read_json(record), session.request):
+        session.observer.note(late)
     deployed = result | {"deployment": run.read_json(record), "seconds": run.read_json(TIMES)}
     if deployed != result:
         run.write_json(RESULT, deployed)
@@ -80,3 +83,14 @@ def _is_same(known: dict[str, Any], session: Session, onto: Onto) -> bool:
     model = hashlib.sha256((session.run.path / MODEL).read_bytes()).hexdigest()
     asked = min(onto.samples, len(session.data.test))
     return known.get("model_sha256") == model and known.get("samples") == asked
+
+
+def _late(record: dict[str, Any], request: SearchRequest) -> str:
+    """What to do where the board takes longer than the request allows; empty where it does not."""
+    measured, allowed = record.get("latency_ms"), request.limits.latency_ms
+    if measured is None or allowed is None or measured <= allowed:
+        return ""
+    return (
+        f"the board takes {format_milliseconds(measured)} and {format_milliseconds(allowed)} were asked for: "
+        "search again with --measure-every 2, which corrects the model of times, or with a smaller --latency"
+    )

@@ -38,7 +38,7 @@ def export_winner(
     weights = trainee.weights(calibrator.statistics(subnet))
     representative = class_balanced(data.train, REPRESENTATIVE_PICTURES, seed)
     tflite = convert_int8(weights, resize(representative, resolution))
-    need = need_of_file(session, tflite)
+    need = need_of_file(session, weights.genotype, tflite)
     if excess := need.excess(session.request.limits):
         raise VerificationError(f"the exported network takes {excess}: search again with that much less")
     session.observer.advance(1, "int8 model made")
@@ -81,10 +81,11 @@ def export_winner(
 
 def _times(session: Session, need: Need) -> dict[str, Any]:
     """What is known of the time of an inference before any board was asked."""
-    if (model := session.latency) is None:
+    if (model := session.request.latency) is None:
         return {}
     return {
         "latency_ms": need.latency_ms,
         "latency_budget_ms": session.request.budget.latency_ms,
         "latency_label": model.label,
+        "latency_factor": session.correction.factor,
     }

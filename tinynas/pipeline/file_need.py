@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from tinynas.graph.tflite import graph_from_bytes
+from tinynas.networks import Genotype
 from tinynas.pipeline.session import Session
 from tinynas.search import Need
 
 
-def need_of_file(session: Session, tflite: bytes) -> Need:
-    """SRAM, flash and time of `tflite` read back, on the board asked for.
+def need_of_file(session: Session, genotype: Genotype, tflite: bytes) -> Need:
+    """SRAM, flash and time of `tflite`, the network `genotype`, read back, on the board asked for.
 
     A runtime that carries the file takes its bytes and code; any other what it makes of the file. The engine
     plans the file itself: its arena is the static array that the compiled network will have.
@@ -17,5 +18,5 @@ def need_of_file(session: Session, tflite: bytes) -> Need:
     runtime, graph = request.rules, graph_from_bytes(tflite, "the exported network")
     planned = runtime.flash(graph, request.board)
     flash = len(tflite) + planned.code if runtime.carries_file else planned.total
-    time = session.latency.milliseconds(graph) if session.latency is not None else None
+    time = session.milliseconds(str(genotype), graph)
     return Need(runtime.sram(graph, request.board).total, flash, time)

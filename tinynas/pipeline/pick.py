@@ -33,7 +33,8 @@ from tinynas.search import (
     read_run,
     restore_choice,
 )
-from tinynas.search.run_folder import CHOSEN, MODEL, PICKS, RESULT
+from tinynas.search.objective import ACCURACY
+from tinynas.search.run_folder import CHOSEN, MODEL, PICKS, RESULT, SPACE, read_json
 from tinynas.spaces import SpaceReport, find_family
 
 
@@ -83,6 +84,8 @@ def export_pick(pick: Pick, watch: Observer, data_dir: Path | None = None) -> di
         TinynasError: the pictures are not there any more, the disk fails, or the network fails its check.
     """
     path, recorded = pick.run.path, pick.run.request
+    if (there := _exported(pick)) is not None:
+        return there
     request = SearchRequest.from_dict(recorded, data_dir)
     data = load_dataset(request.data, data_dir, seed=request.seed)
     if fingerprint(data) != recorded.get("data_fingerprint"):
@@ -90,18 +93,35 @@ def export_pick(pick: Pick, watch: Observer, data_dir: Path | None = None) -> di
             f"the pictures of '{request.data}' are not those that '{path}' was trained on: restore them"
         )
     with open_run(path, recorded) as run:
-        session = Session(replace(request, budget=pick.budget, objective="accuracy"), run, data, watch)
+        asked = replace(request, budget=pick.budget, objective=ACCURACY)
+        session = Session(asked, run, data, watch).corrected()
         member = _restored(best_as_file(session, pick.members), request.family)
         folder = _folder(pick.run, member.genotype)
         if not _is_there(folder):
             _export(session, request, member, folder)
-        result: dict[str, Any] = RunFolder(folder).read_json(RESULT)
-    return result | {"folder": str(folder), **_costs(member)}
+    return _result(folder, member)
+
+
+def _exported(pick: Pick) -> dict[str, Any] | None:
+    """The best of `pick` if it is exported already, and fits as the file it is."""
+    best = pick.members[0]
+    if not _is_there(folder := _folder(pick.run, best.genotype)):
+        return None
+    result = _result(folder, best)
+    need = Need(result["sram_bytes"], result["flash_bytes"], result.get("latency_ms"))
+    return result if need.excess(pick.budget) is None else None
+
+
+def _result(folder: Path, member: Candidate[Any]) -> dict[str, Any]:
+    """What was exported in `folder`, and what the search knew of it."""
+    result: dict[str, Any] = read_json(folder / RESULT)
+    searched = {"accuracy": member.accuracy, **asdict(member.footprint)}
+    return result | {"folder": str(folder), "searched": searched}
 
 
 def _export(session: Session, request: SearchRequest, member: Candidate[Any], folder: Path) -> None:
     """Fine-tune `member` of the search `request` from the weights it has in the run, and export it."""
-    report = SpaceReport.from_dict(session.run.read_json("space.json"))
+    report = SpaceReport.from_dict(session.run.read_json(SPACE))
     space = searched_space(request, report)
     whole = replace(session, request=request)
     trainee = method_of(request).prepare(whole, space).trainee(member)
@@ -126,11 +146,6 @@ def _is_there(folder: Path) -> bool:
 def _need(member: Candidate[Any]) -> Need:
     cost = member.footprint
     return Need(cost.sram_bytes, cost.flash_bytes, cost.latency_ms)
-
-
-def _costs(member: Candidate[Any]) -> dict[str, Any]:
-    """What the search knew of it."""
-    return {"searched": {"accuracy": member.accuracy, **asdict(member.footprint)}}
 
 
 def _nobody(run: Path, front: Sequence[Candidate[Any]], budget: Budget) -> RequestError:

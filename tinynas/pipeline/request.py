@@ -47,7 +47,8 @@ class SearchRequest:
     guards stage 1 against spaces of which hardly a network fits; `supernet` is a run whose space and
     trained supernet are taken over; `backend` is the Keras backend that trains; `family` is the spaces'.
     `objective` is what is maximised; one that weighs time has the budget's latency as its target. `goal` is
-    what the engine's plans are made for.
+    what the engine's plans are made for. After every `measure_every` generations (0: never) the best networks
+    are measured on the board that `measure_on` says: ``port`` or ``virtual``.
     """
 
     board: Board
@@ -66,6 +67,8 @@ class SearchRequest:
     family: str = MOBILE.name
     objective: str = ACCURACY
     goal: Goal = Goal.RAM
+    measure_every: int = 0
+    measure_on: str = ""
 
     @property
     def aim(self) -> Aim:
@@ -85,7 +88,7 @@ class SearchRequest:
     @property
     def minds_time(self) -> bool:
         """Whether modelled times decide anything."""
-        return self.budget.latency_ms is not None or self.strategy == PARETO
+        return self.budget.latency_ms is not None or self.strategy == PARETO or self.measure_every > 0
 
     @property
     def limits(self) -> Budget:
@@ -106,8 +109,12 @@ class SearchRequest:
         if self.strategy not in STRATEGIES:
             raise RequestError(f"'{self.strategy}' is not a strategy: choose {', '.join(STRATEGIES)}")
         find_objective(self.objective, self.budget.latency_ms)
-        if self.budget.latency_ms is not None:
+        if self.budget.latency_ms is not None or self.measure_every > 0:
             require_latency_model(self.board, self.rules)
+        if self.measure_every < 0 or bool(self.measure_every) != bool(self.measure_on):
+            raise RequestError(
+                "--measure-every asks a board: add --port or --virtual, and at least 1 generation"
+            )
         if not 0 <= self.min_share <= 1:
             raise RequestError(f"--min-share is {self.min_share:g}: it is a share of networks, from 0 to 1")
         if self.supernet is not None and self.scoring is not Scoring.SHARED_WEIGHTS:
@@ -141,6 +148,8 @@ class SearchRequest:
             plain["latency_model"] = model.label
         if self.objective != ACCURACY:
             plain["objective"] = self.objective
+        if self.measure_every:
+            plain["measure_every"], plain["measure_on"] = self.measure_every, self.measure_on
         # requests from before there were several families name none
         if self.family != MOBILE.name:
             plain["family"] = self.family
@@ -177,6 +186,9 @@ class SearchRequest:
                 supernet=Path(plain["supernet"]) if "supernet" in plain else None,
                 family=family,
                 objective=str(plain.get("objective", ACCURACY)),
+                goal=Goal(plain.get("optimize", Goal.RAM.value)),
+                measure_every=int(plain.get("measure_every", 0)),
+                measure_on=str(plain.get("measure_on", "")),
             )
         except (KeyError, TypeError, ValueError) as failure:
             raise RunError(

@@ -41,7 +41,7 @@ def run_search(
     # a budget nothing fits is refused here, before a folder is made
     report = space_report(request, data, path, watch)
     with open_run(path, request.to_dict() | {"data_fingerprint": fingerprint(data)}) as run:
-        session = Session(request, run, data, watch)
+        session = Session(request, run, data, watch, onto.target if onto is not None else None)
         if run.has(RESULT) and run.has(MODEL):
             watch.note(f"{path} is done already: another --seed or --run starts a new search")
             result: dict[str, Any] = run.read_json(RESULT)
@@ -58,4 +58,4 @@ def _search(session: Session, report: SpaceReport) -> dict[str, Any]:
     announce_time(session, space, report)
     scorers = method_of(session.request).prepare(session, space)
     winner = evolve(session, space, scorers)
-    return export_winner(session, space, scorers.trainee(winner), winner)
+    return export_winner(session.corrected(), space, scorers.trainee(winner), winner)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinynas.errors import VerificationError
 from tinynas.networks import parse_genotype
+from tinynas.pipeline.board_loop import board_review
 from tinynas.pipeline.file_need import need_of_file
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.scoring import Scorers
@@ -30,21 +31,23 @@ def evolve(session: Session, space: DesignSpace[Any], scorers: Scorers) -> Candi
     strategy, bar = strategy_of(session.request), _Bar(session)
     ladder = scorers.ladder(bar.tell)
     scores = most_scores(strategy.evaluations, strategy.generations, len(ladder.rungs))
+    limits, order = session.limits(), order_of(session.request.strategy)
     session.observer.begin(f"{session.request.strategy} search", scores)
     outcome = search_by_rungs(
         space,
         strategy,
-        session.limits(),
+        limits,
         ladder,
         seed=session.request.seed,
         journal=session.run.journal,
         seeds=[space.smallest()],
-        order=order_of(session.request.strategy),
+        order=order,
+        review=board_review(session, limits, order),
         objective=find_objective(session.request.objective, session.request.budget.latency_ms),
         on_candidate=bar.scored,
     )
     bar.end()
-    winner = best_as_file(session, ranked(outcome.candidates))
+    winner = best_as_file(session.corrected(), ranked(c for c in outcome.candidates if c.fits))
     session.run.write_json(
         CHOSEN,
         {
@@ -84,7 +87,7 @@ class _Bar:
 
 def _front(request: SearchRequest, candidates: Sequence[Candidate[Any]]) -> dict[str, Any]:
     """Those that no other beats, as plain data, most accurate first; `tinynas pick` chooses from them."""
-    front = pareto_front(candidates)
+    front = pareto_front(candidate for candidate in candidates if candidate.fits)
     timed = all(candidate.footprint.latency_ms is not None for candidate in candidates)
     return {
         "axes": [request.accuracy_key, "latency_ms" if timed else "macs", "sram_bytes", "flash_bytes"],
@@ -115,7 +118,10 @@ def best_as_file(session: Session, candidates: Sequence[Candidate[Any]]) -> Cand
         weights = random_weights(parse_genotype(candidate.genotype), np.random.default_rng(0))
         genotype = weights.genotype
         picture = np.zeros((1, genotype.resolution, genotype.resolution, genotype.in_channels), np.uint8)
-        if need_of_file(session, convert_int8(weights, picture)).excess(session.request.limits) is None:
+        if (
+            need_of_file(session, genotype, convert_int8(weights, picture)).excess(session.request.limits)
+            is None
+        ):
             return candidate
     raise VerificationError(
         "none of the networks found fits the flash once it is a file: search again with a smaller --flash"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from tinynas.cost.latency import LatencyModel
 from tinynas.data import Dataset, Split, hold_out
+from tinynas.graph import Graph
 from tinynas.pipeline.effort import Effort
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.request import SearchRequest
-from tinynas.search import Limits, RunFolder
+from tinynas.pipeline.target import Target
+from tinynas.search import Correction, Limits, RunFolder
 from tinynas.search.run_folder import TIMES
 
 
@@ -22,21 +23,31 @@ class Session:
     run: RunFolder
     data: Dataset
     observer: Observer
+    #: the board asked in the middle of the search, where that was requested
+    target: Target | None = None
+    #: what becomes of modelled times, as far as that board was asked
+    correction: Correction = field(default_factory=Correction)
 
     @property
     def effort(self) -> Effort:
         """The numbers asked for."""
         return self.request.effort
 
-    @property
-    def latency(self) -> LatencyModel | None:
-        """Who tells times, if anybody can."""
-        return self.request.latency
+    def corrected(self) -> Session:
+        """With what the board said in the run so far."""
+        return replace(self, correction=Correction.of(self.run.timings.timings))
+
+    def milliseconds(self, genotype: str, graph: Graph) -> float | None:
+        """Of one inference of `graph`, the exported network `genotype`; None where nobody can tell."""
+        model = self.request.latency
+        return None if model is None else self.correction.milliseconds(genotype, model.milliseconds(graph))
 
     def limits(self) -> Limits:
         """What the board can hold, and run in time."""
         request = self.request
-        return Limits(runtime=request.rules, board=request.board, budget=request.limits, latency=self.latency)
+        return Limits(
+            runtime=request.rules, board=request.board, budget=request.limits, latency=request.latency
+        )
 
     def parts(self) -> tuple[Split, Split]:
         """Training pictures, and those held out of them for scoring sub-networks."""

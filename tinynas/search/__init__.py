@@ -7,7 +7,7 @@ from tinynas.search.candidate import Candidate, Genes, Origin, latest, restore_c
 from tinynas.search.compound import CompoundGrid
 from tinynas.search.controller import Controller
 from tinynas.search.domination import by_domination
-from tinynas.search.evaluation import Observer, Outcome, Progress, search, search_by_rungs
+from tinynas.search.evaluation import Observer, Outcome, Progress, Review, search, search_by_rungs
 from tinynas.search.evolution import Evolution
 from tinynas.search.journal import CandidateJournal, read_candidates
 from tinynas.search.ladder import Ladder, OneRung, Order
@@ -36,7 +36,7 @@ from tinynas.search.run_folder import (
 from tinynas.search.space_protocol import Evaluator, Space
 from tinynas.search.strategy import Strategy
 from tinynas.search.summary import RunSummary, read_run
-from tinynas.search.timings import Timing, correction
+from tinynas.search.timings import Correction, Timing
 
 __all__ = [
     "CANDIDATES",
@@ -50,6 +50,7 @@ __all__ = [
     "CandidateJournal",
     "CompoundGrid",
     "Controller",
+    "Correction",
     "Evaluator",
     "Evolution",
     "Footprint",
@@ -70,13 +71,13 @@ __all__ = [
     "Proposal",
     "RandomSearch",
     "RegularisedEvolution",
+    "Review",
     "RunFolder",
     "RunSummary",
     "Space",
     "Strategy",
     "Timing",
     "by_domination",
-    "correction",
     "default_run_path",
     "find_objective",
     "is_run",

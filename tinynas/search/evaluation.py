@@ -22,6 +22,7 @@ from tinynas.search.pool import Pool, Proposal
 from tinynas.search.rating import Rating
 from tinynas.search.space_protocol import ChoiceT, Evaluator, Space
 from tinynas.search.strategy import Strategy, require_at_least
+from tinynas.search.timings import Correction
 
 
 class Journal(Protocol):
@@ -57,9 +58,21 @@ class Outcome(Generic[ChoiceT]):
 
 #: told of every candidate, so that whoever calls can show a bar
 Observer: TypeAlias = Callable[[Progress[ChoiceT]], None]
-#: told at the end of every generation its number and all candidates so far; gives the factor by which times
-#: of the model are to be multiplied from then on. It must depend on these and the run's folder alone.
-Review: TypeAlias = Callable[[int, Sequence[Candidate[ChoiceT]]], float]
+
+
+class Review(Protocol):
+    """Corrects modelled times in the middle of a search, and of its winner.
+
+    What it says must depend on what it is told, in the order that it is told, and on the run's folder alone.
+    """
+
+    def after(self, generation: int, candidates: Sequence[Candidate[Any]]) -> Correction:
+        """The correction from now on: `generation` is over, `candidates` are all so far."""
+        ...
+
+    def confirm(self, best: Candidate[Any]) -> Correction:
+        """The correction from now on: the search is over, and `best` would be its winner."""
+        ...
 
 
 def search(
@@ -99,7 +112,7 @@ def search_by_rungs(
     seeds: Sequence[ChoiceT] = (),
     objective: Objective | None = None,
     order: Order = ranked,
-    review: Review[ChoiceT] | None = None,
+    review: Review | None = None,
     on_candidate: Observer[ChoiceT] | None = None,
 ) -> Outcome[ChoiceT]:
     """The best network of `space` within `limits` that `strategy` finds, by accuracy or `objective`.
@@ -108,8 +121,8 @@ def search_by_rungs(
     `order` at the next. No network is scored twice at a rung, and none outside the limits at all. `seeds` are
     considered before anything drawn at random: give the smallest network of the space, and a budget that
     hardly anything fits is still used, or refused with the true smallest need. An `objective` needs `limits`
-    that know times. `review` may correct the times after each generation: who does not fit any more is worth
-    less than all who do. Ends early when a generation finds nothing new.
+    that know times. `review` may correct those after each generation and of the winner: who does not fit any
+    more is worth less than all who do. Ends early when a generation finds nothing new.
 
     Raises:
         RequestError: nothing found fits the limits (with the nearest need), or the seed is negative.
@@ -132,7 +145,9 @@ def search_by_rungs(
             break
         climb.generation(generation, proposals)
         if review is not None:
-            climb.correct(review(generation, tuple(climb.scored.values())))
+            climb.correct(review.after(generation, tuple(climb.scored.values())))
+    if review is not None:
+        climb.confirm(review)
     if climb.best is None or not climb.best.fits:
         raise limits.no_room()
     return Outcome(climb.best, tuple(climb.scored.values()))
@@ -174,14 +189,21 @@ class _Climb(Generic[ChoiceT]):
         finalists = {*left, champion.genotype} if champion else set(left)
         self._drop(finalists - {self.best.genotype if self.best else ""})
 
-    def correct(self, factor: float) -> None:
-        """Multiply modelled times by `factor` from now on, and rate anew who was scored."""
-        if factor == self._rating.correction:
+    def correct(self, correction: Correction) -> None:
+        """Correct modelled times so from now on, and rate anew who was scored."""
+        if correction == self._rating.correction:
             return
-        self._limits.correct(factor)
-        self._rating = replace(self._rating, correction=factor)
+        self._limits.correct(correction)
+        self._rating = replace(self._rating, correction=correction)
         self.scored = {text: self._rating.rate(bare) for text, bare in self._bare.items()}
-        self.best = ranked(self.scored.values())[0]
+        self.best = next(iter(ranked(self.scored.values())), None)
+
+    def confirm(self, review: Review) -> None:
+        """Have the best reviewed until it stays the best."""
+        confirmed: set[str] = set()
+        while self.best is not None and self.best.fits and self.best.genotype not in confirmed:
+            confirmed.add(self.best.genotype)
+            self.correct(review.confirm(self.best))
 
     def _drop(self, genotypes: Iterable[str]) -> None:
         for text in genotypes:

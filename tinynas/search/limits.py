@@ -11,6 +11,7 @@ from tinynas.cost.latency import LatencyModel
 from tinynas.cost.times import unknown_times
 from tinynas.errors import RequestError
 from tinynas.networks import Genotype, build_graph, trainable_params
+from tinynas.search.timings import Correction
 from tinynas.units import format_milliseconds, format_size
 
 
@@ -95,7 +96,7 @@ class Limits:
         self._runtime = runtime
         self._board = board
         self._latency = latency
-        self._correction = 1.0
+        self._correction = Correction()
         self._needs: dict[str, Need] = {}
         self._footprints: dict[str, Footprint] = {}
 
@@ -104,9 +105,9 @@ class Limits:
         """How many different networks were asked about."""
         return len(self._needs)
 
-    def correct(self, factor: float) -> None:
-        """From now on times are `factor` times what the model says by itself."""
-        self._correction = factor
+    def correct(self, correction: Correction) -> None:
+        """From now on times of the model are corrected so."""
+        self._correction = correction
 
     def need(self, genotype: Genotype) -> Need:
         """What `genotype` takes: all that deciding takes, so draws that do not fit stay cheap."""
@@ -118,7 +119,7 @@ class Limits:
                 self._runtime.flash(graph, self._board).total,
                 self._latency.milliseconds(graph) if self._latency is not None else None,
             )
-        return self._corrected(self._needs[text])
+        return self._corrected(text, self._needs[text])
 
     def satisfied_by(self, genotype: Genotype) -> bool:
         """Whether `genotype` stays within the SRAM, the flash and the time of the budget."""
@@ -145,7 +146,8 @@ class Limits:
         asked = Need(budget.sram_bytes, budget.flash_bytes, budget.latency_ms)
         if not self._needs:
             return RequestError(f"no network was tried against {asked}: ask for at least one evaluation")
-        nearest = min(map(self._corrected, self._needs.values()), key=lambda need: need.strain(budget))
+        corrected = (self._corrected(*each) for each in self._needs.items())
+        nearest = min(corrected, key=lambda need: need.strain(budget))
         more = " and ".join(f"more {name}" for name, times in nearest.strains(budget) if times > 1)
         if budget.latency_ms is None:
             nearest = replace(nearest, latency_ms=None)
@@ -154,7 +156,7 @@ class Limits:
             f"allow {more}, or choose a smaller space or another board"
         )
 
-    def _corrected(self, need: Need) -> Need:
-        if need.latency_ms is None or self._correction == 1:
+    def _corrected(self, genotype: str, need: Need) -> Need:
+        if need.latency_ms is None:
             return need
-        return replace(need, latency_ms=self._correction * need.latency_ms)
+        return replace(need, latency_ms=self._correction.milliseconds(genotype, need.latency_ms))

@@ -6,13 +6,14 @@ later. So rating is a pure function of both, done again whenever the correction 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tinynas.board import Budget
 from tinynas.search.candidate import Candidate
 from tinynas.search.limits import Need
 from tinynas.search.objective import Objective
 from tinynas.search.space_protocol import ChoiceT
+from tinynas.search.timings import Correction
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,12 @@ class Rating:
 
     budget: Budget
     objective: Objective | None = None
-    correction: float = 1.0
+    correction: Correction = field(default_factory=Correction)
 
     def rate(self, candidate: Candidate[ChoiceT]) -> Candidate[ChoiceT]:
         """`candidate` as it is worth now; one that does not fit any more is worth less than any that does."""
         time = candidate.footprint.latency_ms
-        corrected = None if time is None else self.correction * time
+        corrected = None if time is None else self.correction.milliseconds(candidate.genotype, time)
         cost = replace(candidate.footprint, latency_ms=corrected)
         strain = Need(cost.sram_bytes, cost.flash_bytes, cost.latency_ms).strain(self.budget)
         if strain > 1:

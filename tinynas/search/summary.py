@@ -31,7 +31,7 @@ from tinynas.search.run_folder import (
     is_run,
     read_json,
 )
-from tinynas.search.timings import Timing, correction, read_timings
+from tinynas.search.timings import Correction, Timing, read_timings
 from tinynas.spaces.families import MOBILE
 
 #: more memory than any board has
@@ -112,7 +112,7 @@ def read_run(path: Path | str) -> RunSummary:
             f"'{folder}' is a comparison, not a search: look at it with tinynas compare --run {folder}"
         )
     timings = tuple(read_timings(folder / TIMINGS))
-    rating = _rating(request, correction(timings))
+    rating = _rating(request, Correction.of(timings))
     return RunSummary(
         path=folder,
         request=request,
@@ -129,12 +129,12 @@ def read_run(path: Path | str) -> RunSummary:
     )
 
 
-def _rating(request: Mapping[str, Any], factor: float) -> Rating:
+def _rating(request: Mapping[str, Any], correction: Correction) -> Rating:
     """By what the run was asked for; a time that an objective weighs is no limit."""
     name, time = request.get("objective", ACCURACY), request.get("latency_ms")
     sram, flash = (request.get(key, _ENDLESS) for key in ("sram_bytes", "flash_bytes"))
     budget = Budget(sram, flash, time if name == ACCURACY else None)
-    return Rating(budget, find_objective(name, time), factor)
+    return Rating(budget, find_objective(name, time), correction)
 
 
 def _optional(path: Path) -> Any:

@@ -1,14 +1,14 @@
 """What a board measured in the middle of a search beside what was modelled, and the correction of that.
 
 A model of times is wrong about most networks of a board alike, so one factor mends most of it: the median of
-measured over modelled, which no single odd measurement moves.
+measured over modelled, which no single odd measurement moves. Of what was measured the time is known.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -36,10 +36,24 @@ class Timing:
         return self.corrected_ms / self.measured_ms - 1
 
 
-def correction(timings: Iterable[Timing]) -> float:
-    """The factor by which modelled times are multiplied; 1 where nothing was measured."""
-    ratios = [timing.measured_ms / timing.modelled_ms for timing in timings]
-    return median(ratios) if ratios else 1.0
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What becomes of modelled times: `measured` ones by genotype, and a `factor` on all others."""
+
+    factor: float = 1.0
+    measured: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, timings: Iterable[Timing]) -> Correction:
+        """By what was measured; nothing is corrected where nothing was."""
+        made = list(timings)
+        ratios = [timing.measured_ms / timing.modelled_ms for timing in made]
+        measured = {timing.genotype: timing.measured_ms for timing in made}
+        return cls(median(ratios) if ratios else 1.0, measured)
+
+    def milliseconds(self, genotype: str, modelled: float) -> float:
+        """Of the network `genotype`, which takes `modelled` milliseconds by the model alone."""
+        return self.measured.get(genotype, self.factor * modelled)
 
 
 def read_timings(path: Path) -> list[Timing]:
