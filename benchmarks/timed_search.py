@@ -2,7 +2,7 @@
 
     python benchmarks/timed_search.py [--runs DIR]
 
-Every second generation the best networks are measured on the board and the model of times corrected; the
+After every third generation the best networks are measured on the board and the model of times corrected; the
 winner is deployed there and measured again. Then another point of the same front is picked, for half of the
 time, without searching again. Killed, the same command goes on. Writes benchmarks/results/timed_search.json.
 """
@@ -21,7 +21,7 @@ from recording import record
 from tinynas.search import read_run
 
 SEARCH = (
-    "search --board stm32f746 --sram 128k --latency 30ms --strategy nsga2 --measure-every 2 --virtual "
+    "search --board stm32f746 --sram 128k --latency 30ms --strategy nsga2 --measure-every 3 --virtual "
     "--deploy-samples 100"
 )
 PICK = "pick --latency 15ms"

@@ -23,7 +23,7 @@ _MEMORY = 0.8
 class Controller:
     """`together` networks at random, then generations of as many drawn from a policy, which learns from each.
 
-    The reward is accuracy; what a generation did better than expected, a moving average of those before, is
+    The reward is what the search maximises; what a generation did better than expected, a moving average of those before, is
     the advantage. The policy is trained anew from the journal for every proposal, so a killed search goes on
     identically. It never hears of draws that do not fit, or were scored before: they cost nothing and are
     drawn again, so it learns what is good among networks that fit. Where its draws bring too few,
@@ -70,7 +70,7 @@ class Controller:
         policy, expected = fresh_policy(alphabet.sizes), None
         for _, members in groupby(scored, key=lambda candidate: candidate.generation):
             batch = list(members)
-            rewards = np.array([candidate.accuracy for candidate in batch], np.float64)
+            rewards = np.array([candidate.merit for candidate in batch], np.float64)
             mean = float(rewards.mean())
             expected = mean if expected is None else expected
             advantages = (rewards - expected) / (rewards.std() + 1e-6)
