@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import fields, replace
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from tinynas.cli.main import main
 from tinynas.cost import macs
 from tinynas.errors import RunError
 from tinynas.networks import build_graph, parse_genotype
+from tinynas.report import style
 from tinynas.report.run_page.html import render
-from tinynas.report.run_page.pictures import pictures_of
+from tinynas.report.run_page.pictures import THEMED, pictures_of
 from tinynas.report.run_page.read import read_page
 from tinynas.report.run_page.sections import Missing, RunPage, plain
 from tinynas.search import Timing, open_run
@@ -295,3 +297,13 @@ def test_another_suffix_or_folder_is_refused(tmp_path: Path, capsys: pytest.Capt
         and "name a folder for the pictures" in errors
         and "did you mean" in errors
     )
+
+
+def test_every_colour_of_a_picture_has_one_in_each_theme() -> None:
+    css = resources.files("tinynas.report").joinpath("templates/run.css").read_text()
+    themes = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    assert len(themes) == 3  # light, dark, print
+    for theme in themes:
+        assert set(THEMED.values()) <= set(re.findall(r"--(\w+):", theme))
+    colours = {value for name, value in vars(style).items() if name.isupper() and isinstance(value, str)}
+    assert colours == set(THEMED)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: colours that a reader's light or dark theme sets: a variable of the page's style each
-_THEMED: Mapping[str, str] = MappingProxyType(
+THEMED: Mapping[str, str] = MappingProxyType(
     {
         style.INK: "ink",
         style.PAPER: "paper",
@@ -142,6 +142,6 @@ def _bare(text: str) -> str:
 
 def _themed(text: str, alt: str) -> str:
     """Colours as the page's variables, and words for those who cannot see it."""
-    for colour, name in _THEMED.items():
+    for colour, name in THEMED.items():
         text = re.sub(rf"{colour}\b", f"var(--{name})", text, flags=re.IGNORECASE)
     return text.replace("<svg", f'<svg role="img" aria-label={quoteattr(alt)}', 1)
