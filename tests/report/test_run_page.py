@@ -307,3 +307,28 @@ def test_every_colour_of_a_picture_has_one_in_each_theme() -> None:
         assert set(THEMED.values()) <= set(re.findall(r"--(\w+):", theme))
     colours = {value for name, value in vars(style).items() if name.isupper() and isinstance(value, str)}
     assert colours == set(THEMED)
+
+
+@pytest.mark.parametrize("runtime", ["tflm", "live"])
+def test_a_runtime_without_plans_has_no_picture_of_them(tmp_path: Path, runtime: str) -> None:
+    folder = make_run(tmp_path / "run", "chosen", runtime=runtime)
+    page, words = read_page(folder), page_words(folder)
+    assert not isinstance(page.network, Missing) and page.network.plan is None
+    assert "memory" not in pictures_of(page) and isinstance(page.modelled, Missing)
+    assert f"There is no plan by rows for the {runtime} runtime" in words
+    assert f"No model tells the time of the {runtime} runtime" in words
+
+
+def test_a_board_that_is_not_known_here_is_said(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", "chosen", board="mine")
+    assert "cannot be looked at here" in page_words(folder)
+
+
+def test_the_first_network_alone_can_be_drawn(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", "space")
+    with open_run(folder, REQUEST) as run:
+        run.journal.append(candidates()[0])
+    train(folder / "history.jsonl", "largest network", 40, done=1)
+    found = pictures_of(read_page(folder))
+    for name in ("training", "evolution", "front", "network"):
+        assert found[name].svg().startswith("<svg ")
