@@ -123,8 +123,8 @@ def test_a_wrong_byte_is_found_and_nothing_is_written(
 ) -> None:
     def off_by_some(graph: Graph, index: int, function: str) -> Parameters:
         made = pack(graph, index, function)
-        assert isinstance(made, Convolution)
-        return replace(made, bias=made.bias + 3000)
+        # other goals are planned too, to be shown
+        return replace(made, bias=made.bias + 3000) if isinstance(made, Convolution) else made
 
     monkeypatch.setattr(tinynas.engine.tables, "pack", off_by_some)
     line = refused(capsys, model, "-o", tmp_path / "out", "--check", "--samples", 3, status=1)
