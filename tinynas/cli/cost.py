@@ -86,7 +86,7 @@ def cost(
         goal=optimize,
         genotype=genotype,
         graph=graph,
-        layers=list_layers(graph, rules, target),
+        layers=list_layers(graph, rules, target, clock),
         sram=rules.sram(graph, target),
         flash=rules.flash(graph, target),
         clock=clock,
@@ -189,9 +189,9 @@ class _Bill:
 
 
 def _print_bill(console: Console, bill: _Bill) -> None:
-    table = make_table(
-        ("#", "operator"), ("output", "kernel/stride", "MACs", "weights", "SRAM in use"), ("",)
-    )
+    timed = ("time",) if bill.clock is not None else ()
+    figures = ("output", "kernel/stride", "MACs", "weights", *timed, "SRAM in use")
+    table = make_table(("#", "operator"), figures, ("",))
     for layer in bill.layers:
         table.add_row(
             str(layer.index),
@@ -200,6 +200,7 @@ def _print_bill(console: Console, bill: _Bill) -> None:
             layer.window,
             _number(layer.macs),
             _number(layer.weights),
+            *([] if layer.latency_ms is None else [format_milliseconds(layer.latency_ms)]),
             f"{layer.sram_bytes:,} B",
             "<- peak" if layer.is_peak else "",
             style="bold" if layer.is_peak else None,

@@ -25,6 +25,7 @@ from tinynas.cli.cost import cost
 from tinynas.cli.device import build, deploy, flash, measure
 from tinynas.cli.pick import pick
 from tinynas.cli.plan import plan
+from tinynas.cli.profile import profile
 from tinynas.cli.report import report
 from tinynas.cli.search import search
 from tinynas.cli.show import show
@@ -35,7 +36,7 @@ from tinynas.errors import TinynasError
 INTERRUPTED = 130
 DEBUG = "TINYNAS_DEBUG"
 #: commands that go on where they were interrupted
-_RESUMABLE = ("search", "study", "compare", "pick")
+_RESUMABLE = ("search", "study", "compare", "pick", "profile")
 
 app = typer.Typer(
     name="tinynas",
@@ -74,6 +75,7 @@ app.command(
 app.command(
     epilog="Example: tinynas compare --board stm32f746 --sram 64k --data cifar10 --seeds 5 --plot compare.png"
 )(compare)
+app.command(epilog="Example: tinynas profile --board stm32f746 --port /dev/ttyACM0")(profile)
 app.command(epilog="Example: tinynas cost mcunet-in2 --board stm32f746 --runtime tflm")(cost)
 
 

@@ -59,13 +59,17 @@ class EngineRuntime:
         for known, aim, arranged in _remembered:
             if known is graph and aim == self.aim:
                 return arranged
+        arranged = arrange(self.prepared(graph), self.goal, self.aim.arena, self.aim.constants)
+        _remembered[:] = [*_remembered[1 - _MOST_REMEMBERED :], (graph, self.aim, arranged)]
+        return arranged
+
+    def prepared(self, graph: Graph) -> Graph:
+        """`graph` simplified, with all that the choice of its kernels depends on."""
         simple = simplify(graph)
         if self.goal is not Goal.RAM and not has_weights(simple):
             # the smallest kernels take any weights, faster ones have conditions
-            simple = with_typical_constants(simple)
-        arranged = arrange(simple, self.goal, self.aim.arena, self.aim.constants)
-        _remembered[:] = [*_remembered[1 - _MOST_REMEMBERED :], (graph, self.aim, arranged)]
-        return arranged
+            return with_typical_constants(simple)
+        return simple
 
     def plan(self, graph: Graph) -> Plan:
         """What runs, operator by operator, and in which order.

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Protocol
 
 from tinynas.board import Board
+from tinynas.cost.calibration import Calibration, read
 from tinynas.cost.engine_runtime import EngineRuntime
 from tinynas.cost.estimates import Runtime
-from tinynas.engine.choosing import Goal, choose_kernels
+from tinynas.cost.fitting import predict
+from tinynas.cost.work import DataMemory, Exposure, Work, list_work, work_of
+from tinynas.engine.choosing import choose_kernels
+from tinynas.engine.goals import Goal
 from tinynas.engine.kernels import Kernel
+from tinynas.engine.planner import Arrangement
+from tinynas.engine.rows import map_shape
+from tinynas.engine.schedule import MOST_STEPS
 from tinynas.graph import Graph, Operator
-from tinynas.graph.passes import simplify
+
+#: as made by `tinynas profile --virtual`, one a board
+SHIPPED = Path(__file__).with_name("calibrations")
+#: works remembered, of which a search has some thousands
+_MOST_REMEMBERED = 2**17
+#: instructions of an output value, of kernels that tell no cost
+_INSTRUCTIONS = 20.0
+#: what is said of times that other kernels or another board had, in percent
+_STALE, _SCALED = 25, 30
 
 
 class LatencyModel(Protocol):
@@ -28,7 +46,7 @@ class LatencyModel(Protocol):
         ...
 
     def milliseconds(self, graph: Graph) -> float:
-        """One inference of `graph` as the runtime runs it.
+        """One inference of `graph` as the runtime runs it; its plan, if nobody made it yet, is made.
 
         Raises:
             ModelError: an operator that the runtime does not run.
@@ -43,33 +61,74 @@ class LatencyModel(Protocol):
         """
         ...
 
+    def estimate(self, graph: Graph) -> float:
+        """The same without a plan, so thousands a second: where feature maps lie is only guessed.
+
+        Raises:
+            ModelError: an operator that the runtime does not run.
+        """
+        ...
+
 
 def latency_model(board: Board, runtime: Runtime) -> LatencyModel | None:
-    """The best model there is of networks under `runtime` on `board`; None where there is none."""
-    if not isinstance(runtime, EngineRuntime) or board.core not in _CYCLES_PER_INSTRUCTION:
+    """The best model there is of networks under `runtime` on `board`; None where there is none.
+
+    What was measured on such a board goes before what is modelled, and what was made here before what
+    tinynas brings; a calibration that was made here and is out of date is left out, and the label says so.
+    """
+    if not isinstance(runtime, EngineRuntime):
         return None
-    return InstructionModel(board.id, board.core, board.clock_hz, getattr(runtime, "goal", Goal.RAM))
+    remark = ""
+    for measured in (True, False):
+        file = kept(board.id, measured)
+        if file.is_file():
+            calibration = _read(file, file.stat().st_mtime_ns)
+            if (fault := _fault(calibration, runtime.goal)) is None:
+                return CalibratedModel(board, runtime, calibration, _words(calibration))
+            remark = remark or f"; {file} {fault}"
+    if (brought := _shipped(board)) is None:
+        return None
+    return CalibratedModel(board, runtime, brought, _words(brought, board) + remark)
 
 
-#: as benchmarks/speed.py has them of whole networks on virtual boards, rounded
-_CYCLES_PER_INSTRUCTION = {"cortex-m4": 1.3, "cortex-m7": 0.8}
-#: of kernels whose catalogue entry tells no cost, an output value
-_INSTRUCTIONS_PER_OUTPUT = 20.0
+def kept(board: str, measured: bool) -> Path:
+    """Where `tinynas profile` keeps its calibration of a real board, or of the virtual one."""
+    folder = Path.home() / ".cache" / "tinynas" / "calibrations"
+    return folder / f"{board}{'' if measured else '-virtual'}.json"
 
 
-@dataclass(frozen=True, slots=True)
-class InstructionModel:
-    """The catalogue's instructions at a core's usual rate: for boards that nothing was fitted on."""
+def _fault(calibration: Calibration, goal: Goal) -> str | None:
+    """Why a calibration is refused for plans for `goal` and what to do, as the end of a sentence about it."""
+    where = "--port PORT" if calibration.measured else "--virtual"
+    how = f"run `tinynas profile --board {calibration.board} {where}`"
+    if stale := calibration.stale:
+        some = ", ".join(stale[:3]) + (", ..." if len(stale) > 3 else "")
+        return f"was made with other kernels ({some}) and is not used: {how} again"
+    if goal.value not in calibration.goals:
+        made_for = ", ".join(calibration.goals)
+        return f"is of plans for {made_for} and is not used for {goal.value}: {how} without --optimize"
+    return None
 
-    board: str
-    core: str
-    clock_hz: int
-    goal: Goal
+
+def shipped() -> dict[str, Calibration]:
+    """The calibrations that tinynas brings, by board."""
+    return {file.stem: _read(file, 0) for file in sorted(SHIPPED.glob("*.json"))}
+
+
+@dataclass(frozen=True, eq=False)
+class CalibratedModel:
+    """Sums of the times of operators, by a calibration of their kernels."""
+
+    on: Board
+    runtime: EngineRuntime
+    calibration: Calibration
+    label: str
+    _cycles: dict[Work, float] = field(default_factory=dict, repr=False)
 
     @property
-    def label(self) -> str:
-        """As `LatencyModel.label`."""
-        return "uncalibrated, +-50 %"
+    def board(self) -> str:
+        """As `LatencyModel.board`."""
+        return self.on.id
 
     def milliseconds(self, graph: Graph) -> float:
         """As `LatencyModel.milliseconds`."""
@@ -77,13 +136,83 @@ class InstructionModel:
 
     def layers(self, graph: Graph) -> tuple[float, ...]:
         """As `LatencyModel.layers`."""
-        simple = simplify(graph)
-        scale = 1e3 * _CYCLES_PER_INSTRUCTION[self.core] / self.clock_hz
-        kernels = choose_kernels(simple, self.goal)
-        pairs = zip(kernels, simple.operators, strict=True)
-        return tuple(scale * _instructions(simple, kernel, operator) for kernel, operator in pairs)
+        return tuple(
+            1e3 * cycles / self.on.clock_hz for cycles in self.cycles(self.runtime.arrangement(graph))
+        )
+
+    def cycles(self, arranged: Arrangement) -> list[float]:
+        """Of every operator of a network that is arranged so."""
+        rows, walk = arranged.rows, self.calibration.step_cycles
+        facts = zip(rows.graph.operators, rows.kernels, list_work(arranged, self.memory), strict=True)
+        times = (self._cycles_of(rows.graph, *each) for each in facts)
+        return [time + walk * entries for time, entries in zip(times, count_entries(arranged), strict=True)]
+
+    def estimate(self, graph: Graph) -> float:
+        """As `LatencyModel.estimate`."""
+        simple = self.runtime.prepared(graph)
+        kernels = choose_kernels(simple, self.runtime.goal)
+        cycles = 0.0
+        for operator, kernel in zip(simple.operators, kernels, strict=True):
+            work = work_of(simple, operator, kernel, _guess(simple, operator, self.memory))
+            cycles += self._cycles_of(simple, operator, kernel, work)
+        return 1e3 * cycles / self.on.clock_hz
+
+    @cached_property
+    def memory(self) -> DataMemory:
+        """The board's, as the calibration's kernels find it."""
+        return DataMemory.of(self.on, self.calibration.arena_offset)
+
+    def _cycles_of(self, graph: Graph, operator: Operator, kernel: Kernel, work: Work) -> float:
+        known = self._cycles.get(work)
+        if known is None:
+            if len(self._cycles) >= _MOST_REMEMBERED:
+                self._cycles.clear()
+            known = self._cycles[work] = self._sum(graph, operator, kernel, work)
+        return known
+
+    def _sum(self, graph: Graph, operator: Operator, kernel: Kernel, work: Work) -> float:
+        costs = self.calibration.costs.get(kernel.function)
+        if costs is not None:
+            return predict(costs, work, self.memory)
+        instructions = kernel.instructions(graph, operator) or _INSTRUCTIONS * work.output.bytes
+        return instructions * self.calibration.instruction_cycles
 
 
-def _instructions(graph: Graph, kernel: Kernel, operator: Operator) -> float:
-    known = kernel.instructions(graph, operator)
-    return known or _INSTRUCTIONS_PER_OUTPUT * graph.tensors[operator.outputs[0]].elements
+def _guess(graph: Graph, operator: Operator, memory: DataMemory) -> Exposure:
+    """As if the operator's feature maps lay from the start of the arena on."""
+    read = sum(map_shape(graph.tensors[i]).bytes for i in graph.activations_in(operator))
+    made = map_shape(graph.tensors[operator.outputs[0]]).bytes
+    return Exposure(memory.exposed(0, read), memory.exposed(read, made), memory.exposed(read + made, 1))
+
+
+def count_entries(arranged: Arrangement) -> Iterator[int]:
+    """Entries of the schedule of every operator: a step each, but all at once in a group of its own."""
+    for group in arranged.groups:
+        alone = group.end == group.first + 1
+        for operator in range(group.first, group.end):
+            steps = arranged.rows.programs[operator].steps
+            yield -(-steps // MOST_STEPS) if alone else steps
+
+
+def _words(calibration: Calibration, board: Board | None = None) -> str:
+    """How far to trust times of `calibration`, on `board` where that is another."""
+    if board is not None and board.id != calibration.board:
+        return f"modelled after {calibration.board} by the clock, +-{_SCALED} %"
+    if calibration.stale:
+        return f"modelled with kernels that have changed since, +-{_STALE} %"
+    return f"{calibration.times}; {calibration.errors.words}"
+
+
+def _shipped(board: Board) -> Calibration | None:
+    """The board's own, or that of the same core whose clock is nearest."""
+    known = shipped()
+    if board.id in known:
+        return known[board.id]
+    alike = [each for each in known.values() if each.core == board.core]
+    return min(alike, key=lambda each: abs(each.clock_hz - board.clock_hz), default=None)
+
+
+@cache
+def _read(file: Path, changed: int) -> Calibration:
+    """The calibration in `file`, read once until it is `changed`."""
+    return read(file)

@@ -8,6 +8,7 @@ from typing import Any
 from tinynas.board import Board
 from tinynas.cost.compute import operator_macs, operator_weights
 from tinynas.cost.estimates import Runtime
+from tinynas.cost.latency import LatencyModel
 from tinynas.graph import Graph, Operator
 
 
@@ -15,7 +16,8 @@ from tinynas.graph import Graph, Operator
 class Layer:
     """One operator. `sram_bytes` is what activations and scratch reach up to while it runs.
 
-    `weights` are weights and biases; `window` is ``5x5/2`` (kernel and stride), empty where nothing slides.
+    `latency_ms` is None where times are not known; `weights` are weights and biases; `window` is ``5x5/2``
+    (kernel and stride), empty where nothing slides.
     """
 
     index: int
@@ -26,16 +28,23 @@ class Layer:
     weights: int
     sram_bytes: int
     is_peak: bool
+    latency_ms: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``--json``."""
         return asdict(self) | {"output_shape": list(self.output_shape)}
 
 
-def list_layers(graph: Graph, runtime: Runtime, board: Board) -> list[Layer]:
-    """Every operator that `runtime` runs in order of execution, the one at the peak of its SRAM marked."""
+def list_layers(
+    graph: Graph, runtime: Runtime, board: Board, clock: LatencyModel | None = None
+) -> list[Layer]:
+    """Every operator that `runtime` runs in order of execution, the one at the peak of its SRAM marked.
+
+    `clock`, made for that board and runtime, tells their times.
+    """
     peak = runtime.sram(graph, board).peak_operator
     reach = runtime.reach(graph, board)
+    times = clock.layers(graph) if clock is not None else None
     graph = runtime.runs(graph)
     return [
         Layer(
@@ -47,6 +56,7 @@ def list_layers(graph: Graph, runtime: Runtime, board: Board) -> list[Layer]:
             weights=operator_weights(graph, operator),
             sram_bytes=reach[index],
             is_peak=index == peak,
+            latency_ms=times[index] if times is not None else None,
         )
         for index, operator in enumerate(graph.operators)
     ]

@@ -10,7 +10,7 @@ from tinynas.engine.plan import Step
 from tinynas.engine.streaming import RowGraph
 
 #: a step's count is a signed byte in the C table
-_MOST_STEPS = 127
+MOST_STEPS = 127
 
 
 def schedule(rows: RowGraph, groups: Sequence[Group], upwards: Sequence[bool]) -> tuple[Step, ...]:
@@ -21,8 +21,8 @@ def schedule(rows: RowGraph, groups: Sequence[Group], upwards: Sequence[bool]) -
         for op, turns in groupby(_Pull(rows, group, up).order):
             first, count = done[op], len(list(turns))
             done[op] += count
-            for start in range(first, first + count, _MOST_STEPS):
-                length = min(_MOST_STEPS, first + count - start)
+            for start in range(first, first + count, MOST_STEPS):
+                length = min(MOST_STEPS, first + count - start)
                 if up:
                     # rows are counted from the top all the same
                     top = rows.programs[op].steps - 1 - start

@@ -15,7 +15,7 @@ _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _DEFINITION = re.compile(r"^(?!static|typedef|TN_INLINE)\w[\w ]*\*?\b(tn_\w+)\([^;{]*\)\s*\{", re.MULTILINE)
 _NAME = re.compile(r"\btn_\w+")
 #: headers a model's own file includes
-_ALWAYS = ("tinynas_engine.h", "tinynas_kernels.h")
+INTERFACES = ("tinynas_engine.h", "tinynas_kernels.h")
 _SCHEDULER = "tn_run"
 
 
@@ -30,7 +30,7 @@ def sources_for(functions: Iterable[str]) -> dict[str, str]:
     if missing := sorted(wanted - homes.keys()):
         raise TinynasError(f"the engine's sources lack {', '.join(missing)}: install tinynas again")
     needed: set[str] = set()
-    waiting = [*_ALWAYS, *(homes[name] for name in sorted(wanted))]
+    waiting = [*INTERFACES, *(homes[name] for name in sorted(wanted))]
     while waiting:
         file = waiting.pop()
         if file in needed:

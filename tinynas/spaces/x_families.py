@@ -149,7 +149,7 @@ def _measure(space: XSpace[Any], target: Target, samples: int, rng: np.random.Ge
         sram <= target.budget.sram_bytes,
         flash <= target.budget.flash_bytes,
         (int(sram.min()), int(flash.min())),
-        target.times(lambda model: [model.milliseconds(build_graph(g)) for g in (*networks, smallest)]),
+        target.times(lambda model: [model.estimate(build_graph(g)) for g in (*networks, smallest)]),
     )
 
 

@@ -1,0 +1,122 @@
+"""Calibrations: kept and read back, known when out of date, and those that tinynas ships."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tinynas.board import board_ids, load_board
+from tinynas.cost import EngineRuntime
+from tinynas.cost.calibration import Calibration, kernel_digests, parse, read
+from tinynas.cost.latency import kept, latency_model, shipped
+from tinynas.engine.goals import Aim, Goal
+from tinynas.errors import RequestError
+from tinynas.networks import build_graph, find_network
+
+BOARD = "stm32f746"
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A home folder without calibrations."""
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    return tmp_path
+
+
+def _fresh() -> Calibration:
+    """One of the kernels there are now."""
+    return replace(shipped()[BOARD], digests=dict(kernel_digests()))
+
+
+def _keep(calibration: Calibration) -> Path:
+    file = kept(calibration.board, calibration.measured)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(calibration.to_text(), encoding="utf-8")
+    return file
+
+
+def test_shipped_calibrations_are_of_these_kernels() -> None:
+    """Else whoever changed a kernel has to make them anew."""
+    stale = {board: calibration.stale for board, calibration in shipped().items() if calibration.stale}
+    assert not stale, (
+        f"kernels have changed since the shipped calibrations were made ({stale}): run "
+        "`python benchmarks/calibrate.py`, a few minutes a board, and commit tinynas/cost/calibrations"
+    )
+
+
+def test_every_virtual_board_has_one() -> None:
+    """And the boards of the same cores are told by them."""
+    assert set(shipped()) == {"stm32f412", "stm32f746", "stm32h743", "stm32l4r5"}
+    graph = build_graph(find_network("mcunet-in0"))
+    for name in board_ids():
+        board = load_board(name)
+        model = latency_model(board, EngineRuntime())
+        assert (model is None) == (board.core not in ("cortex-m4", "cortex-m7"))
+        if model is not None:
+            assert "modelled" in model.label
+            assert 1 < model.milliseconds(graph) < 1000
+
+
+def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Every field."""
+    made = shipped()[BOARD]
+    assert parse(made.to_text(), "it") == made
+    (tmp_path / "it.json").write_text(made.to_text(), encoding="utf-8")
+    assert read(tmp_path / "it.json") == made
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format": 0}', "\x00"])
+def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
+    """In a sentence that names the file and the remedy."""
+    file = tmp_path / "other.json"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(RequestError, match=r"other\.json.*tinynas profile"):
+        read(file)
+
+
+def test_what_was_measured_here_goes_first(home: Path) -> None:
+    """Before what was modelled here, and that before what is shipped."""
+    board, runtime = load_board(BOARD), EngineRuntime()
+    brought = latency_model(board, runtime)
+    _keep(replace(_fresh(), times="modelled here"))
+    modelled = latency_model(board, runtime)
+    _keep(replace(_fresh(), times="measured", measured=True))
+    measured = latency_model(board, runtime)
+    assert brought is not None
+    assert modelled is not None
+    assert measured is not None
+    assert modelled.label.startswith("modelled here; sums of operators within")
+    assert measured.label.startswith("measured; sums of operators within")
+    assert brought.label not in (modelled.label, measured.label)
+
+
+def test_one_out_of_date_is_refused_with_what_to_do(home: Path) -> None:
+    """It is not used, and the label says why and how to mend it."""
+    made = _fresh()
+    digests = dict(kernel_digests()) | {"tn_pointwise": "00000000"}
+    file = _keep(replace(made, digests=digests, measured=True, times="measured"))
+    model = latency_model(load_board(BOARD), EngineRuntime())
+    assert model is not None
+    assert model.label.startswith("modelled")
+    assert f"{file} was made with other kernels (tn_pointwise)" in model.label
+    assert "`tinynas profile --board stm32f746 --port PORT` again" in model.label
+
+
+def test_one_of_another_goal_is_refused(home: Path) -> None:
+    """Kernels of fast plans are not known from plans for the smallest arena."""
+    file = _keep(replace(_fresh(), goals=("ram",), times="modelled here"))
+    board = load_board(BOARD)
+    small, fast = (latency_model(board, EngineRuntime(Aim(goal))) for goal in (Goal.RAM, Goal.SPEED))
+    assert small is not None
+    assert fast is not None
+    assert small.label.startswith("modelled here")
+    assert f"{file} is of plans for ram and is not used for speed: run `tinynas profile" in fast.label
+
+
+def test_a_kernel_that_is_new_makes_one_out_of_date() -> None:
+    """A network may be run by a kernel that nobody timed."""
+    made = _fresh()
+    digests = {kernel: digest for kernel, digest in kernel_digests().items() if kernel != "tn_dense"}
+    assert replace(made, digests=digests).stale == ("tn_dense",)

@@ -1,0 +1,99 @@
+"""Networks to calibrate a board with: operators of all the shapes that the spaces have, in few firmwares.
+
+Each is a chain of blocks of both families and of plain convolutions, drawn at random; widths, expansions,
+kernels, groups and strides change from block to block as they never would in a network that is to learn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinynas.board import Board
+from tinynas.cost.runtime import EngineRuntime
+from tinynas.engine.goals import Goal
+from tinynas.networks import Genotype, build_graph
+from tinynas.networks.blocks import Block, Conv, MBConv, XBlock
+
+#: networks for each goal, of some ninety operators each
+NETWORKS = {Goal.RAM: 4, Goal.BALANCED: 5, Goal.SPEED: 6}
+_BLOCKS = 24
+_RESOLUTIONS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 192)
+_CLASSES = (2, 10, 100, 200)
+_GROUPS = (1, 2, 4, 8, 16, 24, 32, 64)
+#: multiply-accumulates of a block, at most: a network takes about a second on the virtual board
+_MOST_MACS = 1_200_000
+_TRIES = 20
+#: shares of the board's memories that a network of the set may take
+_MOST_SRAM, _MOST_FLASH = 0.6, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Designed:
+    """A network of the set, and the goal it is planned for."""
+
+    genotype: Genotype
+    goal: Goal
+
+
+def design(board: Board, goals: tuple[Goal, ...], seed: int) -> Iterator[Designed]:
+    """The networks to calibrate `board` with, for every goal that plans are made for; the same for a seed."""
+    runtime = EngineRuntime()
+    for goal in goals:
+        rng = np.random.default_rng((seed, list(Goal).index(goal)))
+        made = 0
+        while made < NETWORKS[goal]:
+            genotype = _draw(rng)
+            graph = build_graph(genotype)
+            sram, flash = runtime.sram(graph, board).total, runtime.flash(graph, board).total
+            if sram <= _MOST_SRAM * board.sram_bytes and flash <= _MOST_FLASH * board.flash_bytes:
+                made += 1
+                yield Designed(genotype, goal)
+
+
+def _draw(rng: np.random.Generator) -> Genotype:
+    resolution = int(rng.choice(_RESOLUTIONS))
+    stem = Conv(3, 2, _width(rng, 8, 32), bool(rng.integers(2)))
+    blocks: list[Block] = [stem]
+    rows, width = -(-resolution // 2), stem.channels
+    for _ in range(_BLOCKS):
+        stride = 2 if rows > 3 and rng.random() < 0.2 else 1
+        block = _block(rng, rows, width, stride)
+        blocks.append(block)
+        rows, width = -(-rows // stride), block.channels
+    return Genotype(resolution, 3, tuple(blocks), int(rng.choice(_CLASSES)))
+
+
+def _block(rng: np.random.Generator, rows: int, width: int, stride: int) -> Block:
+    """A block behind a map of `rows` x `rows` x `width` that does not take long, or the quickest found."""
+    drawn = [_candidate(rng, rows, width, stride) for _ in range(_TRIES)]
+    quick = (block for macs, block in drawn if macs <= _MOST_MACS)
+    return next(quick, min(drawn, key=lambda each: each[0])[1])
+
+
+def _candidate(rng: np.random.Generator, rows: int, width: int, stride: int) -> tuple[float, Block]:
+    """A block of any kind, and its multiply-accumulates but for those of squeeze-and-excitation."""
+    pixels, made = rows**2, rows**2 / stride**2
+    channels = width if rng.random() < 0.4 else _width(rng, 8, min(400, 8 * (160 // rows) + 16))
+    se = 0.25 if rng.random() < 0.25 else 0.0
+    kind = rng.random()
+    if kind < 0.45:
+        kernel, expand = int(rng.choice((3, 5, 7))), int(rng.choice((1, 3, 4, 5, 6)))
+        wide = width * expand
+        macs = pixels * wide * width * (expand > 1) + made * wide * (kernel**2 + channels)
+        return macs, MBConv(kernel, stride, channels, expand, se)
+    if kind < 0.75:
+        group = int(rng.choice(_GROUPS))
+        channels = max(1, channels // group) * group
+        macs = pixels * channels * width + made * channels * (9 * group + channels + width)
+        return macs, XBlock(3, stride, channels, 1, group, se)
+    kernel = int(rng.choice((1, 3, 3, 3, 5)))
+    return made * width * channels * kernel**2, Conv(kernel, stride, channels)
+
+
+def _width(rng: np.random.Generator, low: int, high: int) -> int:
+    """A multiple of 8, as likely to be small as large in its logarithm."""
+    return max(8, round(math.exp(rng.uniform(math.log(low), math.log(max(low, high))))) // 8 * 8)
