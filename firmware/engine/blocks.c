@@ -1,14 +1,17 @@
 /* Convolutions and dense layers by blocks of pixels and channels: what all layouts of weights share. See tn_blocks.h. */
 #include "tn_blocks.h"
 
+/* Bytes that are copied to be padded. */
+enum { TN_COPIED = 192 };
+
 /* `words` words of int8 of one pixel as pairs of int16, `pixels` words apart. Returns where the next goes. */
 TN_INLINE uint32_t *tn_widen_words(const int8_t *in, uint32_t words, uint32_t pixels, uint32_t *to)
 {
     for (; words; words--, in += 4, to += 2 * pixels) {
 #if TN_DSP
         const uint32_t word = tn_load4(in);
-        to[0] = (uint32_t)__sxtb16((int8x4_t)word);
-        to[pixels] = (uint32_t)__sxtb16((int8x4_t)(word >> 8 | word << 24));
+        to[0] = tn_even_bytes(word);
+        to[pixels] = tn_odd_bytes(word);
 #else
         to[0] = tn_halves(in[0], in[2]);
         to[pixels] = tn_halves(in[1], in[3]);
@@ -84,6 +87,17 @@ TN_INLINE uint32_t *tn_widen_together(const int8_t *in, uint32_t apart, uint32_t
 #endif
 }
 
+void tn_widen_pixels(const int8_t *in, uint32_t apart, uint32_t words, uint32_t pixels, uint32_t *to)
+{
+    if (pixels == 4) {
+        tn_widen_together(in, apart, words, 4, to);
+    } else if (pixels == 2) {
+        tn_widen_together(in, apart, words, 2, to);
+    } else {
+        tn_widen_together(in, apart, words, 1, to);
+    }
+}
+
 /* `words` words of the input's zero point. */
 TN_NOINLINE static uint32_t *tn_widen_padding(int8_t value, uint32_t words, uint32_t pixels, uint32_t *to)
 {
@@ -129,27 +143,53 @@ TN_INLINE void tn_leave_over(uint32_t *rest, uint32_t i, uint32_t pixels, int32_
     memcpy((int16_t *)(void *)(rest + i / 2 * pixels) + i % 2, &half, sizeof half);
 }
 
+TN_INLINE void tn_widen_byte(const int8_t *in, int8_t *half)
+{
+    const int16_t value = *in;
+    memcpy(half, &value, sizeof value);
+}
+
+/* What is left over of the kernel rows of `pixels` pixels side by side, as below. */
+TN_INLINE void tn_widen_rests(const tn_patch *patch, uint32_t first, uint32_t apart, const uint32_t pixels, uint32_t *rest)
+{
+    const uint32_t tail = patch->tail;
+    const int8_t *row = patch->window.first;
+    int8_t *half = (int8_t *)rest;
+    uint32_t odd = 0;
+    first += 4 * patch->words;
+    for (uint32_t y = patch->layer->kernel_rows; y; y--) {
+        const int8_t *in = row + first;
+        for (uint32_t i = tail; i; i--, in++, odd ^= 1) {
+            tn_widen_byte(in, half);
+            if (pixels >= 2) {
+                tn_widen_byte(in + apart, half + 4);
+            }
+            if (pixels == 4) {
+                tn_widen_byte(in + 2 * apart, half + 8);
+                tn_widen_byte(in + 3 * apart, half + 12);
+            }
+            half += odd ? 4 * pixels - 2 : 2;
+        }
+        row = tn_next_row(&patch->window, row);
+    }
+}
+
 /* `pixels` pixels, all of whose windows are inside; the first begins with place `first` of the rows, and they are `apart`
  * bytes apart. What the loops need is in locals, as GCC would read it again after every store. */
 TN_INLINE void tn_widen_inside(const tn_patch *patch, uint32_t first, uint32_t apart, const uint32_t pixels, uint32_t *to)
 {
-    const uint32_t words = patch->words, tail = patch->tail, row_bytes = patch->window.row_bytes;
+    const uint32_t words = patch->words, row_bytes = patch->window.row_bytes;
     const int8_t *const start = patch->window.start, *const end = patch->window.end;
-    uint32_t *const rest = to + 2 * words * patch->layer->kernel_rows * pixels;
     const int8_t *row = patch->window.first;
-    for (uint32_t y = patch->layer->kernel_rows, over = 0; y; y--) {
-        const int8_t *in = row + first;
-        to = tn_widen_together(in, apart, words, pixels, to);
-        in += 4 * words;
-        for (uint32_t i = tail; i; i--, in++, over++) {
-            for (uint32_t pixel = 0; pixel < pixels; pixel++) {
-                tn_leave_over(rest + pixel, over, pixels, in[pixel * apart]);
-            }
-        }
+    for (uint32_t y = patch->layer->kernel_rows; y; y--) {
+        to = tn_widen_together(row + first, apart, words, pixels, to);
         row += row_bytes;
         if (row == end) {
             row = start;
         }
+    }
+    if (patch->tail) {
+        tn_widen_rests(patch, first, apart, pixels, to);
     }
 }
 
@@ -190,21 +230,57 @@ TN_NOINLINE static void tn_widen_padded(const tn_patch *patch, int32_t x, uint32
     }
 }
 
+TN_NOINLINE static void tn_widen_whole(const tn_patch *patch, uint32_t first, uint32_t pixels, uint32_t *to)
+{
+    const uint32_t apart = patch->layer->stride_columns * patch->channels;
+    if (pixels == 4) {
+        tn_widen_inside(patch, first, apart, 4, to);
+    } else if (pixels == 2) {
+        tn_widen_inside(patch, first, apart, 2, to);
+    } else {
+        tn_widen_inside(patch, first, apart, 1, to);
+    }
+}
+
+/* Pixels of which some have padding, the first window's first column is x: what few bytes they see is copied, with the
+ * padding, and then no different from any. Columns are many and channels few where a network begins. */
+TN_NOINLINE static void tn_widen_copy(const tn_patch *patch, int32_t x, uint32_t columns, uint32_t pixels, uint32_t *to)
+{
+    const uint32_t channels = patch->channels, bytes = columns * channels, rows = patch->layer->kernel_rows;
+    const int32_t end = x + (int32_t)columns;
+    const int32_t from = tn_clamp(0, x, end), until = tn_clamp(patch->columns, from, end);
+    const uint32_t shared = (uint32_t)(until - from) * channels;
+    const int8_t *row = patch->window.first + (uint32_t)from * channels;
+    int8_t copy[TN_COPIED];
+    int8_t *next = copy + patch->window.above * bytes + (uint32_t)(from - x) * channels;
+    tn_patch copied = *patch;
+    copied.window.first = copied.window.start = copy;
+    copied.window.row_bytes = bytes;
+    copied.window.end = copy + rows * bytes;
+    memset(copy, patch->layer->padding, rows * bytes);
+    for (uint32_t i = patch->window.inside; i && shared; i--, next += bytes) {
+        memcpy(next, row, shared);
+        row += patch->window.row_bytes;
+        if (row >= patch->window.end) {
+            row -= patch->window.end - patch->window.start;
+        }
+    }
+    tn_widen_whole(&copied, 0, pixels, to);
+}
+
 void tn_widen(const tn_patch *patch, uint32_t column, uint32_t pixels, uint32_t *to)
 {
     const tn_blocks *const layer = patch->layer;
     const int32_t stride = layer->stride_columns, whole = patch->window.inside == layer->kernel_rows;
     const int32_t rightmost = patch->columns - layer->kernel_columns;
+    const uint32_t columns = (pixels - 1) * layer->stride_columns + layer->kernel_columns;
     int32_t x = (int32_t)column * stride - layer->pad_left;
-    if (whole && x >= 0 && x + ((int32_t)pixels - 1) * stride <= rightmost) {
-        const uint32_t first = (uint32_t)x * patch->channels, apart = layer->stride_columns * patch->channels;
-        if (pixels == 4) {
-            tn_widen_inside(patch, first, apart, 4, to);
-        } else if (pixels == 2) {
-            tn_widen_inside(patch, first, apart, 2, to);
-        } else {
-            tn_widen_inside(patch, first, apart, 1, to);
-        }
+    if (whole && x >= 0 && x + (int32_t)columns <= patch->columns) {
+        tn_widen_whole(patch, (uint32_t)x * patch->channels, pixels, to);
+        return;
+    }
+    if (columns * patch->channels * layer->kernel_rows <= TN_COPIED) {
+        tn_widen_copy(patch, x, columns, pixels, to);
         return;
     }
     for (uint32_t i = 0; i < pixels; i++, x += stride) {
@@ -256,26 +332,46 @@ tn_target tn_target_of(const tn_op *op, int8_t *arena, int step)
     return target;
 }
 
+/* Sets `bytes` (few, even) to 0, wherever they lie: by stores of four that may overlap. A call of memset, which GCC makes of
+ * any loop, would take longer. */
+TN_INLINE void tn_clear(int8_t *at, uint32_t bytes)
+{
+    const uint32_t zero = 0;
+    if (bytes < 4) {
+        if (bytes) {
+            memcpy(at, &zero, 2);
+        }
+        return;
+    }
+    memcpy(at, &zero, 4);
+    memcpy(at + bytes - 4, &zero, 4);
+    if (bytes > 8) {
+        memcpy(at + 4, &zero, 4);
+        memcpy(at + bytes - 8, &zero, 4);
+    }
+    if (bytes > 16) {
+        memset(at + 8, 0, bytes - 16);
+    }
+}
+
 /* Sets what is beside the columns of a row of planes to 0: planes hold values less their zero point. What is behind one
  * channel's columns and before the next one's is a single gap. */
 static void tn_clear_margins(const tn_blocks *layer, const tn_map *output, int8_t *row)
 {
     const uint32_t before = 2 * layer->before, behind = before + 2 * layer->columns, pitch = 2 * output->channels;
-    const uint32_t gap = pitch - behind + before, zero = 0;
+    const uint32_t gap = pitch - behind + before;
     int8_t *const last = row + (output->columns - 1) * pitch + behind;
-    memset(row, 0, before);
-    for (int8_t *at = row + behind; at != last; at += pitch) {
-        if (gap < 4) {
-            memcpy(at, &zero, 2);
-            continue;
+    int8_t *at = row + behind;
+    tn_clear(row, before);
+    if (gap == 4) { /* as nearly always round 3 columns */
+        for (; at != last; at += pitch) {
+            tn_clear(at, 4);
         }
-        memcpy(at, &zero, 4); /* (one store, wherever it lies) */
-        for (uint32_t i = 4; i + 4 < gap; i += 4) {
-            memcpy(at + i, &zero, 4);
-        }
-        memcpy(at + gap - 4, &zero, 4);
     }
-    memset(last, 0, pitch - behind);
+    for (; at != last; at += pitch) {
+        tn_clear(at, gap);
+    }
+    tn_clear(last, pitch - behind);
 }
 
 void tn_finish_row(const tn_op *op, const tn_target *target)

@@ -73,13 +73,13 @@ enum { TN_BYTES_4 = 4 * 24, TN_BYTES_2 = 4 * 13, TN_BYTES_1 = 4 * 8 }; /* of a s
 #define TN_APART_4 TN_APART_2 TN_SECOND("2") TN_FIRST("2") TN_SECOND("3") TN_FIRST("3")
 
 #define TN_PACKED_4(finish)                                                                                            \
-    __asm__ volatile(TN_PAIRS(TN_FIRST_STEP_4, TN_FOUR_TIMES(TN_STEP_4), TN_APART_4 finish)                            \
+    __asm__ volatile(TN_PAIRS(TN_FIRST_STEP_4, TN_FOUR_TIMES(TN_STEP_4), finish)                            \
                      : [r0] "=&r"(r0), [r1] "=&r"(r1), [r2] "=&r"(r2), [r3] "=&r"(r3), [s0] "=&r"(s0),                 \
                        [s1] "=&r"(s1), [s2] "=&r"(s2), [s3] "=&r"(s3), TN_OUT                                          \
                      : TN_IN                                                                                           \
                      : "memory", "cc")
 #define TN_PACKED_2(finish)                                                                                            \
-    __asm__ volatile(TN_PAIRS(TN_ZERO("0") TN_ZERO("1"), TN_FOUR_TIMES(TN_STEP_2), TN_APART_2 finish)                  \
+    __asm__ volatile(TN_PAIRS(TN_ZERO("0") TN_ZERO("1"), TN_FOUR_TIMES(TN_STEP_2), finish)                  \
                      : [r0] "=&r"(r0), [r1] "=&r"(r1), [s0] "=&r"(s0), [s1] "=&r"(s1), [e] "=&r"(e), TN_OUT            \
                      : TN_IN                                                                                           \
                      : "memory", "cc")
@@ -102,13 +102,13 @@ TN_INLINE void tn_packed_channels(tn_channels *channels, uint32_t depth, const u
     int32_t r0, r1, r2, r3, s0, s1, s2, s3;
     uint32_t a, b, c, d, e, enter;
     if (pixels == 4 && planes) {
-        TN_PACKED_4(TN_PLANE_4("0", "s") TN_NEXT_PLANE TN_PLANE_4("16", "r") TN_NEXT_PLANE);
+        TN_PACKED_4(TN_FINISH_PLANES(TN_APART_4 TN_PLANE_4("0", "s") TN_NEXT_PLANE TN_PLANE_4("16", "r") TN_NEXT_PLANE));
     } else if (pixels == 4) {
-        TN_PACKED_4(TN_ROWS_4("0", "s") TN_NEXT_BYTE TN_ROWS_4("16", "r") TN_NEXT_BYTE);
+        TN_PACKED_4(TN_FINISH_ROWS(TN_APART_4 TN_ROWS_4("0", "s") TN_NEXT_BYTE TN_ROWS_4("16", "r") TN_NEXT_BYTE));
     } else if (pixels == 2 && planes) {
-        TN_PACKED_2(TN_PLANE_2("0", "s") TN_NEXT_PLANE TN_PLANE_2("16", "r") TN_NEXT_PLANE);
+        TN_PACKED_2(TN_FINISH_PLANES(TN_APART_2 TN_PLANE_2("0", "s") TN_NEXT_PLANE TN_PLANE_2("16", "r") TN_NEXT_PLANE));
     } else if (pixels == 2) {
-        TN_PACKED_2(TN_ROWS_2("0", "s") TN_NEXT_BYTE TN_ROWS_2("16", "r") TN_NEXT_BYTE);
+        TN_PACKED_2(TN_FINISH_ROWS(TN_APART_2 TN_ROWS_2("0", "s") TN_NEXT_BYTE TN_ROWS_2("16", "r") TN_NEXT_BYTE));
     } else if (planes) {
         TN_PACKED_1(TN_PLANE_1("0", "s") TN_NEXT_SINGLE_PLANE TN_PLANE_1("16", "r") TN_NEXT_SINGLE_PLANE);
     } else {

@@ -88,13 +88,13 @@ TN_INLINE void tn_paired_channels(tn_channels *channels, uint32_t depth, const u
     /* LDM loads by rising numbers of registers */
     register uint32_t c __asm__("r4"), d __asm__("r5"), e __asm__("r6"), f __asm__("r8");
     if (pixels == 4 && planes) {
-        TN_PAIRED_4(TN_PLANE_4("0", "s") TN_NEXT_PLANE TN_PLANE_4("16", "r") TN_NEXT_PLANE);
+        TN_PAIRED_4(TN_FINISH_PLANES(TN_PLANE_4("0", "s") TN_NEXT_PLANE TN_PLANE_4("16", "r") TN_NEXT_PLANE));
     } else if (pixels == 4) {
-        TN_PAIRED_4(TN_ROWS_4("0", "s") TN_NEXT_BYTE TN_ROWS_4("16", "r") TN_NEXT_BYTE);
+        TN_PAIRED_4(TN_FINISH_ROWS(TN_ROWS_4("0", "s") TN_NEXT_BYTE TN_ROWS_4("16", "r") TN_NEXT_BYTE));
     } else if (pixels == 2 && planes) {
-        TN_PAIRED_2(TN_PLANE_2("0", "s") TN_NEXT_PLANE TN_PLANE_2("16", "r") TN_NEXT_PLANE);
+        TN_PAIRED_2(TN_FINISH_PLANES(TN_PLANE_2("0", "s") TN_NEXT_PLANE TN_PLANE_2("16", "r") TN_NEXT_PLANE));
     } else if (pixels == 2) {
-        TN_PAIRED_2(TN_ROWS_2("0", "s") TN_NEXT_BYTE TN_ROWS_2("16", "r") TN_NEXT_BYTE);
+        TN_PAIRED_2(TN_FINISH_ROWS(TN_ROWS_2("0", "s") TN_NEXT_BYTE TN_ROWS_2("16", "r") TN_NEXT_BYTE));
     } else if (planes) {
         TN_PAIRED_1(TN_PLANE_1("0", "s") TN_NEXT_SINGLE_PLANE TN_PLANE_1("16", "r") TN_NEXT_SINGLE_PLANE);
     } else {

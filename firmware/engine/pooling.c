@@ -26,6 +26,31 @@ static int32_t tn_average(int32_t sum, int32_t count)
     return (sum + half) / count;
 }
 
+#if TN_DSP
+/* Values that may be added up in 16 bits. */
+enum { TN_MOST_ADDED = 255 };
+
+/* The sums of four channels, the first of which is at `row` + `first`: 8 instructions for four values. */
+static void tn_add_four(const tn_window *window, uint32_t first, uint32_t count, uint32_t channels, int32_t *sums)
+{
+    const int8_t *row = window->first;
+    uint32_t even = 0, odd = 0;
+    for (uint32_t y = 0; y < window->inside; y++) {
+        const int8_t *value = row + first;
+        for (uint32_t x = count; x; x--, value += channels) {
+            const uint32_t word = tn_load4(value);
+            even = (uint32_t)__sadd16((int16x2_t)even, (int16x2_t)tn_even_bytes(word));
+            odd = (uint32_t)__sadd16((int16x2_t)odd, (int16x2_t)tn_odd_bytes(word));
+        }
+        row = tn_next_row(window, row);
+    }
+    sums[0] = (int16_t)even;
+    sums[1] = (int16_t)odd;
+    sums[2] = (int32_t)even >> 16;
+    sums[3] = (int32_t)odd >> 16;
+}
+#endif
+
 void tn_average_pool(const tn_op *op, int8_t *arena, int step)
 {
     const tn_pool *const pool = op->parameters;
@@ -37,7 +62,17 @@ void tn_average_pool(const tn_op *op, int8_t *arena, int step)
         const int32_t left = (int32_t)(column * pool->stride_columns) - pool->pad_left;
         const tn_columns in = tn_columns_at(input, left, pool->kernel_columns);
         const int32_t count = (int32_t)(in.count * window.inside);
-        for (uint32_t c = 0; c < channels; c++) {
+        uint32_t c = 0;
+#if TN_DSP
+        for (; c + 4 <= channels && count <= TN_MOST_ADDED; c += 4) {
+            int32_t sums[4];
+            tn_add_four(&window, in.first * channels + c, in.count, channels, sums);
+            for (uint32_t i = 0; i < 4; i++) {
+                out[column * channels + c + i] = (int8_t)tn_clamp(tn_average(sums[i], count), pool->low, pool->high);
+            }
+        }
+#endif
+        for (; c < channels; c++) {
             const int8_t *row = window.first;
             int32_t sum = 0;
             for (uint32_t y = 0; y < window.inside; y++) {

@@ -47,7 +47,7 @@ tn_kernel tn_dense;            /* fully connected; weights [out][depth]; no scra
                                   output->columns vectors of depth; one step */
 
 /* Convolutions and dense layers by blocks (tn_blocks.h), for layers that are narrow (see tn_conv) with every shift in
- * -22..-1 and two output channels at least. An output map of size 2 is planes: a plane of int16 for each channel, `before` zeros first, then the columns, less
+ * -22..-1 (or 0, where low is the output's zero point) and two output channels at least. An output map of size 2 is planes: a plane of int16 for each channel, `before` zeros first, then the columns, less
  * the zero point -128; then nothing may be clamped but what is below the zero point, and no output may leave int16 before. */
 typedef struct {
     const int16_t *weights;   /* of pairs of channels; layout: tn_blocks.h */

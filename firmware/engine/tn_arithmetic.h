@@ -60,6 +60,21 @@ TN_INLINE uint32_t tn_load4(const int8_t *bytes)
     return word;
 }
 
+#if TN_DSP
+/* Bytes 0 and 2 of a word as int16, and bytes 1 and 3. (GCC would rotate by an instruction of its own.) */
+TN_INLINE uint32_t tn_even_bytes(uint32_t word)
+{
+    return (uint32_t)__sxtb16((int8x4_t)word);
+}
+
+TN_INLINE uint32_t tn_odd_bytes(uint32_t word)
+{
+    uint32_t odd;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(odd) : "r"(word));
+    return odd;
+}
+#endif
+
 /* a * b / 2^31, rounded to nearest, halves up: gemmlowp's SaturatingRoundingDoublingHighMul. Its one saturation,
  * INT32_MIN * INT32_MIN, is here too. */
 TN_INLINE int32_t tn_multiply_high(int32_t a, int32_t b)

@@ -40,6 +40,9 @@ tn_patch tn_patch_of_vector(const tn_op *op, int8_t *arena);
 /* Widens the inputs of `pixels` (4, 2 or 1) output pixels from column `column` on. */
 void tn_widen(const tn_patch *patch, uint32_t column, uint32_t pixels, uint32_t *to);
 
+/* The same of pixels as they lie, `apart` bytes apart, of `words` whole words: what 1 x 1 kernels see. */
+void tn_widen_pixels(const int8_t *in, uint32_t apart, uint32_t words, uint32_t pixels, uint32_t *to);
+
 /* The row of the output that a step makes. */
 typedef struct {
     int8_t *row;
@@ -53,6 +56,15 @@ tn_target tn_target_of(const tn_op *op, int8_t *arena, int step);
 
 /* What is left to do with a row: margins of planes, clamping. */
 void tn_finish_row(const tn_op *op, const tn_target *target);
+
+/* The input's pixels where a window sees whole words of one that is inside, else 0. */
+TN_INLINE const int8_t *tn_plain_pixels(const tn_patch *patch)
+{
+    const tn_blocks *const layer = patch->layer;
+    const int plain = layer->kernel_rows == 1 && layer->kernel_columns == 1 && patch->window.inside && !layer->pad_left &&
+                      !patch->tail && (layer->columns - 1) * layer->stride_columns < (uint32_t)patch->columns;
+    return plain ? patch->window.first : 0;
+}
 
 /* Blocks of up to four pixels: how many begin at `column`. */
 TN_INLINE uint32_t tn_block_pixels(const tn_blocks *layer, uint32_t column)
@@ -96,20 +108,14 @@ enum { TN_STEP = 4, TN_UNROLLED = 4 };
  * behind the round. */
 TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
 {
-    return (steps ? (0u - steps) % round : round) * step_bytes | 1;
+    return (steps ? (round - 1) - (steps - 1) % round : round) * step_bytes | 1;
 }
 
 /* All pairs of channels with the pixels from `widened` to `end`: `begin` makes the sums, `round` adds to them, `finish`
- * writes the outputs. In `finish` x points at the constants and w at the outputs. Every instruction of a round is four bytes
- * long, so that `entry` can be a number of bytes; `enter` is the address that it makes. */
+ * writes the outputs. Every instruction of a round is four bytes long, so that `entry` can be a number of bytes; `enter` is the address that it makes. */
 #define TN_PAIRS(begin, round, finish)      \
     TN_SUMS(begin, round)                   \
-    "str    %[w], %[saved]              \n" \
-    "ldrd   %[x], %[w], %[constants]    \n" \
     finish                                  \
-    "add    %[x], %[x], #32             \n" \
-    "strd   %[x], %[w], %[constants]    \n" \
-    "ldr    %[w], %[saved]              \n" \
     TN_UNTIL_LAST
 
 /* The same with a single pixel, which leaves registers for the constants, k, and the outputs, o. */
@@ -134,6 +140,19 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
     "ldr    %[a], %[end]                \n" \
     "cmp    %[x], %[a]                  \n" \
     "bne    2b                          \n"
+/* Rows are finished with w for the outputs' pointer, planes with d; x is that of the constants. */
+#define TN_FINISH_ROWS(finish)              \
+    "str    %[w], %[saved]              \n" \
+    "ldrd   %[x], %[w], %[constants]    \n" \
+    finish                                  \
+    "add    %[x], %[x], #32             \n" \
+    "strd   %[x], %[w], %[constants]    \n" \
+    "ldr    %[w], %[saved]              \n"
+#define TN_FINISH_PLANES(finish)            \
+    "ldrd   %[x], %[d], %[constants]    \n" \
+    finish                                  \
+    "add    %[x], %[x], #32             \n" \
+    "strd   %[x], %[d], %[constants]    \n"
 #define TN_UNTIL_LAST                       \
     "ldr    %[a], %[last]               \n" \
     "cmp    %[w], %[a]                  \n" \
@@ -189,7 +208,7 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
 #define TN_PLANE_PAIR(s, t, at)                           \
     "pkhbt  %[" s "], %[" s "], %[" t "], lsl #16     \n" \
     "usat16 %[" s "], #8, %[" s "]                    \n" \
-    "str    %[" s "], [%[w], #" at "]                 \n"
+    "str    %[" s "], [%[d], #" at "]                 \n"
 #define TN_PLANE_4(at, s)                                                                                 \
     TN_LOAD_CHANNEL("x", at) TN_RECTIFY(s "0") TN_RECTIFY(s "1") TN_RECTIFY(s "2") TN_RECTIFY(s "3")           \
     TN_PLANE_PAIR(s "0", s "1", "0") TN_PLANE_PAIR(s "2", s "3", "4")
@@ -203,7 +222,7 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
     "add    %[o], %[o], %[a] \n"
 #define TN_NEXT_PLANE                \
     "ldr    %[a], %[step]        \n" \
-    "add    %[w], %[w], %[a]     \n"
+    "add    %[d], %[d], %[a]     \n"
 
 #else
 

@@ -29,10 +29,16 @@ TN_INLINE void tn_block_row(const tn_op *op, int8_t *arena, int step, const tn_p
     const tn_blocks *const layer = op->parameters;
     const tn_target target = tn_target_of(op, arena, step);
     uint32_t *const widened = (uint32_t *)(void *)(arena + op->scratch);
+    const uint32_t apart = layer->stride_columns * patch->channels;
+    const int8_t *const plain = tn_plain_pixels(patch);
     uint32_t pixels;
     for (uint32_t column = 0; column < layer->columns; column += pixels) {
         pixels = tn_block_pixels(layer, column);
-        tn_widen(patch, column, pixels, widened);
+        if (plain) {
+            tn_widen_pixels(plain + column * apart, apart, patch->words, pixels, widened);
+        } else {
+            tn_widen(patch, column, pixels, widened);
+        }
         if (pixels == 4) {
             tn_block_channels(layer, widened, 4, &target, column, planes);
         } else if (pixels == 2) {

@@ -19,7 +19,7 @@
  *     weights  [outputs / 4][6][3 rows][channels / 2] words of four output channels, likewise
  *     sums     [6][4 output channels][2 tiles]
  *
- * The inner loop is 11 instructions for 16 products of two channels, which stand for 32 of the convolution; around it are 30
+ * The inner loop is 11 instructions for 16 products of two channels, which stand for 32 of the convolution; around it are 17
  * for eight sums, 42 for a word of all six values, and 57 for four outputs.
  */
 #include "tn_blocks.h"
@@ -176,32 +176,39 @@ static void tn_transform_tiles(const tn_patch *patch, uint32_t column, const tn_
     "smlad  %[s5], %[c], %[b], %[s5]   \n" \
     "smlad  %[s6], %[d], %[a], %[s6]   \n" \
     "smlad  %[s7], %[d], %[b], %[s7]   \n"
+/* The first adds to nothing. */
+#define TN_FIRST_SUMS                      \
+    "ldrd   %[c], %[d], [%[w]], #8     \n" \
+    "ldrd   %[a], %[b], [%[x]], #8     \n" \
+    "smuad  %[s0], %[c], %[a]          \n" \
+    "smuad  %[s1], %[c], %[b]          \n" \
+    "smuad  %[s2], %[d], %[a]          \n" \
+    "smuad  %[s3], %[d], %[b]          \n" \
+    "ldrd   %[c], %[d], [%[w]], #8     \n" \
+    "smuad  %[s4], %[c], %[a]          \n" \
+    "smuad  %[s5], %[c], %[b]          \n" \
+    "smuad  %[s6], %[d], %[a]          \n" \
+    "smuad  %[s7], %[d], %[b]          \n"
 #define TN_SIX_STEPS TN_STEP_SUMS TN_STEP_SUMS TN_STEP_SUMS TN_STEP_SUMS TN_STEP_SUMS TN_STEP_SUMS
-/* Bytes of six steps, and steps of a round: channels come by four, so that there are six steps for each of these. */
-enum { TN_SIX_BYTES = 6 * 11 * 4, TN_ROUND = 12 };
+/* Bytes of a step, and steps of a round. */
+enum { TN_SUMS_BYTES = 11 * 4, TN_ROUND = 12 };
 #endif
 
 /* All sums of two tiles and four output channels. Returns the next weights. */
 static const int16_t *tn_winograd_sums(const int16_t *weights, const uint32_t *values, uint32_t steps, int32_t *sums)
 {
 #if TN_DSP
-    const uint32_t entry = (steps % TN_ROUND ? TN_SIX_BYTES : 0) | 1, bytes = steps * TN_TILES * 4;
+    const uint32_t entry = tn_entry(steps - 1, TN_ROUND, TN_SUMS_BYTES), bytes = steps * TN_TILES * 4;
     const uint32_t *end = values + steps * TN_TILES, *const last = values + TN_VALUES * steps * TN_TILES;
     int32_t s0, s1, s2, s3, s4, s5, s6, s7;
-    uint32_t a, b, c, d;
-    __asm__ volatile("1:                          \n"
-                     "movs   %[s0], #0            \n"
-                     "movs   %[s1], #0            \n"
-                     "movs   %[s2], #0            \n"
-                     "movs   %[s3], #0            \n"
-                     "mov    %[s4], #0            \n"
-                     "mov    %[s5], #0            \n"
-                     "mov    %[s6], #0            \n"
-                     "mov    %[s7], #0            \n"
-                     "adr.w  %[a], 2f             \n"
+    uint32_t a, b, c, d, enter;
+    __asm__ volatile("adr.w  %[a], 2f             \n"
                      "ldr    %[b], %[entry]       \n"
                      "add    %[a], %[a], %[b]     \n"
-                     "bx     %[a]                 \n"
+                     "str    %[a], %[enter]       \n"
+                     "1:                          \n"
+                     TN_FIRST_SUMS
+                     "ldr.w  pc, %[enter]         \n"
                      ".p2align 2                  \n"
                      "2:                          \n"
                      TN_SIX_STEPS TN_SIX_STEPS
@@ -222,7 +229,7 @@ static const int16_t *tn_winograd_sums(const int16_t *weights, const uint32_t *v
                      "bne    1b                   \n"
                      : [w] "+r"(weights), [x] "+r"(values), [s0] "=&r"(s0), [s1] "=&r"(s1), [s2] "=&r"(s2),
                        [s3] "=&r"(s3), [s4] "=&r"(s4), [s5] "=&r"(s5), [s6] "=&r"(s6), [s7] "=&r"(s7), [a] "=&r"(a),
-                       [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [end] "+m"(end), [sums] "+m"(sums)
+                       [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [end] "+m"(end), [sums] "+m"(sums), [enter] "=m"(enter)
                      : [entry] "m"(entry), [bytes] "m"(bytes), [last] "m"(last)
                      : "memory", "cc");
     return weights;

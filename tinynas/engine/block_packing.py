@@ -141,7 +141,8 @@ def channel_constants(layer: Layer, zero: int) -> Int32s:
 
 
 def _constants(layer: Layer, zero: int) -> Int32s:
-    rounding = (2 * zero + 1) << (layer.rights - 1)
+    # half of what is divided by, if anything is, and the zero point times that
+    rounding = (zero << layer.rights) + (1 << layer.rights) // 2
     columns = (2 * layer.bias.astype(np.int64), layer.multipliers, rounding, layer.rights)
     table: Int32s = np.stack(columns, axis=1).astype(np.int32)
     return table

@@ -66,12 +66,14 @@ class Layer:
 
     @property
     def short(self) -> bool:
-        """Whether every channel can be requantised in few instructions: narrow, its shift 1 to 22."""
+        """Whether every channel can be requantised in few instructions: narrow, its shift 1 (or 0) to 22."""
         return self.narrow and self._short_shifts
 
     @property
     def _short_shifts(self) -> bool:
-        return all(int(right) in SHORT for right in np.unique(self.rights))
+        """A shift of 0 takes no correction of the sign, which does no harm where nothing negative is kept."""
+        least = 0 if self.low == self.output_zero else SHORT.start
+        return bool(np.all((least <= self.rights) & (self.rights < SHORT.stop)))
 
     @property
     def writes_planes(self) -> bool:
