@@ -3,8 +3,9 @@
     python benchmarks/timed_search.py [--runs DIR]
 
 After every third generation the best networks are measured on the board and the model of times corrected;
-the winner is deployed there and measured again. Then another point of the same front is picked, for half of the
-time, without searching again. Killed, the same command goes on. Writes benchmarks/results/timed_search.json.
+the winner is deployed there and measured again. Then another point of the same front is picked, for half of
+the time, without searching again. Killed, the same command goes on. Writes
+benchmarks/results/timed_search.json.
 """
 
 from __future__ import annotations

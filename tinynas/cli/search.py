@@ -76,7 +76,7 @@ def search(
         typer.Option(
             "--strategy",
             help="Who proposes networks, as many with each: evolution, random, regularised (evolution where "
-            "the oldest die), bayesian (TPE), grid (compound scaling), controller (learns by PPO).",
+            "the oldest die), nsga2 (a whole front), bayesian (TPE), grid (compound scaling), controller (PPO).",
         ),
     ] = "evolution",
     min_share: MinShareOption = 0.05,

@@ -24,10 +24,10 @@ class Controller:
     """`together` networks at random, then generations of as many drawn from a policy, which learns from each.
 
     The reward is what the search maximises; what a generation did better than expected, a moving average of
-    those before, is the advantage. The policy is trained anew from the journal for every proposal, so a killed search goes on
-    identically. It never hears of draws that do not fit, or were scored before: they cost nothing and are
-    drawn again, so it learns what is good among networks that fit. Where its draws bring too few,
-    the rest of a generation is drawn at random, from which it learns as well.
+    those before, is the advantage. The policy is trained anew from the journal for every proposal, so a
+    killed search goes on identically. It never hears of draws that do not fit, or were scored before: they
+    cost nothing and are drawn again, so it learns what is good among networks that fit. Where its draws bring
+    too few, the rest of a generation is drawn at random, from which it learns as well.
 
     Raises:
         RequestError: a setting is out of its range.
