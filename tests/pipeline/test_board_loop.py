@@ -154,7 +154,8 @@ class Notes(Silent):
 
 def test_a_board_that_comes_back_is_waited_for() -> None:
     clock, notes = Clock(), Notes()
-    board = Board(gone=[LinkError("unplugged"), PortError("no port"), PortError("no port")])
+    # what unplugging looks like while measuring, to whoever opens the port, and to whoever writes firmware
+    board = Board(gone=[LinkError("unplugged"), PortError("no port"), LinkError("could not be written")])
     network = ToySpace().genotype(ToyChoice((1, 1, 1), 0))
     patience = Patience(most=60, pause=7, now=clock.now, sleep=clock.sleep)
     assert patience.wait_for(lambda: board(network), notes) == pytest.approx(0.45)

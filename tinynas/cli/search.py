@@ -75,8 +75,9 @@ def search(
         str,
         typer.Option(
             "--strategy",
-            help="Who proposes networks, as many with each: evolution, random, regularised (evolution where "
-            "the oldest die), nsga2 (a whole front), bayesian (TPE), grid (compound scaling), controller (PPO).",
+            help="Who proposes networks, as many with each: evolution, random, regularised (evolution in "
+            "which the oldest die), nsga2 (a whole front), bayesian (TPE), grid (compound scaling), "
+            "controller (learns by PPO).",
         ),
     ] = "evolution",
     min_share: MinShareOption = 0.05,

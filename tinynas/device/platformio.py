@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tinynas.device.project import INI
-from tinynas.errors import BoardError, DeviceError, RequestError, ToolchainError
+from tinynas.errors import BoardError, LinkError, RequestError, ToolchainError
 
 BUILD_SECONDS = 600.0
 UPLOAD_SECONDS = 180.0
@@ -169,8 +169,8 @@ def upload(
     than one.
 
     Raises:
-        ToolchainError: as `build`, or the in-repo twin finds no OpenOCD.
-        DeviceError: the upload failed, or took longer than `seconds`.
+        ToolchainError: as `build`, the in-repo twin finds no OpenOCD, or it took longer than `seconds`.
+        LinkError: the upload failed: most often the board is not there.
     """
     if lack := missing(environment, project):
         raise ToolchainError(f"{environment.name} cannot be uploaded here: {lack}")
@@ -188,7 +188,7 @@ def upload(
         command += ["--upload-port", port]
     done = _pio(command, project, seconds, places)
     if done.returncode:
-        raise DeviceError(
+        raise LinkError(
             f"the firmware could not be written to {environment.board} ({_first_fault(done.stdout)}): check "
             "the cable, and that no other program uses the probe"
         )
