@@ -115,7 +115,9 @@ def test_times_of_many_networks_are_those_of_each(
     width: float, native: int, place: int, goal: Goal, seed: int
 ) -> None:
     board, space = load_board("stm32f746"), make_space(width, resolution_grid(native)[place], native, 3, 10)
-    model = require_latency_model(board, find_runtime("engine", aim_within(goal, Budget(2**30, 2**30), board)))
+    model = require_latency_model(
+        board, find_runtime("engine", aim_within(goal, Budget(2**30, 2**30), board))
+    )
     genes = sample_batch(space, 3, np.random.default_rng(seed)).extended(space.largest())
     single = [model.milliseconds(build_graph(space.genotype(genes.choice(row)))) for row in range(4)]
     assert batch_milliseconds(tabulate(space, genes), model) == pytest.approx(np.array(single), rel=0.02)

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
+from tinynas.engine.planner import arrange
 from tinynas.errors import DeviceError, LinkError, PortError, RequestError
+from tinynas.graph.passes import simplify
+from tinynas.graph.typical import with_typical_constants
 from tinynas.networks import Genotype, build_graph, parse_genotype
 from tinynas.pipeline.observer import Observer
+from tinynas.pipeline.profile import run_arranged
 from tinynas.pipeline.session import Session
-from tinynas.pipeline.trial_firmware import time_untrained
 from tinynas.search import Candidate, Correction, Limits, Order, Timing
 from tinynas.search.timings import TimingJournal
 from tinynas.units import format_milliseconds
@@ -147,7 +150,9 @@ def board_review(session: Session, limits: Limits, order: Order) -> BoardLoop | 
 
     def measure(genotype: Genotype) -> float:
         folder = session.run.path / TRIED
-        return time_untrained(build_graph(genotype), request.aim, request.board, target, folder)
+        graph = with_typical_constants(simplify(build_graph(genotype)))
+        arranged = arrange(graph, request.aim.goal, request.aim.arena)
+        return run_arranged(arranged, request.board, target, folder, layers=False).milliseconds
 
     return BoardLoop(
         measure, limits, session.run.timings, session.observer, every=request.measure_every, order=order

@@ -67,6 +67,11 @@ class Run:
         plain = json.loads(text)
         return cls(**plain | {"cycles": tuple(plain["cycles"])})
 
+    @property
+    def milliseconds(self) -> float:
+        """Of an inference."""
+        return 1e3 * self.total / self.clock_hz
+
     def to_text(self) -> str:
         """JSON."""
         return json.dumps({name: getattr(self, name) for name in self.__slots__})
@@ -126,13 +131,22 @@ def run_network(
         known = Run.parse(file.read_text(encoding="utf-8"))
         if len(known.cycles) == len(kernels) or not layers:
             return Profiled(arranged, known)
-    run = _run(arranged, board, target, folder, layers)
+    run = run_arranged(arranged, board, target, folder, layers=layers)
     with written_whole(file) as partial:
         partial.write_text(run.to_text(), encoding="utf-8")
     return Profiled(arranged, run)
 
 
-def _run(arranged: Arrangement, board: Board, target: Target, folder: Path, layers: bool) -> Run:
+def run_arranged(
+    arranged: Arrangement, board: Board, target: Target, folder: Path, *, layers: bool = True
+) -> Run:
+    """What `target` says of firmware, built in `folder`, of a network that has constants and is arranged so.
+
+    Without `layers` only the whole inference is timed.
+
+    Raises:
+        TinynasError: what is missing, firmware that cannot be built, or a board that does not answer.
+    """
     elf = _build(arranged, board, Places(folder / "lib", folder / "build"))
     target.flash(elf, board)
     with target.connect(elf, board) as line:
