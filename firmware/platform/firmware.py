@@ -5,6 +5,7 @@ Python: tinynas need not be installed, its board catalogue and linker module are
 """
 
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -34,6 +35,13 @@ def check_model(env):
     return folder
 
 
+def arena_bytes(model):
+    """What the network's arena takes; None where its header does not tell."""
+    header = (model / "src" / "model.h").read_text(encoding="utf-8")
+    found = re.search(r"#define MODEL_ARENA_BYTES (\d+)", header)
+    return int(found[1]) if found else None
+
+
 def build_id(folders):
     """Twelve hexadecimal digits that change with any source: the board repeats them when asked."""
     digest = hashlib.sha256()
@@ -61,8 +69,8 @@ def name_program(env, project, model):
     env.AddBuildMiddleware(with_names, "*main.c")
 
 
-def bare_metal(env, project):
-    """Chip files, and a linker script from the board's regions."""
+def bare_metal(env, project, model):
+    """Chip files, and a linker script from the board's regions and the network's arena."""
     sys.path.insert(0, str(project))
     try:
         from tinynas.board import load_board
@@ -72,7 +80,8 @@ def bare_metal(env, project):
         fail(f"PlatformIO runs on Python {sys.version.split()[0]}, tinynas needs 3.11: install it there")
     try:
         board = load_board(str(project / "boards" / f"{env.subst('$BOARD')}.json"))
-        script, header, files = linker_script(board), board_header(board), chip_files(board)
+        script = linker_script(board, arena_bytes=arena_bytes(model))
+        header, files = board_header(board), chip_files(board)
     except TinynasError as failure:
         fail(str(failure))
     generated = Path(env.subst("$BUILD_DIR")) / "generated"
@@ -100,7 +109,7 @@ def add_firmware(env):
     project = Path(env.subst("$PROJECT_DIR"))
     model = check_model(env)
     arduino = "arduino" in env.get("PIOFRAMEWORK", [])
-    files = ["hal_arduino.cpp"] if arduino else bare_metal(env, project)
+    files = ["hal_arduino.cpp"] if arduino else bare_metal(env, project, model)
     name_program(env, project, model)
     hal, link = project / "firmware" / "hal", project / "firmware" / "link"
     env.Append(CPPPATH=[str(hal), str(link)], CCFLAGS=["-Wextra"])

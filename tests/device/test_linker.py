@@ -30,6 +30,17 @@ def test_the_h743_uses_its_axi_memory() -> None:
     assert (layout.ram_origin, layout.ram_bytes) == (0x24000000, 512 << 10)
 
 
+@given(st.integers(0, 512 << 10))
+def test_an_arena_that_fits_lies_in_the_core_s_own_memory(size: int) -> None:
+    """With stack and variables; DTCM of the H743 is 128 KB by RM0433, of the F746 it is where RAM begins."""
+    layout = memory_map(load_board("stm32h743"), arena_bytes=size)
+    fits = size + STACK_BYTES + 2048 <= 128 << 10
+    assert layout.ram_origin == (0x20000000 if fits else 0x24000000)
+    assert layout.ram_bytes == (128 << 10 if fits else 512 << 10)
+    plain = load_board("stm32f746")
+    assert memory_map(plain, arena_bytes=size) == memory_map(plain)
+
+
 @given(
     sizes=st.lists(st.integers(8192, 1 << 20), min_size=1, max_size=4),
     origin=st.integers(0x20000000, 0x30000000),

@@ -8,6 +8,9 @@ The layout of RAM, from the lowest address up: stack, .data, .bss with the netwo
 stack comes first so that one that overflows leaves RAM and faults, instead of writing over data
 without a word. There is no heap: no symbol for its start exists, so whatever calls malloc does not link.
 
+Where a core has memory of its own beside the RAM for arenas (DTCM: no wait, no cache to miss), everything
+lies there if it fits.
+
 In flash, what is aligned most comes first: hardly a gap is left, and tinynas/device/prediction.py can tell
 what all of it takes without linking.
 """
@@ -22,6 +25,8 @@ from tinynas.errors import BoardError
 
 #: reserved for the stack; the firmware and every kernel together use less than half of it
 STACK_BYTES = 4096
+#: enough for .data and .bss of the firmware without the arena
+_MOST_VARIABLES = 2048
 
 #: chip families brought up without a framework: the start of the chip's name, and its files in firmware/hal
 _CHIP_FILES = {
@@ -100,8 +105,10 @@ class MemoryMap:
     stack_bytes: int
 
 
-def memory_map(board: Board, stack_bytes: int = STACK_BYTES) -> MemoryMap:
+def memory_map(board: Board, stack_bytes: int = STACK_BYTES, arena_bytes: int | None = None) -> MemoryMap:
     """The flash that begins at the lowest address, and the RAM whose regions are marked `arena`.
+
+    An arena of `arena_bytes`, where that is known, goes into the core's own memory instead if it fits there.
 
     Raises:
         BoardError: the board has none of one, or not even the stack fits.
@@ -116,6 +123,8 @@ def memory_map(board: Board, stack_bytes: int = STACK_BYTES) -> MemoryMap:
             f"{board.id} has no {'RAM marked as arena' if flash else 'flash'} to link firmware into: "
             "add the region to its board file"
         )
+    if arena_bytes is not None:
+        ram = _coupled(board, stack_bytes + _MOST_VARIABLES + arena_bytes) or ram
     ram_bytes = ram[-1].end - ram[0].origin
     if ram_bytes <= stack_bytes:
         raise BoardError(
@@ -125,13 +134,13 @@ def memory_map(board: Board, stack_bytes: int = STACK_BYTES) -> MemoryMap:
     return MemoryMap(flash[0].origin, flash[-1].end - flash[0].origin, ram[0].origin, ram_bytes, stack_bytes)
 
 
-def linker_script(board: Board, stack_bytes: int = STACK_BYTES) -> str:
-    """GNU ld's script for firmware on `board`.
+def linker_script(board: Board, stack_bytes: int = STACK_BYTES, arena_bytes: int | None = None) -> str:
+    """GNU ld's script for firmware on `board`, of a network whose arena takes `arena_bytes`.
 
     Raises:
         BoardError, ValueError: as `memory_map`.
     """
-    layout = memory_map(board, stack_bytes)
+    layout = memory_map(board, stack_bytes, arena_bytes)
     return _SCRIPT.format(
         board=board.id,
         flash_origin=layout.flash_origin,
@@ -177,6 +186,12 @@ def chip_files(board: Board) -> tuple[str, ...]:
         f"{board.id} has a {board.mcu}, which the firmware does not start by itself (it does "
         f"{', '.join(_CHIP_FILES)}): build it in an environment with `framework = arduino`"
     )
+
+
+def _coupled(board: Board, least: int) -> list[Region]:
+    """The core's own memory of at least so many bytes, which the arena's regions are not in; or nothing."""
+    own = [region for region in board.regions if region.kind == "dtcm" and not region.arena]
+    return [region for region in own if region.end - region.origin >= least][:1]
 
 
 def _first_stretch(regions: list[Region]) -> list[Region]:
