@@ -15,8 +15,11 @@ from tinynas.cli.console import (
     DataDirOption,
     FamilyOption,
     FlashOption,
+    FpsOption,
     JsonOption,
+    LatencyOption,
     MinShareOption,
+    OptimizeOption,
     RuntimeOption,
     SeedOption,
     SramOption,
@@ -29,9 +32,11 @@ from tinynas.cli.console import (
     print_facts,
     print_json,
     remarks,
+    runtime_line,
     say,
 )
 from tinynas.cli.effort_options import with_effort_options
+from tinynas.engine.goals import Goal
 from tinynas.errors import RequestError
 
 if TYPE_CHECKING:
@@ -49,7 +54,10 @@ def compare(
     ] = None,
     sram: SramOption = None,
     flash: FlashOption = None,
+    latency: LatencyOption = None,
+    fps: FpsOption = None,
     runtime: RuntimeOption = DEFAULT_RUNTIME,
+    optimize: OptimizeOption = Goal.RAM,
     family: FamilyOption = "mobile",
     data: Annotated[str, typer.Option("--data", help=DATA_HELP)] = "digits",
     data_dir: DataDirOption = None,
@@ -57,8 +65,8 @@ def compare(
         str | None,
         typer.Option(
             "--strategies",
-            help="Those to compare, with commas between. Default: all, that is evolution, random, "
-            "regularised, bayesian, grid, controller.",
+            help="Those to compare, with commas between. Default: evolution, random, regularised, bayesian, "
+            "grid, controller; nsga2 looks for a front, not for one network.",
         ),
     ] = None,
     evaluations: Annotated[
@@ -115,17 +123,19 @@ def compare(
         found = read_comparison(run)
         curves = list(found.curves)
     else:
-        from tinynas.cost.runtime import find_runtime
+        from tinynas.cost.runtime import aim_within, find_runtime
         from tinynas.pipeline.comparison import ComparisonRequest
         from tinynas.pipeline.request import SearchRequest, presets_of
-        from tinynas.pipeline.strategies import STRATEGIES
+        from tinynas.pipeline.strategies import TO_COMPARE
         from tinynas.spaces import find_family
 
         target = load_board(board)
+        budget = make_budget(target, sram, flash, latency, fps)
         search = SearchRequest(
             board=target,
-            budget=make_budget(target, sram, flash),
-            runtime=find_runtime(runtime).name,
+            budget=budget,
+            runtime=find_runtime(runtime, aim_within(optimize, budget)).name,
+            goal=optimize,
             data=data,
             data_dir=Path(data_dir) if data_dir is not None else None,
             effort_name=effort,
@@ -137,7 +147,7 @@ def compare(
             backend=choose_backend(backend),
             family=find_family(family).name,
         )
-        names = tuple(word.strip().lower() for word in (strategies or ",".join(STRATEGIES)).split(","))
+        names = tuple(word.strip().lower() for word in (strategies or ",".join(TO_COMPARE)).split(","))
         count = evaluations if evaluations is not None else search.effort.evaluations
         request = ComparisonRequest(search, names, count, seeds)
         found = _run(request, run)
@@ -154,7 +164,8 @@ def _run(request: ComparisonRequest, path: Path | None) -> Comparison:
     folder = path if path is not None else default_run_path(request.to_dict())
     console = remarks()
     say(console, board_line(search.board))
-    say(console, f"budget: {budget_line(search.budget)}, runtime {search.runtime}, family {search.family}")
+    rules = runtime_line(search.runtime, search.goal)
+    say(console, f"budget: {budget_line(search.budget)}, runtime {rules}, family {search.family}")
     say(
         console,
         f"comparison: {folder} ({', '.join(request.strategies)}: {request.evaluations} evaluations with each "

@@ -95,6 +95,10 @@ STRATEGIES: Mapping[str, Maker] = MappingProxyType(
 )
 
 
+#: those that look for one network, which is what a comparison judges them by
+TO_COMPARE = tuple(name for name in STRATEGIES if name != PARETO)
+
+
 def make_strategy(name: str, effort: Effort, scoring: Scoring) -> Strategy:
     """The strategy `name`, one of `STRATEGIES`, for networks that are scored so.
 

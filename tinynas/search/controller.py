@@ -70,7 +70,8 @@ class Controller:
         policy, expected = fresh_policy(alphabet.sizes), None
         for _, members in groupby(scored, key=lambda candidate: candidate.generation):
             batch = list(members)
-            rewards = np.array([candidate.merit for candidate in batch], np.float64)
+            # below 0 is what does not fit any more, by how much: no more than nothing to learn from
+            rewards = np.array([max(0.0, candidate.merit) for candidate in batch], np.float64)
             mean = float(rewards.mean())
             expected = mean if expected is None else expected
             advantages = (rewards - expected) / (rewards.std() + 1e-6)
