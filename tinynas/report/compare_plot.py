@@ -17,8 +17,10 @@ from tinynas.search.curves import Standing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: of the height between the lowest median and the highest quartile, what is shown above and below
+#: of the height that the bands take, what is shown above and below
 _MARGIN = 0.05
+#: of the evaluations, those at the beginning that may leave the picture: chance, and most of the height
+_OPENING = 0.2
 
 
 def plot_comparison(found: Sequence[Standing], path: Path, title: str) -> None:
@@ -38,13 +40,13 @@ def draw_comparison(found: Sequence[Standing], title: str) -> Figure:
     figure = new_figure(height=5, width=8)
     axes = figure.subplots()
     tidy(axes)
-    for place, standing in enumerate(found):
+    for place, standing in enumerate(sorted(found, key=lambda each: -each.mean)):
         colour = COLOURS[place % len(COLOURS)]
         low, median, high = (100 * curve for curve in (standing.low, standing.median, standing.high))
         evaluations = np.arange(1, len(median) + 1)
         label = f"{standing.strategy}  {100 * standing.mean:.2f} ± {100 * standing.deviation:.2f} %"
-        axes.plot(evaluations, median, color=colour, linewidth=2, label=label, zorder=3)
-        axes.fill_between(evaluations, low, high, color=colour, alpha=0.13, linewidth=0)
+        axes.step(evaluations, median, where="post", color=colour, linewidth=2, label=label, zorder=3)
+        axes.fill_between(evaluations, low, high, step="post", color=colour, alpha=0.13, linewidth=0)
     level = 100 * found[0].level
     axes.axhline(level, color=MUTED, linewidth=1, linestyle="--", zorder=2)
     axes.annotate(
@@ -56,8 +58,7 @@ def draw_comparison(found: Sequence[Standing], title: str) -> Figure:
         ha="right",
         color=MUTED,
     )
-    # the first few evaluations are chance and would take most of the height
-    begin = min(len(found[0].median) - 1, len(found[0].median) // 20)
+    begin = int(_OPENING * len(found[0].median))
     least = min(float(standing.low[begin]) for standing in found)
     most = max(float(standing.high[-1]) for standing in found)
     room = _MARGIN * max(most - least, 0.001)
