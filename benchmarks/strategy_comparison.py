@@ -2,10 +2,10 @@
 
     python benchmarks/strategy_comparison.py [--run runs/strategies] [--evaluations 40]
 
-Digits, which a fine-tuned network knows nearly all of, tell strategies apart all the same: what a search sees
-is accuracy with the shared weights of a briefly trained supernet, far from saturating. Supernet and scores are
-shared by all searches, so a score that is there is never worked out again. Killed, the same command goes on.
-Writes benchmarks/results/strategy_comparison.json and docs/compare-strategies.png.
+A fine-tuned network knows nearly all digits, but they tell strategies apart all the same: what a search sees
+is accuracy with the shared weights of a briefly trained supernet, far from saturating. Supernet and scores
+are shared by all searches. Killed, the same command goes on. Writes benchmarks/results/
+strategy_comparison.json and docs/compare-strategies.png.
 """
 
 from __future__ import annotations
