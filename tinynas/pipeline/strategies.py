@@ -70,7 +70,9 @@ def _regularised(effort: Effort, together: int) -> Strategy:
 
 
 def _bayesian(effort: Effort, together: int) -> Strategy:
-    return BayesianSearch(evaluations=effort.evaluations, startup=effort.population, together=together)
+    # the estimator is rebuilt for every proposal, which takes long after a thousand scores
+    several = max(together, effort.children // 10)
+    return BayesianSearch(evaluations=effort.evaluations, startup=effort.population, together=several)
 
 
 def _grid(effort: Effort, together: int) -> Strategy:
