@@ -12,6 +12,7 @@ import numpy as np
 
 from tinynas.board import Budget, load_board
 from tinynas.cost import find_runtime
+from tinynas.cost.latency import latency_model
 from tinynas.networks import build_graph, parse_genotype
 from tinynas.search import Candidate, Limits, Origin, open_run
 from tinynas.search.history import HistoryWriter
@@ -80,7 +81,9 @@ def train(path: Path, phase: str, steps: int, done: int | None = None) -> None:
 @cache
 def candidates() -> tuple[Candidate[Mapping[str, Any]], ...]:
     """Four networks of two generations, with what they really take."""
-    limits = Limits(runtime=find_runtime("engine"), board=BOARD, budget=BUDGET)
+    engine = find_runtime("engine")
+    latency = latency_model(BOARD, engine)
+    limits = Limits(runtime=engine, board=BOARD, budget=BUDGET, latency=latency)
     origins = (Origin.MUTATION, Origin.CROSSOVER, Origin.RANDOM, Origin.SEED)
     return tuple(
         Candidate(text, {}, accuracy, limits.footprint(parse_genotype(text)), 1 - place // 2, origin)

@@ -126,8 +126,9 @@ def _bytes(size: int | None) -> str:
 
 
 def _cost(candidate: Candidate[Genes], axis: Axis) -> str:
+    """Bytes to the last one, the rest in a few digits: all columns must fit beside a picture."""
     value = getattr(candidate.footprint, axis.key)
-    return format_milliseconds(value) if axis.unit == "ms" else f"{value:,}"
+    return {"M": format_count, "ms": format_milliseconds}.get(axis.unit, "{:,}".format)(value)
 
 
 def _error(row: MemoryRow) -> str:
