@@ -134,7 +134,7 @@ def compare(
         search = SearchRequest(
             board=target,
             budget=budget,
-            runtime=find_runtime(runtime, aim_within(optimize, budget)).name,
+            runtime=find_runtime(runtime, aim_within(optimize, budget, target)).name,
             goal=optimize,
             data=data,
             data_dir=Path(data_dir) if data_dir is not None else None,
