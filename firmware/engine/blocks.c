@@ -149,8 +149,8 @@ TN_INLINE void tn_widen_byte(const int8_t *in, int8_t *half)
     memcpy(half, &value, sizeof value);
 }
 
-/* What is left over of the kernel rows of `pixels` pixels side by side, as below. */
-TN_INLINE void tn_widen_rests(const tn_patch *patch, uint32_t first, uint32_t apart, const uint32_t pixels, uint32_t *rest)
+/* What is left over of the kernel rows of four pixels, as below. */
+TN_INLINE void tn_widen_rests(const tn_patch *patch, uint32_t first, uint32_t apart, uint32_t *rest)
 {
     const uint32_t tail = patch->tail;
     const int8_t *row = patch->window.first;
@@ -161,39 +161,35 @@ TN_INLINE void tn_widen_rests(const tn_patch *patch, uint32_t first, uint32_t ap
         const int8_t *in = row + first;
         for (uint32_t i = tail; i; i--, in++, odd ^= 1) {
             tn_widen_byte(in, half);
-            if (pixels >= 2) {
-                tn_widen_byte(in + apart, half + 4);
-            }
-            if (pixels == 4) {
-                tn_widen_byte(in + 2 * apart, half + 8);
-                tn_widen_byte(in + 3 * apart, half + 12);
-            }
-            half += odd ? 4 * pixels - 2 : 2;
+            tn_widen_byte(in + apart, half + 4);
+            tn_widen_byte(in + 2 * apart, half + 8);
+            tn_widen_byte(in + 3 * apart, half + 12);
+            half += odd ? 14 : 2;
         }
         row = tn_next_row(&patch->window, row);
     }
 }
 
-/* `pixels` pixels, all of whose windows are inside; the first begins with place `first` of the rows, and they are `apart`
+/* Four pixels, all of whose windows are inside; the first begins with place `first` of the rows, and they are `apart`
  * bytes apart. What the loops need is in locals, as GCC would read it again after every store. */
-TN_INLINE void tn_widen_inside(const tn_patch *patch, uint32_t first, uint32_t apart, const uint32_t pixels, uint32_t *to)
+TN_INLINE void tn_widen_inside(const tn_patch *patch, uint32_t first, uint32_t apart, uint32_t *to)
 {
     const uint32_t words = patch->words, row_bytes = patch->window.row_bytes;
     const int8_t *const start = patch->window.start, *const end = patch->window.end;
     const int8_t *row = patch->window.first;
     for (uint32_t y = patch->layer->kernel_rows; y; y--) {
-        to = tn_widen_together(row + first, apart, words, pixels, to);
+        to = tn_widen_together(row + first, apart, words, 4, to);
         row += row_bytes;
         if (row == end) {
             row = start;
         }
     }
     if (patch->tail) {
-        tn_widen_rests(patch, first, apart, pixels, to);
+        tn_widen_rests(patch, first, apart, to);
     }
 }
 
-/* The same of one pixel of several, the others of which have padding. */
+/* The same of one pixel of several. */
 TN_NOINLINE static void tn_widen_single(const tn_patch *patch, uint32_t first, uint32_t pixels, uint32_t *to)
 {
     const int8_t *row = patch->window.first;
@@ -234,11 +230,11 @@ TN_NOINLINE static void tn_widen_whole(const tn_patch *patch, uint32_t first, ui
 {
     const uint32_t apart = patch->layer->stride_columns * patch->channels;
     if (pixels == 4) {
-        tn_widen_inside(patch, first, apart, 4, to);
-    } else if (pixels == 2) {
-        tn_widen_inside(patch, first, apart, 2, to);
-    } else {
-        tn_widen_inside(patch, first, apart, 1, to);
+        tn_widen_inside(patch, first, apart, to);
+        return;
+    }
+    for (uint32_t i = 0; i < pixels; i++) { /* the last of a row: too few for more code */
+        tn_widen_single(patch, first + i * apart, pixels, to + i);
     }
 }
 
@@ -268,27 +264,31 @@ TN_NOINLINE static void tn_widen_copy(const tn_patch *patch, int32_t x, uint32_t
     tn_widen_whole(&copied, 0, pixels, to);
 }
 
-void tn_widen(const tn_patch *patch, uint32_t column, uint32_t pixels, uint32_t *to)
+/* The same of more bytes, pixel by pixel. */
+TN_NOINLINE static void tn_widen_each(const tn_patch *patch, int32_t x, uint32_t pixels, uint32_t *to)
 {
-    const tn_blocks *const layer = patch->layer;
-    const int32_t stride = layer->stride_columns, whole = patch->window.inside == layer->kernel_rows;
-    const int32_t rightmost = patch->columns - layer->kernel_columns;
-    const uint32_t columns = (pixels - 1) * layer->stride_columns + layer->kernel_columns;
-    int32_t x = (int32_t)column * stride - layer->pad_left;
-    if (whole && x >= 0 && x + (int32_t)columns <= patch->columns) {
-        tn_widen_whole(patch, (uint32_t)x * patch->channels, pixels, to);
-        return;
-    }
-    if (columns * patch->channels * layer->kernel_rows <= TN_COPIED) {
-        tn_widen_copy(patch, x, columns, pixels, to);
-        return;
-    }
-    for (uint32_t i = 0; i < pixels; i++, x += stride) {
+    const int32_t rightmost = patch->columns - patch->layer->kernel_columns;
+    const int whole = patch->window.inside == patch->layer->kernel_rows;
+    for (uint32_t i = 0; i < pixels; i++, x += patch->layer->stride_columns) {
         if (whole && x >= 0 && x <= rightmost) {
             tn_widen_single(patch, (uint32_t)x * patch->channels, pixels, to + i);
         } else {
             tn_widen_padded(patch, x, pixels, to + i);
         }
+    }
+}
+
+void tn_widen(const tn_patch *patch, uint32_t column, uint32_t pixels, uint32_t *to)
+{
+    const tn_blocks *const layer = patch->layer;
+    const uint32_t columns = (pixels - 1) * layer->stride_columns + layer->kernel_columns;
+    const int32_t x = (int32_t)(column * layer->stride_columns) - layer->pad_left;
+    if (patch->window.inside == layer->kernel_rows && x >= 0 && x + (int32_t)columns <= patch->columns) {
+        tn_widen_whole(patch, (uint32_t)x * patch->channels, pixels, to);
+    } else if (columns * patch->channels * layer->kernel_rows <= TN_COPIED) {
+        tn_widen_copy(patch, x, columns, pixels, to);
+    } else {
+        tn_widen_each(patch, x, pixels, to);
     }
 }
 

@@ -1,5 +1,5 @@
 /* Depthwise convolutions of planes (tn_planes.h), of kernels of 3 x 3: 33 instructions (stride 2: 36) for two outputs and
- * their requantisation, and 19 around all of a channel.
+ * their requantisation, and 18 around all of a channel.
  */
 #include "tn_planes.h"
 
@@ -11,14 +11,15 @@ void tn_depthwise_planes_3(const tn_op *op, int8_t *arena, int step)
     tn_plane_channels(op, arena, step);
 }
 #else
-/* What the assembly reads from memory and writes there; each two of a line are moved together. */
+/* What the assembly reads from memory and writes there. The step and the next output are loaded together, that and the limit
+ * stored, the two offsets loaded. */
 typedef struct {
-    int8_t *out; /* the next output, */
-    uint32_t step; /* bytes from it to the one after it */
+    uint32_t step;       /* bytes from an output to the one after it */
+    int8_t *out;         /* the next output */
+    const int8_t *limit; /* a channel's last output */
     int32_t to_second, to_third; /* from the end of a channel's row to the next channel's, bytes */
     int32_t to_first;
-    int32_t back;        /* from behind a channel's last output to the next channel's first */
-    const int8_t *limit; /* a channel's last output */
+    int32_t back; /* from behind a channel's last output to the next channel's first */
     const int16_t *weights;
     const int32_t *last; /* behind the last channel's constants */
 } tn_triple;
@@ -72,7 +73,7 @@ typedef struct {
     "ldr    %[u], [%[k], #12]              \n" \
     "asr    %[y], %[y], %[u]               \n" \
     "asr    %[z], %[z], %[u]               \n" \
-    "ldrd   %[u], %[v], %[out]             \n" \
+    "ldrd   %[v], %[u], %[step]            \n" \
     "ssat   %[y], #8, %[y]                 \n" \
     "ssat   %[z], #8, %[z]                 \n" \
     "strb   %[y], [%[u]]                   \n" \
@@ -87,8 +88,7 @@ typedef struct {
     "ldr    %[v], %[back]                  \n" \
     "add    %[u], %[u], %[v]               \n" \
     "add    %[y], %[y], #1                 \n" \
-    "str    %[u], %[out]                   \n" \
-    "str    %[y], %[limit]                 \n" \
+    "strd   %[u], %[y], %[out]             \n" \
     "ldr    %[z], %[first]                 \n" \
     "ldrd   %[u], %[v], %[others]          \n" \
     "add    %[p], %[p], %[z]               \n" \
@@ -105,7 +105,7 @@ typedef struct {
                        [w2] "=&r"(w2), [w3] "=&r"(w3), [w4] "=&r"(w4), [w5] "=&r"(w5), [u] "=&r"(u), [v] "=&r"(v),    \
                        [y] "=&r"(y), [z] "=&r"(z), [out] "+m"(triple.out), [limit] "+m"(triple.limit),                \
                        [weights] "+m"(triple.weights)                                                                 \
-                     : [first] "m"(triple.to_first), [others] "m"(triple.to_second), [back] "m"(triple.back),         \
+                     : [step] "m"(triple.step), [first] "m"(triple.to_first), [others] "m"(triple.to_second), [back] "m"(triple.back),         \
                        [last] "m"(triple.last)                                                                        \
                      : "memory", "cc")
 

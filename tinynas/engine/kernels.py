@@ -300,7 +300,7 @@ CATALOGUE: tuple[Kernel, ...] = (
         conditions.winograd,
         _tiles,
         spends=Spends.ARENA | Spends.FLASH,
-        instructions=WinogradRates(step=11.25, end=26, word=42, output=13.5),
+        instructions=WinogradRates(step=11.25, end=20, word=42, output=13.5),
     ),
     Kernel(
         "tn_depthwise_planes_3",
