@@ -19,8 +19,11 @@ from tinynas.cost.work import DataMemory, Work
 #: cycles by what takes them
 Costs = Mapping[str, float]
 
-#: kernels whose loops are nearly those of another
+#: kernels whose loops are nearly, or in part the very same as, those of another
 _VARIANTS = {
+    "tn_convolve": "tn_pointwise",
+    "tn_convolve_groups": "tn_pointwise",
+    "tn_dense": "tn_pointwise",
     "tn_convolve_packed_planes": "tn_convolve_packed",
     "tn_convolve_paired": "tn_convolve_packed",
     "tn_convolve_paired_planes": "tn_convolve_packed",
