@@ -116,6 +116,27 @@ class Conv(ctypes.Structure):
     ]
 
 
+class Blocks(ctypes.Structure):
+    """tn_blocks."""
+
+    _fields_ = [
+        ("weights", ctypes.c_void_p),
+        ("constants", ctypes.c_void_p),
+        ("depth", ctypes.c_uint32),
+        ("columns", ctypes.c_uint32),
+        ("kernel_rows", ctypes.c_uint16),
+        ("kernel_columns", ctypes.c_uint16),
+        ("stride_rows", ctypes.c_uint16),
+        ("stride_columns", ctypes.c_uint16),
+        ("pad_top", ctypes.c_uint16),
+        ("pad_left", ctypes.c_uint16),
+        ("before", ctypes.c_uint16),
+        ("padding", ctypes.c_int8),
+        ("low", ctypes.c_int8),
+        ("high", ctypes.c_int8),
+    ]
+
+
 class Binary(ctypes.Structure):
     """tn_binary."""
 
