@@ -25,6 +25,11 @@ from tinynas.errors import BoardError, RequestError
 from tinynas.resources import resource
 from tinynas.units import format_size, parse_milliseconds, parse_rate, parse_size
 
+#: of RAM, reserved for the stack; the firmware and every kernel together use less than half of it
+STACK_BYTES = 4096
+#: enough for .data and .bss of the firmware without the arena
+_MOST_VARIABLES = 2048
+
 RegionKind = Literal["flash", "sram", "dtcm", "itcm", "cache"]
 CachePlace = Literal["core", "flash", "none"]
 
@@ -158,6 +163,13 @@ def make_budget(
         flash_bytes=_share(board.id, "flash", flash, board.flash_bytes),
         latency_ms=milliseconds if latency is None else parse_milliseconds(latency),
     )
+
+
+def coupled_ram(board: Board, arena_bytes: int, stack_bytes: int = STACK_BYTES) -> Region | None:
+    """The core's own memory, beside the RAM for arenas, if firmware with such an arena fits in there."""
+    least = stack_bytes + _MOST_VARIABLES + arena_bytes
+    own = (region for region in board.regions if region.kind == "dtcm" and not region.arena)
+    return next((region for region in own if region.size_bytes >= least), None)
 
 
 def facts_digest(board: Board) -> str:

@@ -20,7 +20,7 @@ from tinynas.graph import GraphBuilder
 from tinynas.graph.passes import simplify
 from tinynas.networks import build_graph, find_network
 
-MEMORY = DataMemory.of(load_board("stm32f746"), 4096)
+MEMORY = DataMemory.of(load_board("stm32f746"), 4096, 0)
 
 
 def _work(rows: int, channels: int, kernel: int, stride: int, exposed: float = 0.0, made: int = 8) -> Work:
@@ -102,8 +102,14 @@ def test_what_lies_in_coupled_memory_misses_nothing() -> None:
     assert MEMORY.exposed(0, 1000) == 0
     assert MEMORY.exposed(60 * 1024 - 500, 1000) == 0.5
     assert MEMORY.exposed(61 * 1024, 1000) == 1
-    assert DataMemory.of(load_board("stm32h743"), 0).exposed(0, 1000) == 1
-    assert DataMemory.of(load_board("stm32f412"), 0).exposed(0, 1000) == 0
+    assert DataMemory.of(load_board("stm32f412"), 0, 1000).exposed(0, 1000) == 0
+
+
+def test_arenas_that_fit_lie_in_coupled_memory() -> None:
+    """On an STM32H743 it has no part in the RAM for tensors."""
+    board = load_board("stm32h743")
+    assert DataMemory.of(board, 4096, 100 * 1024).exposed(0, 100 * 1024) == 0
+    assert DataMemory.of(board, 4096, 125 * 1024).exposed(0, 1000) == 1
 
 
 @settings(deadline=None, max_examples=20)

@@ -27,12 +27,12 @@ from tinynas.pipeline.profile_set import design
 from tinynas.pipeline.target import VirtualTarget
 
 BOARD = load_board("stm32f746")
-MEMORY = DataMemory.of(BOARD, 4128)
+MEMORY = DataMemory.of(BOARD, 4128, 0)
 
 Answer = Callable[..., Run]
 
 
-def _answer(arranged: Arrangement, *_: object) -> Run:
+def _answer(arranged: Arrangement, *_: object, layers: bool = True) -> Run:
     """What a board would say whose kernels take seven cycles a value and a hundred a row."""
     works = list_work(arranged, MEMORY)
     cycles = tuple(100 * work.output.rows + 7 * work.output.bytes for work in works)
@@ -48,7 +48,7 @@ class _Target(VirtualTarget):
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A small set, and a board that answers without firmware."""
     monkeypatch.setattr(profile_set, "NETWORKS", dict.fromkeys(Goal, 3))
-    monkeypatch.setattr(profiling, "_run", _answer)
+    monkeypatch.setattr(profiling, "run_arranged", _answer)
 
 
 def test_the_set_is_the_same_for_a_seed_and_fits() -> None:
@@ -82,14 +82,14 @@ def test_what_was_interrupted_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path:
     """Firmwares that have answered are not built again."""
     calls = 0
 
-    def fails_at_third(arranged: Arrangement, *_: object) -> Run:
+    def fails_at_third(arranged: Arrangement, *_: object, layers: bool = True) -> Run:
         nonlocal calls
         calls += 1
         if calls == 3:
             raise DeviceError("the cable is out")
         return _answer(arranged)
 
-    monkeypatch.setattr(profiling, "_run", fails_at_third)
+    monkeypatch.setattr(profiling, "run_arranged", fails_at_third)
     with pytest.raises(DeviceError):
         profile(BOARD, _Target(), [Goal.RAM], 0, tmp_path, Silent())
     made = profile(BOARD, _Target(), [Goal.RAM], 0, tmp_path, Silent())

@@ -125,6 +125,11 @@ class CalibratedModel:
     label: str
     _cycles: dict[Work, float] = field(default_factory=dict, repr=False)
 
+    @cached_property
+    def _cache(self) -> DataMemory:
+        # where an arena lies is told by each work
+        return self.memory(0)
+
     @property
     def board(self) -> str:
         """As `LatencyModel.board`."""
@@ -143,7 +148,8 @@ class CalibratedModel:
     def cycles(self, arranged: Arrangement) -> list[float]:
         """Of every operator of a network that is arranged so."""
         rows, walk = arranged.rows, self.calibration.step_cycles
-        facts = zip(rows.graph.operators, rows.kernels, list_work(arranged, self.memory), strict=True)
+        works = list_work(arranged, self.memory(arranged.arena))
+        facts = zip(rows.graph.operators, rows.kernels, works, strict=True)
         times = (self._cycles_of(rows.graph, *each) for each in facts)
         return [time + walk * entries for time, entries in zip(times, count_entries(arranged), strict=True)]
 
@@ -151,16 +157,16 @@ class CalibratedModel:
         """As `LatencyModel.estimate`."""
         simple = self.runtime.prepared(graph)
         kernels = choose_kernels(simple, self.runtime.goal)
+        memory = self.memory(max(sum(_bytes(simple, operator)) for operator in simple.operators))
         cycles = 0.0
         for operator, kernel in zip(simple.operators, kernels, strict=True):
-            work = work_of(simple, operator, kernel, _guess(simple, operator, self.memory))
+            work = work_of(simple, operator, kernel, _guess(simple, operator, memory))
             cycles += self._cycles_of(simple, operator, kernel, work)
         return 1e3 * cycles / self.on.clock_hz
 
-    @cached_property
-    def memory(self) -> DataMemory:
-        """The board's, as the calibration's kernels find it."""
-        return DataMemory.of(self.on, self.calibration.arena_offset)
+    def memory(self, arena_bytes: int) -> DataMemory:
+        """The board's, with such an arena where the calibration's firmware had it."""
+        return DataMemory.of(self.on, self.calibration.arena_offset, arena_bytes)
 
     def _cycles_of(self, graph: Graph, operator: Operator, kernel: Kernel, work: Work) -> float:
         known = self._cycles.get(work)
@@ -173,16 +179,21 @@ class CalibratedModel:
     def _sum(self, graph: Graph, operator: Operator, kernel: Kernel, work: Work) -> float:
         costs = self.calibration.costs.get(kernel.function)
         if costs is not None:
-            return predict(costs, work, self.memory)
+            return predict(costs, work, self._cache)
         instructions = kernel.instructions(graph, operator) or _INSTRUCTIONS * work.output.bytes
         return instructions * self.calibration.instruction_cycles
 
 
 def _guess(graph: Graph, operator: Operator, memory: DataMemory) -> Exposure:
     """As if the operator's feature maps lay from the start of the arena on."""
-    read = sum(map_shape(graph.tensors[i]).bytes for i in graph.activations_in(operator))
-    made = map_shape(graph.tensors[operator.outputs[0]]).bytes
+    read, made = _bytes(graph, operator)
     return Exposure(memory.exposed(0, read), memory.exposed(read, made), memory.exposed(read + made, 1))
+
+
+def _bytes(graph: Graph, operator: Operator) -> tuple[int, int]:
+    """Of the feature maps that an operator reads, and of the one that it makes."""
+    read = sum(map_shape(graph.tensors[i]).bytes for i in graph.activations_in(operator))
+    return read, map_shape(graph.tensors[operator.outputs[0]]).bytes
 
 
 def count_entries(arranged: Arrangement) -> Iterator[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tinynas.board import Board
+from tinynas.board import Board, coupled_ram
 from tinynas.engine.costs import depth_of
 from tinynas.engine.kernels import Kernel
 from tinynas.engine.planner import Arrangement
@@ -97,15 +97,15 @@ class DataMemory:
     arena: int
 
     @classmethod
-    def of(cls, board: Board, arena_offset: int) -> DataMemory:
-        """That of `board`, whose arenas begin `arena_offset` bytes behind the start of the RAM for them."""
+    def of(cls, board: Board, arena_offset: int, arena_bytes: int) -> DataMemory:
+        """That of `board` with an arena of `arena_bytes`, `arena_offset` behind the start of its RAM."""
         coupled = next((region for region in board.regions if region.kind == "dtcm"), None)
         return cls(
             cache_bytes=board.caches.dcache_bytes,
             line_bytes=board.caches.line_bytes or _LINE,
             ways=_WAYS if board.caches.where == "core" else 0,
             coupled=(coupled.origin, coupled.end) if coupled else (0, 0),
-            arena=arena_origin(board) + arena_offset,
+            arena=ram_origin(board, arena_bytes) + arena_offset,
         )
 
     def exposed(self, offset: int, size: int) -> float:
@@ -127,8 +127,10 @@ class DataMemory:
         return min(1.0, excess * (self.ways + 1) / touched) if self.ways else 1.0
 
 
-def arena_origin(board: Board) -> int:
-    """The start of the RAM that holds tensors."""
+def ram_origin(board: Board, arena_bytes: int) -> int:
+    """The start of the RAM into which firmware with such an arena is linked."""
+    if (own := coupled_ram(board, arena_bytes)) is not None:
+        return own.origin
     return min(region.origin for region in board.regions if region.arena)
 
 

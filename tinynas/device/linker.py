@@ -20,13 +20,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tinynas.board import Board, Region
+from tinynas.board import STACK_BYTES, Board, Region, coupled_ram
 from tinynas.errors import BoardError
-
-#: reserved for the stack; the firmware and every kernel together use less than half of it
-STACK_BYTES = 4096
-#: enough for .data and .bss of the firmware without the arena
-_MOST_VARIABLES = 2048
 
 #: chip families brought up without a framework: the start of the chip's name, and its files in firmware/hal
 _CHIP_FILES = {
@@ -124,7 +119,8 @@ def memory_map(board: Board, stack_bytes: int = STACK_BYTES, arena_bytes: int | 
             "add the region to its board file"
         )
     if arena_bytes is not None:
-        ram = _coupled(board, stack_bytes + _MOST_VARIABLES + arena_bytes) or ram
+        own = coupled_ram(board, arena_bytes, stack_bytes)
+        ram = ram if own is None else [own]
     ram_bytes = ram[-1].end - ram[0].origin
     if ram_bytes <= stack_bytes:
         raise BoardError(
@@ -186,12 +182,6 @@ def chip_files(board: Board) -> tuple[str, ...]:
         f"{board.id} has a {board.mcu}, which the firmware does not start by itself (it does "
         f"{', '.join(_CHIP_FILES)}): build it in an environment with `framework = arduino`"
     )
-
-
-def _coupled(board: Board, least: int) -> list[Region]:
-    """The core's own memory of at least so many bytes, which the arena's regions are not in; or nothing."""
-    own = [region for region in board.regions if region.kind == "dtcm" and not region.arena]
-    return [region for region in own if region.end - region.origin >= least][:1]
 
 
 def _first_stretch(regions: list[Region]) -> list[Region]:

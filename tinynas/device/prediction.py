@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tinynas.board import Board, load_board
+from tinynas.board import STACK_BYTES, Board, load_board
 from tinynas.cost.code_table import (
     REMEDY,
     STAND_IN,
@@ -24,7 +24,7 @@ from tinynas.cost.code_table import (
 from tinynas.cost.estimates import FlashEstimate
 from tinynas.device.code_sources import changed
 from tinynas.device.golden import INPUT_BYTES, golden_sizes
-from tinynas.device.linker import STACK_BYTES, chip_files
+from tinynas.device.linker import chip_files
 from tinynas.device.parts import MemoryParts
 from tinynas.device.platformio import Environment, compiler_version
 from tinynas.engine.plan import ALIGNMENT, Plan

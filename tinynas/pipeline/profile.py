@@ -20,7 +20,7 @@ from tinynas.board import Board
 from tinynas.cost.calibration import Calibration, Errors, kernel_digests
 from tinynas.cost.fitting import Costs, Timed, fit, predict
 from tinynas.cost.latency import count_entries
-from tinynas.cost.work import DataMemory, arena_origin, list_work
+from tinynas.cost.work import DataMemory, list_work, ram_origin
 from tinynas.device.client import Client
 from tinynas.device.elf import firmware_size
 from tinynas.device.golden import MODEL_NAME, add_golden
@@ -84,8 +84,9 @@ class Profiled:
     arranged: Arrangement
     run: Run
 
-    def timed(self, memory: DataMemory) -> list[Timed]:
-        """Its operators."""
+    def timed(self, board: Board) -> list[Timed]:
+        """Its operators, as `board` ran them."""
+        memory = DataMemory.of(board, self.run.arena_offset, self.arranged.arena)
         return [Timed(*each) for each in zip(list_work(self.arranged, memory), self.run.cycles, strict=True)]
 
 
@@ -160,7 +161,7 @@ def run_arranged(
             f"{board.id} does not know its clock, so its cycles are no times: its HAL cannot be profiled"
         )
     arena = next(each.address for each in firmware_size(elf).symbols if each.name == _ARENA)
-    return Run(total, cycles, arena - arena_origin(board), hello.clock_hz, hello.compiler)
+    return Run(total, cycles, arena - ram_origin(board, arranged.arena), hello.clock_hz, hello.compiler)
 
 
 def _build(arranged: Arrangement, board: Board, where: Places) -> Path:
@@ -190,8 +191,8 @@ def _fitted(profiled: Sequence[Profiled], board: Board, target: Target, goals: S
         raise RequestError(
             f"the firmwares of {board.id} differ in clock, compiler or memory: run the same command once more"
         )
-    memory = DataMemory.of(board, first.arena_offset)
-    networks = [each.timed(memory) for each in profiled]
+    memory = DataMemory.of(board, first.arena_offset, 0)
+    networks = [each.timed(board) for each in profiled]
     operators = [timed for network in networks for timed in network]
     entries = sum(sum(count_entries(each.arranged)) for each in profiled)
     between = sum(each.run.total - sum(each.run.cycles) for each in profiled)
