@@ -124,7 +124,8 @@ def run_network(
     """
     arranged = arrange(with_typical_constants(simplify(build_graph(designed.genotype))), designed.goal)
     kernels = [(each.function, kernel_digests()[each.function]) for each in arranged.rows.kernels]
-    layout = arranged.layout.maps, arranged.groups, arranged.layout.upwards
+    origin = ram_origin(board, arranged.arena)
+    layout = origin, arranged.layout.maps, arranged.groups, arranged.layout.upwards
     key = repr((str(designed.genotype), designed.goal.value, kernels, layout)).encode()
     file = folder / f"{hashlib.sha256(key).hexdigest()[:16]}.json"
     # nothing there, or damaged
