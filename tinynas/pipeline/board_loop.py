@@ -151,7 +151,8 @@ def board_review(session: Session, limits: Limits, order: Order) -> BoardLoop | 
     def measure(genotype: Genotype) -> float:
         folder = session.run.path / TRIED
         graph = with_typical_constants(simplify(build_graph(genotype)))
-        arranged = arrange(graph, request.aim.goal, request.aim.arena)
+        aim = request.aim
+        arranged = arrange(graph, aim.goal, aim.arena, aim.constants)
         return run_arranged(arranged, request.board, target, folder, layers=False).milliseconds
 
     return BoardLoop(
