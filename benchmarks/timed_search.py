@@ -38,7 +38,7 @@ def searched(folder: Path) -> dict[str, Any]:
     told = tinynas(*SEARCH.split(), "--run", str(folder))
     deployed = told["deployment"]
     return {
-        "command": f"tinynas {SEARCH}",
+        "searched_by": f"tinynas {SEARCH}",
         "winner": {name: told[name] for name in KEPT if name in told},
         "deployed": {
             "times": deployed["times"],
@@ -80,7 +80,7 @@ def picked(folder: Path) -> dict[str, Any]:
     within = [member for member in told["front"] if member["within"]]
     result = told["picked"]
     return {
-        "command": f"tinynas {PICK}",
+        "picked_by": f"tinynas {PICK}",
         "within": len(within),
         "network": {name: result[name] for name in KEPT if name in result},
         "seconds": result["seconds"],
