@@ -48,16 +48,8 @@ def draw_comparison(found: Sequence[Standing], title: str) -> Figure:
         axes.step(evaluations, median, where="post", color=colour, linewidth=2, label=label, zorder=3)
         axes.fill_between(evaluations, low, high, step="post", color=colour, alpha=0.13, linewidth=0)
     level = 100 * found[0].level
-    axes.axhline(level, color=MUTED, linewidth=1, linestyle="--", zorder=2)
-    axes.annotate(
-        f"level {level:.2f} %",
-        (1.0, level),
-        xycoords=("axes fraction", "data"),
-        xytext=(-2, 3),
-        textcoords="offset points",
-        ha="right",
-        color=MUTED,
-    )
+    label = f"level that evaluations are counted to, {level:.2f} %"
+    axes.axhline(level, color=MUTED, linewidth=1, linestyle="--", zorder=2, label=label)
     begin = int(_OPENING * len(found[0].median))
     least = min(float(standing.low[begin]) for standing in found)
     most = max(float(standing.high[-1]) for standing in found)
