@@ -130,8 +130,8 @@ def _search_all(
 ) -> None:
     """Search after search, each from the scores of all before it."""
     watch, run, done = session.observer, session.run, 0
-    limits, stopwatch = session.limits(), session.stopwatch("search")
     ladder = method_of(request.search).prepare(session, space).ladder(lambda text: None)
+    limits, stopwatch = session.limits(), session.stopwatch("search")
     watch.begin(f"comparison of {', '.join(request.strategies)}", len(missing) * request.evaluations)
     for name, seed, evaluations in missing:
         outcome = search_by_rungs(
