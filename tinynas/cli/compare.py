@@ -109,9 +109,9 @@ def compare(
 ) -> None:
     """Compare search strategies: equal numbers of evaluations on one space, several seeds, best so far.
 
-    A network that one search scored is never scored again for another, so that six strategies cost little
-    more than one. --seed is that of pictures and training, alike for all. The same command goes on where it
-    was interrupted, and with more strategies, seeds or evaluations adds those.
+    One supernet is trained for all, and a network that one search scored is never scored again for another.
+    --seed is that of pictures and training. The same command goes on where it was interrupted, and with more
+    strategies, seeds or evaluations adds those.
     """
     if plot is not None:
         check_plot(plot)
