@@ -112,7 +112,8 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
 }
 
 /* All pairs of channels with the pixels from `widened` to `end`: `begin` makes the sums, `round` adds to them, `finish`
- * writes the outputs. Every instruction of a round is four bytes long, so that `entry` can be a number of bytes; `enter` is the address that it makes. */
+ * writes the outputs. Every instruction of a round is four bytes long, so that `entry` can be a number of bytes; `enter` is
+ * the address that it makes. */
 #define TN_PAIRS(begin, round, finish)      \
     TN_SUMS(begin, round)                   \
     finish                                  \
@@ -140,6 +141,7 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
     "ldr    %[a], %[end]                \n" \
     "cmp    %[x], %[a]                  \n" \
     "bne    2b                          \n"
+
 /* Rows are finished with w for the outputs' pointer, planes with d; x is that of the constants. */
 #define TN_FINISH_ROWS(finish)              \
     "str    %[w], %[saved]              \n" \
@@ -153,6 +155,7 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
     finish                                  \
     "add    %[x], %[x], #32             \n" \
     "strd   %[x], %[d], %[constants]    \n"
+
 #define TN_UNTIL_LAST                       \
     "ldr    %[a], %[last]               \n" \
     "cmp    %[w], %[a]                  \n" \
@@ -163,10 +166,10 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
 /* Its operands but the sums. */
 #define TN_OUT                                                                                                      \
     [w] "+r"(channels->weights), [x] "=&r"(x), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d),              \
-        [constants] "+m"(channels->constants), [enter] "=m"(enter), [saved] "=m"(saved)
+        [constants] "+m"(channels->constants), [enter] "=&m"(enter), [saved] "=&m"(saved)
 #define TN_SINGLE_OUT                                                                                               \
     [w] "+r"(channels->weights), [k] "+r"(channels->constants), [o] "+r"(channels->out), [x] "=&r"(x),              \
-        [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [enter] "=m"(enter)
+        [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [enter] "=&m"(enter)
 #define TN_IN                                                                                                       \
     [entry] "m"(entry), [widened] "m"(widened), [end] "m"(end), [last] "m"(channels->last), [step] "m"(channels->step)
 

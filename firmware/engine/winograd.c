@@ -229,7 +229,7 @@ static const int16_t *tn_winograd_sums(const int16_t *weights, const uint32_t *v
                      "bne    1b                   \n"
                      : [w] "+r"(weights), [x] "+r"(values), [s0] "=&r"(s0), [s1] "=&r"(s1), [s2] "=&r"(s2),
                        [s3] "=&r"(s3), [s4] "=&r"(s4), [s5] "=&r"(s5), [s6] "=&r"(s6), [s7] "=&r"(s7), [a] "=&r"(a),
-                       [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [end] "+m"(end), [sums] "+m"(sums), [enter] "=m"(enter)
+                       [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [end] "+m"(end), [sums] "+m"(sums), [enter] "=&m"(enter)
                      : [entry] "m"(entry), [bytes] "m"(bytes), [last] "m"(last)
                      : "memory", "cc");
     return weights;
