@@ -44,7 +44,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tinynas.cost.compute import macs
-from tinynas.engine.choosing import Goal
+from tinynas.engine.goals import Goal
 from tinynas.networks import build_graph, parse_genotype
 from tinynas.networks.presets import PRESETS
 

@@ -63,7 +63,7 @@ class Row:
 def measured(model: Path, board: Board, goal: Goal, folder: Path) -> Row:
     """The firmware of `model`, predicted and built in `folder`."""
     graph = simplify(read_tflite(model))
-    plan = plan_network(graph, goal, aim_on(board, goal, len(graph.inputs)).arena)
+    plan = plan_network(graph, aim_on(board, goal, graph))
     parts = predicted_parts(
         code_table(), board, plan, plan_flash(plan, count(plan.graph), board), vectors=_VECTORS
     )

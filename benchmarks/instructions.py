@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tinynas.cost.compute import macs, operator_macs
-from tinynas.engine.choosing import Goal
+from tinynas.engine.goals import Goal
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Operator
 

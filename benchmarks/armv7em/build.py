@@ -21,20 +21,29 @@ COMPILER_PACKAGES = "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """A core: gcc's names of it and of its floating-point unit, and the QEMU machine that has it."""
+    """A core: gcc's names of it and of its floating-point unit, if it has one; the QEMU machine with it."""
 
     cpu: str
-    fpu: str
+    fpu: str | None
     machine: str
 
     @property
     def flags(self) -> tuple[str, ...]:
         """What gcc needs to be told."""
-        return (f"-mcpu={self.cpu}", "-mthumb", "-mfloat-abi=hard", f"-mfpu={self.fpu}")
+        floating = ("-mfloat-abi=soft",) if self.fpu is None else ("-mfloat-abi=hard", f"-mfpu={self.fpu}")
+        return (f"-mcpu={self.cpu}", "-mthumb", *floating)
+
+    @property
+    def dsp(self) -> bool:
+        """Whether it has Arm's DSP instructions."""
+        return self.fpu is not None
 
 
 CORTEX_M7 = Core("cortex-m7", "fpv5-sp-d16", "mps2-an500")
 CORTEX_M4 = Core("cortex-m4", "fpv4-sp-d16", "mps2-an386")
+#: without DSP: the portable path
+CORTEX_M3 = Core("cortex-m3", None, "mps2-an385")
+CORTEX_M0_PLUS = Core("cortex-m0plus", None, "microbit")
 OPTIMISATION = ("-O2", "-ffunction-sections", "-fdata-sections")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 

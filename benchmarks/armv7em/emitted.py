@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from armv7em.build import Core, Firmware, Interface, build
-from tinynas.engine.choosing import Goal
 from tinynas.engine.emit import SOURCES, Emission, emit
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.plan import Plan
 from tinynas.engine.planner import plan_network
 from tinynas.export.micro import run_micro_all
@@ -59,7 +59,7 @@ def build_emitted(
         BuildError: gcc does not take the C.
     """
     original = graph_from_bytes(model, name)
-    plan = plan_network(simplify(original, keep_float_io=keep_float_io), goal)
+    plan = plan_network(simplify(original, keep_float_io=keep_float_io), Aim(goal, dsp=core.dsp))
     library = folder / "library"
     emission = emit(plan, _NAME, library)
     mine = library / SOURCES / f"{_NAME}.c"

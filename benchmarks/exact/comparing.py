@@ -16,8 +16,8 @@ from exact.programs import Bytes, Platform, Sources
 from exact.samples import Values, samples_for
 from exact.subjects import Subject
 from exact.tflite_edits import cut_behind
-from tinynas.engine.choosing import Goal
 from tinynas.engine.emit import SOURCES, emit
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.planner import plan_network
 from tinynas.errors import ToolchainError, VerificationError
 from tinynas.graph import DType, Graph
@@ -124,7 +124,7 @@ class _Network:
     @classmethod
     def compiled(cls, original: Graph, graph: Graph, folder: Path, goal: Goal) -> _Network:
         """`graph`, which `original` was simplified to, as C for `goal` in `folder`."""
-        plan = plan_network(graph, goal)
+        plan = plan_network(graph, Aim(goal))
         emit(plan, _NAME, folder)
         sizes = ([graph.tensors[i].size_bytes for i in ends] for ends in (graph.inputs, graph.outputs))
         interface = Interface(_NAME, *map(tuple, sizes))

@@ -13,7 +13,7 @@ from random_network import random_tflite
 
 from exact.tflite_edits import cut_behind, with_dead_channels
 from tinynas.cost.compute import macs, weights_and_biases
-from tinynas.engine.choosing import Goal
+from tinynas.engine.goals import Goal
 from tinynas.graph import DType, Graph, Tensor
 from tinynas.graph.tflite import graph_from_bytes
 from tinynas.networks import Block, Genotype, MBConv, build_graph, find_network

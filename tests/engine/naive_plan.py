@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinynas.engine.choosing import Goal, choose_kernels
+from tinynas.engine.choosing import choose_kernels
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.plan import ALIGNMENT, Placement, Plan, Step
 from tinynas.engine.rows import row_program
 from tinynas.engine.streaming import row_graph
@@ -13,7 +14,7 @@ from tinynas.graph import Graph
 
 def naive_plan(graph: Graph, goal: Goal = Goal.RAM) -> Plan:
     """A plan for `graph` in which nothing shares memory, with the kernels for `goal`."""
-    kernels = choose_kernels(graph, goal)
+    kernels = choose_kernels(graph, Aim(goal))
     used = dict.fromkeys((*graph.inputs, *(op.outputs[0] for op in graph.operators)))
     offset, maps = 0, {}
     shapes = row_graph(graph, kernels).shapes

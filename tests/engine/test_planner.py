@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from random_graphs import graphs
 
 from tinynas.engine.checker import PlanError, check_plan
-from tinynas.engine.choosing import Goal
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.grouping import Group, GroupTable, best_groups
 from tinynas.engine.kernels import Kernel
 from tinynas.engine.plan import Placement, Plan, Step
@@ -161,13 +161,22 @@ def test_steps_run_down_where_the_count_is_negative() -> None:
 def test_real_models_are_proven(shared: Path) -> None:
     for path in sorted((shared / "models").glob("*.tflite")):
         graph = simplify(read_tflite(path))
-        small, balanced, fast = (plan_network(graph, goal) for goal in (Goal.RAM, Goal.BALANCED, Goal.SPEED))
+        small, balanced, fast = (plan_network(graph, Aim(goal)) for goal in Goal)
         for plan in (small, balanced, fast):
             check_plan(plan)
         assert small.arena <= balanced.arena <= 1.4 * small.arena + 1024
         # what may be spent is spent on something
-        assert plan_network(graph, Goal.SPEED, small.arena).arena <= small.arena
+        assert plan_network(graph, Aim(Goal.SPEED, small.arena)).arena <= small.arena
         assert small.kernels != fast.kernels
+
+
+def test_without_dsp_no_memory_is_spent_on_its_kernels(shared: Path) -> None:
+    """They take up to five times as long there."""
+    graph = simplify(read_tflite(shared / "models" / "mlperftiny__pretrainedResnet_quant.tflite"))
+    small, fast = (plan_network(graph, Aim(goal, dsp=False)) for goal in (Goal.RAM, Goal.SPEED))
+    assert fast.arena == small.arena
+    others = {kernel for kernel in fast.kernels if kernel not in small.kernels}
+    assert others == {"tn_add_table"}
 
 
 def test_an_operator_without_a_kernel_is_named() -> None:

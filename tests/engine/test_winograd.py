@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from make_tflite import convolution
 
 from tinynas.engine.block_packing import gathered_order
-from tinynas.engine.choosing import Goal, choose_kernels
+from tinynas.engine.choosing import choose_kernels
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.layers import layer_of
 from tinynas.engine.winograd import fits_winograd, winograd_weights
 from tinynas.graph import Graph, Padding
@@ -79,7 +80,7 @@ def _graph(
     ],
 )
 def test_it_is_chosen_where_it_can_run_and_pays(graph: Graph, chosen: bool) -> None:
-    functions = {goal: choose_kernels(graph, goal)[0].function for goal in Goal}
+    functions = {goal: choose_kernels(graph, Aim(goal))[0].function for goal in Goal}
     assert (functions[Goal.SPEED] == "tn_convolve_winograd") is chosen
     assert functions[Goal.BALANCED] != "tn_convolve_winograd"  # its weights are four times as large
 

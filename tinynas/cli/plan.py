@@ -19,7 +19,7 @@ from tinynas.cli.console import (
 )
 from tinynas.cli.network import NETWORK_HELP, find_graph
 from tinynas.cli.sample_options import with_sample_options
-from tinynas.engine.goals import Goal
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.rows import map_shape
 from tinynas.units import format_size
 
@@ -54,7 +54,7 @@ def plan(
     if plot is not None:
         check_plot(plot)
     _, graph = find_graph(" ".join(network), source)
-    found = plan_network(simplify(graph, keep_float_io=keep_float_io), optimize)
+    found = plan_network(simplify(graph, keep_float_io=keep_float_io), Aim(optimize))
     check_plan(found)
     if plot is not None:
         from tinynas.report.plan_plot import plot_plan

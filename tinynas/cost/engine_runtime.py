@@ -59,7 +59,7 @@ class EngineRuntime:
         for known, aim, arranged in _remembered:
             if known is graph and aim == self.aim:
                 return arranged
-        arranged = arrange(self.prepared(graph), self.goal, self.aim.arena, self.aim.constants)
+        arranged = arrange(self.prepared(graph), self.aim)
         _remembered[:] = [*_remembered[1 - _MOST_REMEMBERED :], (graph, self.aim, arranged)]
         return arranged
 

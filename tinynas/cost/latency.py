@@ -156,7 +156,7 @@ class CalibratedModel:
     def estimate(self, graph: Graph) -> float:
         """As `LatencyModel.estimate`."""
         simple = self.runtime.prepared(graph)
-        kernels = choose_kernels(simple, self.runtime.goal)
+        kernels = choose_kernels(simple, self.runtime.aim)
         memory = self.memory(max(sum(_bytes(simple, operator)) for operator in simple.operators))
         cycles = 0.0
         for operator, kernel in zip(simple.operators, kernels, strict=True):

@@ -42,14 +42,14 @@ def aim_within(goal: Goal, budget: Budget, board: Board) -> Aim:
 
     Of flash they leave what all code of the engine takes on `board`, though they may need less.
     """
-    return Aim(goal, budget.sram_bytes, budget.flash_bytes - most_code_bytes(board))
+    return Aim(goal, budget.sram_bytes, budget.flash_bytes - most_code_bytes(board), board.dsp)
 
 
 def aim_of(request: Mapping[str, Any], board: Board, goal: Goal | None = None) -> Aim:
     """The aim of a run on `board` by what its folder says of the request; for `goal` where that is given."""
     own = goal or Goal(request.get("optimize", Goal.RAM.value))
     if "sram_bytes" not in request or "flash_bytes" not in request:
-        return Aim(own)
+        return Aim(own, dsp=board.dsp)
     return aim_within(own, Budget(int(request["sram_bytes"]), int(request["flash_bytes"])), board)
 
 

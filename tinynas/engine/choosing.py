@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from tinynas.engine.goals import Goal
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.kernels import Form, Kernel, Spends, candidates, fastest
 from tinynas.graph import Graph
 
@@ -16,22 +16,25 @@ _SPENDS = {
     Goal.BALANCED: Spends.ARENA | Spends.TABLE,
     Goal.SPEED: Spends.ARENA | Spends.TABLE | Spends.FLASH,
 }
-
+#: what pays on a core without DSP: kernels of more arena or flash take up to five times as long there as the
+#: smallest ones
+_PORTABLE = Spends.TABLE
 
 #: functions that operators, by index, are not to be run by
 Without = Mapping[int, Collection[str]]
 
 
-def able_kernels(graph: Graph, index: int, goal: Goal) -> list[Kernel]:
-    """The kernels that can run operator `index` of `graph` for `goal`.
+def able_kernels(graph: Graph, index: int, aim: Aim) -> list[Kernel]:
+    """The kernels that can run operator `index` of `graph` for the goal of `aim` on its core.
 
     Raises:
         ModelError: there is none.
     """
-    return candidates(graph, index, _SPENDS[goal])
+    spends = _SPENDS[aim.goal]
+    return candidates(graph, index, spends if aim.dsp else spends & _PORTABLE)
 
 
-def choose_kernels(graph: Graph, goal: Goal, without: Without | None = None) -> tuple[Kernel, ...]:
+def choose_kernels(graph: Graph, aim: Aim, without: Without | None = None) -> tuple[Kernel, ...]:
     """A kernel for every operator of `graph`, and none of those that it is to be `without`.
 
     A feature map has one form: it is planes where that makes the operator that writes it and the only one
@@ -41,7 +44,7 @@ def choose_kernels(graph: Graph, goal: Goal, without: Without | None = None) -> 
         ModelError: an operator that no kernel runs.
     """
     able = [
-        [kernel for kernel in able_kernels(graph, index, goal) if kernel.function not in barred]
+        [kernel for kernel in able_kernels(graph, index, aim) if kernel.function not in barred]
         for index in range(len(graph.operators))
         for barred in [(without or {}).get(index, ())]
     ]

@@ -21,9 +21,11 @@ class Goal(enum.Enum):
 class Aim:
     """What a plan is made for, and the most bytes that its arena and its constants may take, if anyone says.
 
-    Less than the goal `RAM` takes cannot be: where that exceeds a limit, the plan takes as much of it.
+    Less than the goal `RAM` takes cannot be: where that exceeds a limit, the plan takes as much of it. `dsp`
+    is whether the core has Arm's DSP instructions: without them the smallest kernels are the fastest, too.
     """
 
     goal: Goal = Goal.RAM
     arena: int | None = None
     constants: int | None = None
+    dsp: bool = True

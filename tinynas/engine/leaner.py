@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from tinynas.engine.choosing import able_kernels
-from tinynas.engine.goals import Goal
+from tinynas.engine.goals import Aim
 from tinynas.engine.kernels import Form, Kernel, Spends
 from tinynas.engine.packing import pack
 from tinynas.engine.parameters import PaddingPixel, Parameters, members, struct_bytes
@@ -43,7 +43,7 @@ class Constants:
     """Bytes of flash that constants of kernels for `graph` take, each packed once."""
 
     graph: Graph
-    goal: Goal
+    aim: Aim
     _known: dict[tuple[int, str], int] = field(default_factory=dict, init=False)
 
     def bytes_of(self, kernels: Sequence[Kernel]) -> int:
@@ -82,7 +82,7 @@ class Constants:
 
     def _step(self, index: int, kernel: Kernel) -> _Step | None:
         """The cheapest for each byte; None where no kernel has smaller constants."""
-        able = able_kernels(self.graph, index, self.goal)
+        able = able_kernels(self.graph, index, self.aim)
         if len(able) < 2 or not kernel.spends:
             return None
         now, operator = self._bytes(index, kernel), self.graph.operators[index]

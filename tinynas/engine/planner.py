@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinynas.engine.choosing import able_kernels, choose_kernels
-from tinynas.engine.goals import Goal
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.grouping import Group, best_groups, least_bytes
 from tinynas.engine.kernels import MOST_BYTES, Form, Spends
 from tinynas.engine.layout import Layout, lay_out
@@ -68,41 +68,46 @@ class Arrangement:
         )
 
 
-def arrange(
-    graph: Graph, goal: Goal = Goal.RAM, arena: int | None = None, constants: int | None = None
-) -> Arrangement:
+def arrange(graph: Graph, aim: Aim | None = None) -> Arrangement:
     """Groups and places for `graph`, which must be simplified: for `Goal.RAM` the smallest arena found.
 
-    For another goal kernels may spend memory to be faster, within `arena` bytes where that is given and can
-    be met: those that spend most in the groups that need too much are exchanged for smaller ones. In the
-    same way all constants, the schedule's too, take no more than `constants` bytes of flash.
+    For another goal kernels may spend memory to be faster, within the arena of `aim` where that is given and
+    can be met: those that spend most in the groups that need too much are exchanged for smaller ones. In the
+    same way all constants, the schedule's too, stay within those of `aim`.
 
     Raises:
         ModelError: an operator that no kernel runs, nothing to run, or more memory than there is anywhere.
     """
-    if goal is Goal.RAM:
-        return _arrange(row_graph(graph), goal)
-    if goal is Goal.BALANCED:
-        least = _arrange(row_graph(graph), goal).arena
-        most = least + least * _BALANCED_PERCENT // 100 + _BALANCED_BYTES
-        arena = most if arena is None else min(arena, most)
+    aim = aim or Aim()
+    if aim.goal is Goal.RAM:
+        return _arrange(row_graph(graph), aim.goal)
+    arena = _most_arena(graph, aim)
     without: dict[int, set[str]] = {}
-    sizes = Constants(graph, goal)
+    sizes = Constants(graph, aim)
     while True:
-        kernels = choose_kernels(graph, goal, without)
-        if constants is not None and (leaner := sizes.leaner(kernels, constants)):
+        kernels = choose_kernels(graph, aim, without)
+        if aim.constants is not None and (leaner := sizes.leaner(kernels, aim.constants)):
             for index, functions in leaner.items():
                 without.setdefault(index, set()).update(functions)
             continue
-        arranged = _arrange(row_graph(graph, kernels), goal)
+        arranged = _arrange(row_graph(graph, kernels), aim.goal)
         if arena is None or arranged.arena <= arena:
             return arranged
         too_large = _most_spending(arranged, arena)
         if too_large is None:
             return arranged
         without[too_large] = {
-            kernel.function for kernel in able_kernels(graph, too_large, goal) if kernel.spends
+            kernel.function for kernel in able_kernels(graph, too_large, aim) if kernel.spends
         }
+
+
+def _most_arena(graph: Graph, aim: Aim) -> int | None:
+    """Bytes that the arena may take."""
+    if aim.goal is not Goal.BALANCED:
+        return aim.arena
+    least = _arrange(row_graph(graph), aim.goal).arena
+    most = least + least * _BALANCED_PERCENT // 100 + _BALANCED_BYTES
+    return most if aim.arena is None else min(aim.arena, most)
 
 
 def least_arena(graph: Graph, enough: int = 0) -> int:
@@ -116,15 +121,13 @@ def least_arena(graph: Graph, enough: int = 0) -> int:
     return least_bytes(row_graph(graph), enough)
 
 
-def plan_network(
-    graph: Graph, goal: Goal = Goal.RAM, arena: int | None = None, constants: int | None = None
-) -> Plan:
+def plan_network(graph: Graph, aim: Aim | None = None) -> Plan:
     """The plan for `graph`, which must be simplified, that `arrange` finds.
 
     Raises:
         ModelError: see `arrange`.
     """
-    return arrange(graph, goal, arena, constants).plan()
+    return arrange(graph, aim).plan()
 
 
 def _most_spending(arranged: Arrangement, arena: int) -> int | None:

@@ -194,7 +194,7 @@ def proven_arena(graph: Graph, aim: Aim) -> int:
     Raises:
         VerificationError: the plan reads what is no longer there.
     """
-    plan = plan_network(simplify(graph), aim.goal, aim.arena, aim.constants)
+    plan = plan_network(simplify(graph), aim)
     try:
         check_plan(plan)
     except PlanError as fault:

@@ -28,6 +28,7 @@ def aim_on(board: Board, goal: Goal, graph: Graph) -> Aim:
         goal,
         arena=_stretch(board) - (around.stack or 0) - (around.variables or 0),
         constants=board.flash_bytes - _flash_around(board, graph),
+        dsp=board.dsp,
     )
 
 
@@ -35,7 +36,7 @@ def aim_of_run(request: Mapping[str, Any], board: Board, graph: Graph, goal: Goa
     """The same for the network of a run: for its own goal unless told otherwise, within its own budget."""
     own = aim_of(request, board, goal)
     aim = aim_on(board, own.goal, graph)
-    return Aim(aim.goal, _least(aim.arena, own.arena), _least(aim.constants, own.constants))
+    return Aim(aim.goal, _least(aim.arena, own.arena), _least(aim.constants, own.constants), board.dsp)
 
 
 def _stretch(board: Board) -> int:

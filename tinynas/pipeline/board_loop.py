@@ -151,8 +151,7 @@ def board_review(session: Session, limits: Limits, order: Order) -> BoardLoop | 
     def measure(genotype: Genotype) -> float:
         folder = session.run.path / TRIED
         graph = with_typical_constants(simplify(build_graph(genotype)))
-        aim = request.aim
-        arranged = arrange(graph, aim.goal, aim.arena, aim.constants)
+        arranged = arrange(graph, request.aim)
         return run_arranged(arranged, request.board, target, folder, layers=False).milliseconds
 
     return BoardLoop(

@@ -120,7 +120,7 @@ def compile_model(
     original = graph_from_bytes(model, path.name)
     graph = simplify(original, keep_float_io=keep_float_io)
     aim = aim or Aim()
-    plan, offers = plan_network(graph, aim.goal, aim.arena, aim.constants), all_offers(graph, aim)
+    plan, offers = plan_network(graph, aim), all_offers(graph, aim)
     if aim.arena is not None and plan.arena > aim.arena:
         least = offer_for(Goal.RAM, offers).arena_bytes
         raise RequestError(

@@ -28,7 +28,7 @@ from tinynas.device.link import Link
 from tinynas.device.platformio import Environment, build, choose_environment
 from tinynas.device.project import find_project
 from tinynas.engine.emit import emit
-from tinynas.engine.goals import Goal
+from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.planner import Arrangement, arrange
 from tinynas.errors import DeviceError, RequestError
 from tinynas.graph.passes import simplify
@@ -122,7 +122,9 @@ def run_network(
     Raises:
         TinynasError: as `profile`.
     """
-    arranged = arrange(with_typical_constants(simplify(build_graph(designed.genotype))), designed.goal)
+    arranged = arrange(
+        with_typical_constants(simplify(build_graph(designed.genotype))), Aim(designed.goal, dsp=board.dsp)
+    )
     kernels = [(each.function, kernel_digests()[each.function]) for each in arranged.rows.kernels]
     origin = ram_origin(board, arranged.arena)
     layout = origin, arranged.layout.maps, arranged.groups, arranged.layout.upwards

@@ -155,4 +155,4 @@ def subject_of_run(
 
 
 def _planned(graph: Graph, aim: Aim) -> Plan:
-    return plan_network(graph, aim.goal, aim.arena, aim.constants)
+    return plan_network(graph, aim)

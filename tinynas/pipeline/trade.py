@@ -53,7 +53,7 @@ def offer_for(goal: Goal, offers: Iterable[Offer]) -> Offer:
 
 
 def _offer(graph: Graph, aim: Aim, board: Board | None) -> Offer:
-    arranged = arrange(graph, aim.goal, aim.arena, aim.constants)
+    arranged = arrange(graph, aim)
     return Offer(aim.goal, arranged.arena, _flash_bytes(arranged, board), round(arranged.instructions))
 
 
