@@ -29,7 +29,10 @@ def print_findings(console: Console, found: Mapping[str, Any], *, layers: bool =
 
 def print_goals(console: Console, goals: Iterable[Mapping[str, Any]], chosen: str) -> None:
     """What every goal of ``--optimize`` would cost and bring, beside the `chosen` one."""
-    table = make_table(("--optimize",), ("arena", "flash", "instructions (modelled)"), ("",))
+    goals = list(goals)
+    timed = any(goal.get("modelled_ms") is not None for goal in goals)
+    columns = ("arena", "flash", "instructions (modelled)", *(("ms (modelled)",) if timed else ()))
+    table = make_table(("--optimize",), columns, ("",))
     for goal in goals:
         is_chosen = goal["optimize"] == chosen
         table.add_row(
@@ -37,6 +40,7 @@ def print_goals(console: Console, goals: Iterable[Mapping[str, Any]], chosen: st
             f"{goal['arena_bytes']:,} B",
             f"{goal['flash_bytes']:,} B",
             format_count(goal["modelled_instructions"]),
+            *((f"{goal['modelled_ms']:.2f}",) if timed else ()),
             "<- chosen" if is_chosen else "",
             style="bold" if is_chosen else None,
         )

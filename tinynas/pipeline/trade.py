@@ -7,26 +7,28 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tinynas.board import Board
-from tinynas.cost import count
-from tinynas.cost.engine_flash import plan_flash
+from tinynas.cost import EngineRuntime
+from tinynas.cost.latency import latency_model
 from tinynas.engine.goals import Aim, Goal
-from tinynas.engine.planner import Arrangement, arrange
+from tinynas.engine.planner import arrange
 from tinynas.engine.tables import Tables
 from tinynas.graph import Graph
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A goal's plan in bytes, and its modelled instructions on a core with DSP.
+    """A goal's plan in bytes, and how fast it is by models.
 
     `flash_bytes` are constants, with the engine's code where the board is known. `instructions` are those of
-    kernels that there is a choice of: convolutions, dense layers, sums.
+    kernels that there is a choice of (convolutions, dense layers, sums), on a core with DSP. `milliseconds`
+    are of one inference, None where there is no model of the board's times.
     """
 
     goal: Goal
     arena_bytes: int
     flash_bytes: int
     instructions: int
+    milliseconds: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``--json``."""
@@ -35,6 +37,7 @@ class Offer:
             "arena_bytes": self.arena_bytes,
             "flash_bytes": self.flash_bytes,
             "modelled_instructions": self.instructions,
+            "modelled_ms": None if self.milliseconds is None else round(self.milliseconds, 3),
         }
 
 
@@ -53,12 +56,17 @@ def offer_for(goal: Goal, offers: Iterable[Offer]) -> Offer:
 
 
 def _offer(graph: Graph, aim: Aim, board: Board | None) -> Offer:
-    arranged = arrange(graph, aim)
-    return Offer(aim.goal, arranged.arena, _flash_bytes(arranged, board), round(arranged.instructions))
-
-
-def _flash_bytes(arranged: Arrangement, board: Board | None) -> int:
-    plan = arranged.plan()
     if board is None:
-        return Tables(plan).flash(len(plan.steps)).total
-    return plan_flash(plan, count(plan.graph), board).total
+        arranged = arrange(graph, aim)
+        plan = arranged.plan()
+        flash = Tables(plan).flash(len(plan.steps)).total
+        return Offer(aim.goal, arranged.arena, flash, round(arranged.instructions))
+    runtime = EngineRuntime(aim)
+    arranged, clock = runtime.arrangement(graph), latency_model(board, runtime)
+    return Offer(
+        aim.goal,
+        arranged.arena,
+        runtime.flash(graph, board).total,
+        round(arranged.instructions),
+        None if clock is None else clock.milliseconds(graph),
+    )
