@@ -1,13 +1,12 @@
 """Executed instructions and modelled cycles of one inference of every model, beside the best peers'.
 
-    python benchmarks/speed.py [--models ../shared/models] [--only vww] [--plain] [--operators]
+    python benchmarks/speed.py [--models ../shared/models] [--only vww] [--operators]
 
 Every model is compiled for each goal of `tinynas compile --optimize`, built by arm-none-eabi-gcc -O2 for a
 Cortex-M7, and run under Unicorn on the input of ../shared/reference/peers.md; its output bytes must equal
-TensorFlow Lite Micro's. Cycles are a model without caches and wait states (armv7em/cycles.py). With --plain
-it is built and run for cores without DSP, too: a Cortex-M3 and a Cortex-M0+, on which only instructions are
-counted. Prints one table, with --operators one for each model too, and writes benchmarks/results/speed.json,
-with which tests/engine/test_speed.py compares.
+TensorFlow Lite Micro's. Cycles are a model without caches and wait states (armv7em/cycles.py). Prints one
+table, with --operators one for each model too, and writes benchmarks/results/speed.json, with which
+tests/engine/test_speed.py compares. Cores without DSP: portable_speed.py.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from armv7em.build import CORTEX_M0_PLUS, CORTEX_M3, CORTEX_M7, GCC, Core, compiler_missing
+from armv7em.build import CORTEX_M7, GCC, Core, compiler_missing
 from armv7em.emitted import Emitted, build_emitted, differing_outputs, firmware_inputs, lcg_inputs
 from armv7em.unicorn_process import Count, count, unicorn_missing
 from published import F746_MS, TFLM_CMSIS_NN, TINYENGINE_FIXED
@@ -35,8 +34,6 @@ from tinynas.errors import ModelError
 
 ROOT = Path(__file__).resolve().parent.parent
 _F746_HZ = 216_000_000
-#: those without DSP
-PLAIN_CORES = (CORTEX_M3, CORTEX_M0_PLUS)
 
 
 @dataclass(frozen=True)
@@ -65,8 +62,6 @@ class Speed:
     constants_bytes: int
     code_bytes: int
     operators: tuple[OperatorSpeed, ...]
-    #: instructions on cores without DSP, by core
-    plain: dict[str, int]
 
     @property
     def f746_ms(self) -> float:
@@ -74,14 +69,14 @@ class Speed:
         return self.cycles_m7 / _F746_HZ * 1000
 
 
-def measure(model: Path, goal: Goal, folder: Path, cores: Iterable[Core] = ()) -> Speed:
-    """One model on a Cortex-M7, and its instructions on `cores`; files go through `folder`.
+def measure(model: Path, goal: Goal, folder: Path) -> Speed:
+    """One model; files go through `folder`.
 
     Raises:
         ModelError: the engine cannot run the model.
         AssertionError: an output byte differs from TFLM's.
     """
-    emitted, counted = _run(model, goal, CORTEX_M7, folder)
+    emitted, counted = run_on(CORTEX_M7, model, goal, folder)
     graph = emitted.plan.graph
     operators = tuple(
         OperatorSpeed(
@@ -104,11 +99,16 @@ def measure(model: Path, goal: Goal, folder: Path, cores: Iterable[Core] = ()) -
         constants_bytes=emitted.firmware.section_bytes(".constants"),
         code_bytes=emitted.firmware.section_bytes(".engine") + emitted.firmware.section_bytes(".model_code"),
         operators=operators,
-        plain={core.cpu: _run(model, goal, core, folder / core.cpu)[1].total for core in cores},
     )
 
 
-def _run(model: Path, goal: Goal, core: Core, folder: Path) -> tuple[Emitted, Count]:
+def run_on(core: Core, model: Path, goal: Goal, folder: Path) -> tuple[Emitted, Count]:
+    """One model as compiled for `core`, and what its inference took; files go through `folder`.
+
+    Raises:
+        ModelError: the engine cannot run the model.
+        AssertionError: an output byte differs from TFLM's.
+    """
     emitted = build_emitted(model.read_bytes(), model.name, core, folder, goal=goal)
     inputs = lcg_inputs(emitted)
     counted = count(emitted.firmware, firmware_inputs(emitted, inputs)[0], folder)
@@ -130,7 +130,7 @@ def show(speeds: Iterable[Speed], console: Console) -> None:
     table.add_column("for")
     for heading in (
         *("instructions", "a MAC", "M7 cycles", "F746 ms", "M4 cycles", "arena B", "constants B"),
-        *("TFLM + CMSIS-NN", "times ours", "TinyEngine", "Plumerai F746 ms", "M3", "M0+"),
+        *("TFLM + CMSIS-NN", "times ours", "TinyEngine", "Plumerai F746 ms"),
     ):
         table.add_column(heading, justify="right")
     for each in speeds:
@@ -150,7 +150,6 @@ def show(speeds: Iterable[Speed], console: Console) -> None:
             f"{theirs / each.instructions:.2f}" if theirs else "",
             f"{tiny.instructions:,}" if tiny and tiny.instructions else "",
             f"{F746_MS[each.model]:.1f}" if each.model in F746_MS else "",
-            *(f"{each.plain[core.cpu]:,}" if core.cpu in each.plain else "" for core in PLAIN_CORES),
         )
     console.print(table)
 
@@ -180,7 +179,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--models", type=Path, default=ROOT.parent / "shared" / "models")
     parser.add_argument("--only", default="", help="models whose name holds this; nothing is recorded")
-    parser.add_argument("--plain", action="store_true", help="count on cores without DSP, too")
     parser.add_argument("--operators", action="store_true", help="a table of each model's operators, too")
     options = parser.parse_args()
     for missing in (compiler_missing(), unicorn_missing()):
@@ -195,7 +193,7 @@ def main() -> None:
         for goal in Goal:
             with tempfile.TemporaryDirectory() as folder:
                 try:
-                    speeds.append(measure(file, goal, Path(folder), PLAIN_CORES if options.plain else ()))
+                    speeds.append(measure(file, goal, Path(folder)))
                 except ModelError as error:
                     refused[file.stem] = str(error)
                     break
