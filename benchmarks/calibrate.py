@@ -3,8 +3,8 @@
     python benchmarks/calibrate.py [--same-code] [BOARD ...]
 
 To be run whenever kernels change: tests/cost/test_calibration.py says so. Takes two to three minutes a board.
-With --same-code nothing is run: the costs stay, and are said to be of the sources as they are now. That is for
-changes of sources that leave the compiled code as it was to the byte.
+With --same-code nothing is run: the costs stay, and are said to be of the sources as they are now. That is
+for changes of sources that leave the compiled code as it was to the byte.
 """
 
 from __future__ import annotations
