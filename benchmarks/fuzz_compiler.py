@@ -4,8 +4,8 @@
     python benchmarks/fuzz_compiler.py --replay FILE...
 
 libFuzzer (through atheris, `pip install atheris`) drives: coverage of tinynas' own Python decides which
-mutants of the seeds are kept. Every input goes the way of `tinynas compile`: read, simplified, planned,
-written as C; and its plan is proven by the checker. Allowed are a ModelError of one sentence, or success.
+mutants of the seeds are kept. Every input goes the way of `tinynas compile`: read, simplified, planned
+(for ram, balanced or speed, by its hash), written as C; and its plan is proven by the checker. Allowed are a ModelError of one sentence, or success.
 Everything else is a finding and is saved: another exception, more than 10 s (a minute for the proof, which
 compiling does without), more than 4 GiB, a dead process, a plan the checker refuses. Of the accepted inputs
 a share runs in the C engine, under the address and undefined behaviour sanitizers, and must give the bytes
