@@ -4,13 +4,13 @@
     python benchmarks/fuzz_compiler.py --replay FILE...
 
 libFuzzer (through atheris, `pip install atheris`) drives: coverage of tinynas' own Python decides which
-mutants of the seeds are kept. Every input goes the way of `tinynas compile`: read, simplified, planned
-(for ram, balanced or speed, by its hash), written as C; and its plan is proven by the checker. Allowed are a ModelError of one sentence, or success.
-Everything else is a finding and is saved: another exception, more than 10 s (a minute for the proof, which
-compiling does without), more than 4 GiB, a dead process, a plan the checker refuses. Of the accepted inputs
-a share runs in the C engine, under the address and undefined behaviour sanitizers, and must give the bytes
-of TensorFlow Lite Micro; where that refuses to run the file, its words are counted. The `slowest_s` of the
-figures is one input with its proof.
+mutants of the seeds are kept. Every input goes the way of `tinynas compile`: read, simplified, planned (for
+ram, balanced or speed, by its hash), written as C; and its plan is proven by the checker. Allowed are a
+ModelError of one sentence, or success. Everything else is a finding and is saved: another exception, more
+than 10 s (a minute for the proof, which compiling does without), more than 4 GiB, a dead process, a plan
+the checker refuses. Of the accepted inputs a share runs in the C engine, under the address and undefined
+behaviour sanitizers, and must give the bytes of TensorFlow Lite Micro; where that refuses to run the file,
+its words are counted. The `slowest_s` of the figures is one input with its proof.
 """
 
 from __future__ import annotations
