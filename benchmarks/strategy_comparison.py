@@ -1,6 +1,6 @@
 """Six search strategies at equal numbers of evaluations on one space, five seeds each.
 
-    python benchmarks/strategy_comparison.py [--run runs/strategies] [--evaluations 40]
+    python benchmarks/strategy_comparison.py [--run runs/strategies] [--evaluations 100]
 
 A fine-tuned network knows nearly all digits, but they tell strategies apart all the same: what a search sees
 is accuracy with the shared weights of a briefly trained supernet, far from saturating. Supernet and scores
@@ -45,7 +45,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--run", type=Path, default=Path("runs/strategies"))
-    parser.add_argument("--evaluations", type=int, default=40)
+    parser.add_argument("--evaluations", type=int, default=100)
     options = parser.parse_args()
     found = compare(options.run, options.evaluations)
     for each in found["strategies"]:
