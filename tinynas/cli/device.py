@@ -171,9 +171,9 @@ def deploy(
     from tinynas.pipeline.target import find_target
 
     target, way = load_board(board), find_target(port, virtual)
+    subject = _subject(model, target, samples, source, optimize)
     # nothing is built for a board that is not there
     way.require(target)
-    subject = _subject(model, target, samples, source, optimize)
     with watching() as watch:
         found = put(subject, target, way, places(folder), watch, runs=runs)
         watch.note(f"kept in {save_deployment(found, way, model)}")
