@@ -8,16 +8,20 @@ offset free of conflict; which goes first decides the result, so several orders 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import NamedTuple
 
 from tinynas.engine.grouping import Group
 from tinynas.engine.overlap import Overlap
+from tinynas.engine.refuting import Conflict, nothing_smaller
 from tinynas.engine.streaming import RowGraph
 
-#: attempts to reach the bound
-_ATTEMPTS = 200
+#: attempts to better the order by size, before other orders are tried and altogether
+_FIRST, _ATTEMPTS = 8, 200
+#: of those others
+_ORDERS = 3
 
 
 class Item(NamedTuple):
@@ -45,8 +49,6 @@ class Layout:
 
 #: how item j may lie over item i, which it uses up: (i, j) -> overlap
 Overlapping = dict[tuple[int, int], Overlap]
-#: another item, and the offsets strictly between which harm, counted from its own
-_Conflict = tuple[int, int, int]
 
 
 def lay_out(rows: RowGraph, groups: Sequence[Group]) -> Layout:
@@ -83,29 +85,66 @@ def lay_out(rows: RowGraph, groups: Sequence[Group]) -> Layout:
 def best_offsets(items: Sequence[Item], overlaps: Overlapping, bound: int) -> tuple[list[int], int]:
     """Offsets of `items` and the bytes they take: the first order that reaches `bound`, else the best.
 
-    Whatever sticks out beyond the bound is placed earlier the next time.
+    Nothing more is tried once it is proven that no order leads to fewer bytes.
     """
-    best: list[int] = []
-    least = -1
     conflicts = _conflicts(items, overlaps)
     sizes = [item.size for item in items]
-    urgency = [float(size) for size in sizes]
-    offsets = [0] * len(items)
-    moved = list(range(len(items)))
-    rng = None
-    for _ in range(_ATTEMPTS):
-        _place(conflicts, urgency, moved, offsets)
-        ends = [offset + size for offset, size in zip(offsets, sizes, strict=True)]
-        arena = max(ends, default=0)
+    best: list[int] = []
+    least, proven = -1, 0
+    for attempt, offsets in enumerate(_attempts(items, conflicts, bound), start=1):
+        arena = max(map(add, offsets, sizes), default=0)
         if least < 0 or arena < least:
             best, least = offsets.copy(), arena
         if least <= bound:
             break
-        rng = rng or random.Random(0)
-        moved = [i for i, end in enumerate(ends) if end > bound]
+        if attempt > _FIRST + _ORDERS and least != proven:
+            proven = least
+            if nothing_smaller(conflicts, sizes, best, least):
+                break
+    return best, max(least, 0)
+
+
+def _attempts(
+    items: Sequence[Item], conflicts: Sequence[Sequence[Conflict]], bound: int
+) -> Iterator[list[int]]:
+    """Offsets of `items`, placed in one order after another; the list changes with the next.
+
+    Whatever sticks out beyond `bound` of those placed by size is placed earlier the next time. After the
+    `_FIRST` of these attempts come other orders that lead to few bytes.
+    """
+    everything = range(len(items))
+    urgency = [float(item.size) for item in items]
+    offsets = [0] * len(items)
+    _place(conflicts, urgency, everything, offsets)
+    yield offsets
+    rng = random.Random(0)
+    for attempt in range(_ATTEMPTS):
+        if attempt == _FIRST:
+            others = [0] * len(items)
+            for order in _other_orders(items):
+                _place(conflicts, order, everything, others)
+                yield others
+        moved = [i for i, item in enumerate(items) if offsets[i] + item.size > bound]
         for i in moved:
             urgency[i] *= 1 + rng.random()
-    return best, max(least, 0)
+        _place(conflicts, urgency, moved, offsets)
+        yield offsets
+
+
+def _other_orders(items: Sequence[Item]) -> Iterator[list[float]]:
+    """Urgencies: the more, the fuller the fullest of an item's groups, or the larger it is.
+
+    Of equals the one that lives longer, or later, goes first.
+    """
+    count = 1 + max(item.last for item in items)
+    held = [0] * count
+    for size, first, last in items:
+        for group in range(first, last + 1):
+            held[group] += size
+    fullest = [max(held[first : last + 1]) for _, first, last in items]
+    yield [full + (last - first) / count for full, (_, first, last) in zip(fullest, items, strict=True)]
+    yield [full + last / count for full, (_, _, last) in zip(fullest, items, strict=True)]
+    yield [size + last / count for size, _, last in items]
 
 
 def _map_items(rows: RowGraph, groups: Sequence[Group]) -> tuple[list[int], list[Item]]:
@@ -140,9 +179,9 @@ def _working_items(rows: RowGraph, groups: Sequence[Group]) -> tuple[list[list[i
     return served, items
 
 
-def _conflicts(items: Sequence[Item], overlaps: Overlapping) -> list[list[_Conflict]]:
+def _conflicts(items: Sequence[Item], overlaps: Overlapping) -> list[list[Conflict]]:
     """Of each item, all others that are alive in a group with it."""
-    found: list[list[_Conflict]] = [[] for _ in items]
+    found: list[list[Conflict]] = [[] for _ in items]
     alive: list[int] = []
     # those that begin together in order: an item that lies over another is numbered behind it
     for number in sorted(range(len(items)), key=[item.first for item in items].__getitem__):
@@ -161,7 +200,7 @@ def _conflicts(items: Sequence[Item], overlaps: Overlapping) -> list[list[_Confl
 
 
 def _place(
-    conflicts: Sequence[Sequence[_Conflict]],
+    conflicts: Sequence[Sequence[Conflict]],
     urgency: Sequence[float],
     moved: Sequence[int],
     offsets: list[int],
