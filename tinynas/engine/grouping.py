@@ -13,7 +13,6 @@ groups for which that decides are worked out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -74,8 +73,8 @@ def _most_groups(table: GroupTable, limit: int) -> tuple[list[int], list[int]]:
     """By cut, the most groups within `limit` that lead there, -1: none do; and where the last one begins."""
     count = len(table.rows)
     longest, begins = [0] + [-1] * count, [0] * (count + 1)
-    for first, end in table.useful_within(limit):
-        if 0 <= longest[first] >= longest[end]:
+    for first, end, sure in table.useful_within(limit):
+        if 0 <= longest[first] >= longest[end] and (sure or table.needs(first, end) <= limit):
             longest[end], begins[end] = longest[first] + 1, first
     return longest, begins
 
@@ -116,28 +115,30 @@ class GroupTable:
         onwards[:, reached] = _NEVER
         return int(onwards.min())
 
-    def useful_within(self, limit: int) -> list[tuple[int, int]]:
+    def useful_within(self, limit: int) -> list[tuple[int, int, bool]]:
         """(first, end) of the groups within `limit`, in order, but for those whose every operator is too.
 
-        Operators that are within it one by one are more groups so.
+        Operators that are within it one by one are more groups so. The last says whether the group is within
+        it for sure; of others an overlap decides that is not worked out yet.
         """
-        within = self._least <= limit
-        hard = np.zeros(len(within), np.int64)
-        np.cumsum(~within.diagonal(1), out=hard[1:])
-        useful = (hard[:, None] < hard) & within
-        self.work_out(_groups(useful & self._open & (self._apart > limit)))
-        useful &= self._least <= limit
+        useful = self._least <= limit
+        hard = np.zeros(len(useful), np.int64)
+        within = useful.diagonal(1)
+        np.cumsum(~within, out=hard[1:])
+        useful = (hard[:, None] < hard) & useful
         ops = np.arange(len(self.rows))
-        useful[ops, ops + 1] = within[ops, ops + 1]
-        return _groups(useful)
+        useful[ops, ops + 1] = within
+        firsts, ends = np.nonzero(useful)
+        sure = ~self._open[firsts, ends] | (self._apart[firsts, ends] <= limit)
+        return list(zip(firsts.tolist(), ends.tolist(), sure.tolist(), strict=True))
 
-    def work_out(self, groups: Iterable[tuple[int, int]]) -> None:
-        """What each of `groups` needs exactly."""
-        for first, end in groups:
-            if (first, end) not in self._overlap:
-                overlap = self._overlap[first, end] = self._best_overlap(first, end)
-                self._least[first, end] = self._apart[first, end] - (overlap.saved if overlap else 0)
-                self._open[first, end] = False
+    def needs(self, first: int, end: int) -> int:
+        """What the group of operators `first`..`end` - 1 needs exactly."""
+        if (first, end) not in self._overlap:
+            overlap = self._overlap[first, end] = self._best_overlap(first, end)
+            self._least[first, end] = self._apart[first, end] - (overlap.saved if overlap else 0)
+            self._open[first, end] = False
+        return int(self._least[first, end])
 
     def _work_out_alone(self) -> None:
         """What each operator by itself needs exactly."""
@@ -161,20 +162,19 @@ class GroupTable:
 
         One that needs no more than `enough` is not made smaller by an overlap.
         """
-        if (first, end) not in self._overlap:
-            self.work_out([(first, end)])
+        least = self.needs(first, end)
         whole = [stream.tensor for stream in self._crossing[first]]
         inner: list[int] = []
         rings: list[int] = []
         for stream in self._made[first:end]:
             kept = whole if stream.last >= end else inner if stream.meeting >= end else rings
             kept.append(stream.tensor)
-        needed = self._apart.item(first, end)
-        if needed > enough:
-            needed = self._least.item(first, end)
+        apart = self._apart.item(first, end)
         # an overlap is allowed where it is not needed too: freedom for the layout
         overlap = self._overlap[first, end]
-        return Group(first, end, tuple(whole + inner), tuple(rings), overlap, needed)
+        return Group(
+            first, end, tuple(whole + inner), tuple(rings), overlap, apart if apart <= enough else least
+        )
 
     def _alive(self) -> list[list[Stream]]:
         """The feature maps that exist at each cut, cut j behind operator j - 1."""
@@ -244,12 +244,6 @@ class GroupTable:
 def _backwards(count: int) -> NDArray[np.bool_]:
     """Where the end is not behind the first, of so many operators."""
     return np.tri(count + 1, dtype=bool)
-
-
-def _groups(chosen: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """(first, end) of those that are true, in order."""
-    firsts, ends = np.nonzero(chosen)
-    return list(zip(firsts.tolist(), ends.tolist(), strict=True))
 
 
 def _saved(overlap: Overlap) -> int:
