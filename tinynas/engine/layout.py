@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from operator import add
 from typing import NamedTuple
 
+from tinynas.engine.fitting import Conflict, fitted, nothing_smaller
 from tinynas.engine.grouping import Group
 from tinynas.engine.overlap import Overlap
-from tinynas.engine.refuting import Conflict, nothing_smaller
 from tinynas.engine.streaming import RowGraph
 
 #: attempts to better the order by size, before other orders are tried and altogether
 _FIRST, _ATTEMPTS = 8, 200
 #: of those others
 _ORDERS = 3
+#: how often items are fitted into fewer bytes
+_SQUEEZES = 20
 
 
 class Item(NamedTuple):
@@ -85,23 +87,45 @@ def lay_out(rows: RowGraph, groups: Sequence[Group]) -> Layout:
 def best_offsets(items: Sequence[Item], overlaps: Overlapping, bound: int) -> tuple[list[int], int]:
     """Offsets of `items` and the bytes they take: the first order that reaches `bound`, else the best.
 
-    Nothing more is tried once it is proven that no order leads to fewer bytes.
+    Nothing more is tried once it is proven that no layout takes fewer bytes. Where no order leads there,
+    items are fitted into fewer and fewer bytes at last, whatever the order.
     """
     conflicts = _conflicts(items, overlaps)
     sizes = [item.size for item in items]
     best: list[int] = []
-    least, proven = -1, 0
+    least, looked_at = -1, 0
     for attempt, offsets in enumerate(_attempts(items, conflicts, bound), start=1):
-        arena = max(map(add, offsets, sizes), default=0)
+        arena = _end(offsets, sizes)
         if least < 0 or arena < least:
             best, least = offsets.copy(), arena
         if least <= bound:
-            break
-        if attempt > _FIRST + _ORDERS and least != proven:
-            proven = least
+            return best, least
+        if attempt > _FIRST + _ORDERS and least != looked_at:
+            looked_at = least
             if nothing_smaller(conflicts, sizes, best, least):
-                break
-    return best, max(least, 0)
+                return best, least
+    best = _squeezed(conflicts, sizes, bound, least) or best
+    return best, _end(best, sizes)
+
+
+def _squeezed(
+    conflicts: Sequence[Sequence[Conflict]], sizes: Sequence[int], bound: int, arena: int
+) -> list[int]:
+    """Offsets that take less than `arena` bytes, as near `bound` as is found soon; nothing if none are."""
+    best: list[int] = []
+    for _ in range(_SQUEEZES):
+        found = fitted(conflicts, sizes, arena - 1)
+        if not found:
+            break
+        best, arena = found, _end(found, sizes)
+        if arena <= bound:
+            break
+    return best
+
+
+def _end(offsets: Sequence[int], sizes: Sequence[int]) -> int:
+    """Bytes of the arena."""
+    return max(map(add, offsets, sizes), default=0)
 
 
 def _attempts(

@@ -1,4 +1,6 @@
-"""Proof that no layout takes fewer bytes: a few items that never fit into them, wherever they lie.
+"""Whether items fit into so many bytes: offsets where they do, or the proof that they never do.
+
+That no layout of a network is smaller mostly shows in a few of its items.
 
 Of two items that are alive together one lies above the other, by some distance at least: one of two
 inequalities between their offsets. Most follow from what is left of the bytes, by constraint propagation; of
@@ -24,8 +26,10 @@ _MOST_STARTS = 3
 _HOPS = (2, 3, 4)
 #: items of less than this part of the bytes fit in anywhere
 _SMALL = 12
-#: items of a proof, and the cases that it may take
-_MOST_ITEMS, _MOST_CASES = 24, 300
+#: items of a proof
+_MOST_ITEMS = 24
+#: cases that may be looked at, and their items together
+_MOST_CASES, _MOST_WORK = 300, 30_000
 
 
 def nothing_smaller(
@@ -53,16 +57,24 @@ def _never_fits_around(
             continue
         if len(near) > _MOST_ITEMS:
             return False
-        fits = _fits(sorted(near), conflicts, sizes, capacity)
-        if fits is not True:
-            return fits is False
+        offsets = _fitted(sorted(near), conflicts, sizes, capacity)
+        if not offsets:
+            return offsets is not None
     return False
 
 
-def _fits(
+def fitted(conflicts: Sequence[Sequence[Conflict]], sizes: Sequence[int], capacity: int) -> list[int] | None:
+    """Offsets at which all items of `sizes` lie within `capacity` bytes.
+
+    Nothing where there are none, None where to tell would take too long.
+    """
+    return _fitted(range(len(sizes)), conflicts, sizes, capacity)
+
+
+def _fitted(
     items: Sequence[int], conflicts: Sequence[Sequence[Conflict]], sizes: Sequence[int], capacity: int
-) -> bool | None:
-    """Whether `items` fit into `capacity` bytes; None: that takes too many cases."""
+) -> list[int] | None:
+    """The same of `items` alone."""
     number = {item: index for index, item in enumerate(items)}
     pairs = [
         (number[item], number[other], low, high)
@@ -72,14 +84,14 @@ def _fits(
     ]
     highs = [capacity - sizes[item] for item in items]
     cases = [_Case([0] * len(items), highs, [], pairs)] if min(highs) >= 0 else []
-    for _ in range(_MOST_CASES):
+    for _ in range(min(_MOST_CASES, _MOST_WORK // len(items))):
         if not cases:
-            return False
+            return []
         case = cases.pop()
         if case.narrow():
             harmed = case.harmed()
             if harmed is None:
-                return True
+                return case.lows
             cases += case.split(harmed)
     return None
 

@@ -1,15 +1,16 @@
-"""A proof that nothing is smaller against all offsets that there are."""
+"""What fits into so many bytes, and what never does, against all offsets that there are."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise, product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tinynas.engine.fitting import Conflict, fitted, nothing_smaller
 from tinynas.engine.layout import Item, best_offsets
 from tinynas.engine.overlap import Overlap
-from tinynas.engine.refuting import Conflict, nothing_smaller
 
 #: of each of some items, its size, and how much of it the next, made of it, must stick out of it at least
 _CHAINS = st.lists(st.tuples(st.integers(1, 3), st.integers(-1, 3)), min_size=2, max_size=4)
@@ -35,13 +36,17 @@ def _smallest(sizes: list[int], conflicts: list[list[Conflict]]) -> tuple[int, t
     possible = [
         (max(offset + size for offset, size in zip(offsets, sizes, strict=True)), offsets)
         for offsets in product(*[range(most - size + 1) for size in sizes])
-        if not any(
-            low < offsets[item] - offsets[other] < high
-            for item, known in enumerate(conflicts)
-            for other, low, high in known
-        )
+        if _harmless(offsets, conflicts)
     ]
     return min(possible)
+
+
+def _harmless(offsets: Sequence[int], conflicts: list[list[Conflict]]) -> bool:
+    return not any(
+        low < offsets[item] - offsets[other] < high
+        for item, known in enumerate(conflicts)
+        for other, low, high in known
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -51,6 +56,10 @@ def test_all_that_is_proven_is_so_and_in_small_networks_all_is_proven(chain: lis
     conflicts = _conflicts(sizes, free)
     least, offsets = _smallest(sizes, conflicts)
     assert nothing_smaller(conflicts, sizes, offsets, least)
+    assert fitted(conflicts, sizes, least - 1) == []
+    found = fitted(conflicts, sizes, least)
+    assert found and _harmless(found, conflicts)
+    assert max(offset + size for offset, size in zip(found, sizes, strict=True)) == least
     shifted = [offset + 1 for offset in offsets]
     assert not nothing_smaller(conflicts, sizes, shifted, least + 1)
 
