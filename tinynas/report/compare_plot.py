@@ -37,7 +37,7 @@ def plot_comparison(found: Sequence[Standing], path: Path, title: str) -> None:
 
 def draw_comparison(found: Sequence[Standing], title: str) -> Figure:
     """A line and a band for each strategy, and the level that evaluations are counted up to."""
-    figure = new_figure(height=5, width=8)
+    figure = new_figure(height=6, width=8)
     axes = figure.subplots()
     tidy(axes)
     for place, standing in enumerate(sorted(found, key=lambda each: -each.mean)):
@@ -59,6 +59,9 @@ def draw_comparison(found: Sequence[Standing], title: str) -> Figure:
     axes.set_xlabel("networks scored")
     seeds = len(found[0].seeds)
     axes.set_ylabel(f"best accuracy so far, %\n(median of {seeds} seeds; bands: quartiles)")
-    axes.legend(loc="lower right", framealpha=0.92, title="last best, mean ± standard deviation")
+    # outside, as curves end anywhere
+    figure.legend(
+        loc="outside lower center", ncols=2, frameon=False, title="last best, mean ± standard deviation"
+    )
     set_title(axes, title)
     return figure
