@@ -120,7 +120,7 @@ def test_times_of_many_networks_are_those_of_each(
     )
     genes = sample_batch(space, 3, np.random.default_rng(seed)).extended(space.largest())
     single = [model.milliseconds(build_graph(space.genotype(genes.choice(row)))) for row in range(4)]
-    assert batch_milliseconds(tabulate(space, genes), model) == pytest.approx(np.array(single), rel=0.02)
+    assert batch_milliseconds(tabulate(space, genes), model) == pytest.approx(np.array(single), rel=0.05)
 
 
 def test_only_networks_in_time_count_and_the_quickest_is_named() -> None:
