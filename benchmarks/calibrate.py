@@ -16,8 +16,7 @@ from pathlib import Path
 
 from tinynas.board import board_ids, load_board
 from tinynas.cli.progress import watching
-from tinynas.cost.calibration import kernel_digests
-from tinynas.cost.latency import SHIPPED, shipped
+from tinynas.cost.calibration import SHIPPED, kernel_digests, shipped
 from tinynas.device.virtual.chip import load_chip
 from tinynas.engine.goals import Goal
 from tinynas.errors import TinynasError

@@ -9,8 +9,8 @@ import pytest
 
 from tinynas.board import board_ids, load_board
 from tinynas.cost import EngineRuntime
-from tinynas.cost.calibration import Calibration, kernel_digests, parse, read
-from tinynas.cost.latency import kept, latency_model, shipped
+from tinynas.cost.calibration import Calibration, kernel_digests, parse, read, shipped
+from tinynas.cost.latency import kept, latency_model
 from tinynas.engine.goals import Aim, Goal
 from tinynas.errors import RequestError
 from tinynas.networks import build_graph, find_network

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tinynas.board import Budget, load_board
 from tinynas.cost import EngineRuntime, aim_within
 from tinynas.cost.engine_flash import most_code_bytes
+from tinynas.cost.prices import price_on
 from tinynas.engine.goals import Aim, Goal
 from tinynas.graph import OpKind
 from tinynas.graph.tflite import graph_from_bytes
@@ -74,7 +75,7 @@ def test_constants_fill_the_flash_and_no_more(name: str, share: float) -> None:
     assert flash.code < code
     budget = Budget(F746.sram_bytes, limit + code)
     assert EngineRuntime(aim_within(Goal.SPEED, budget, F746)) == replace(
-        runtime, aim=Aim(Goal.SPEED, F746.sram_bytes, limit)
+        runtime, aim=Aim(Goal.SPEED, F746.sram_bytes, limit, price=price_on(F746))
     )
 
 

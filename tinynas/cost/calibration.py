@@ -22,6 +22,8 @@ from tinynas.errors import RequestError
 
 #: of the files
 FORMAT = 1
+#: as made by `tinynas profile --virtual`, one a board
+SHIPPED = Path(__file__).with_name("calibrations")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 
@@ -110,6 +112,12 @@ def read(file: Path) -> Calibration:
         return parse(file.read_text(encoding="utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
         raise RequestError(f"{file} cannot be read: name the file that `tinynas profile` wrote") from error
+
+
+@cache
+def shipped() -> Mapping[str, Calibration]:
+    """The calibrations that tinynas brings, by board."""
+    return {file.stem: read(file) for file in sorted(SHIPPED.glob("*.json"))}
 
 
 @cache

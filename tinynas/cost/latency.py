@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Protocol
 
 from tinynas.board import Board
-from tinynas.cost.calibration import Calibration, read
+from tinynas.cost.calibration import Calibration, read, shipped
 from tinynas.cost.engine_runtime import EngineRuntime
 from tinynas.cost.estimates import Runtime
-from tinynas.cost.fitting import predict
-from tinynas.cost.work import DataMemory, Exposure, Work, list_work, work_of
+from tinynas.cost.prices import OperatorCycles, map_bytes
+from tinynas.cost.work import list_work
 from tinynas.engine.choosing import choose_kernels
 from tinynas.engine.goals import Goal
-from tinynas.engine.kernels import Kernel
 from tinynas.engine.planner import Arrangement
-from tinynas.engine.rows import map_shape
 from tinynas.engine.schedule import MOST_STEPS
-from tinynas.graph import Graph, Operator
+from tinynas.graph import Graph
 
-#: as made by `tinynas profile --virtual`, one a board
-SHIPPED = Path(__file__).with_name("calibrations")
-#: works remembered, of which a search has some thousands
-_MOST_REMEMBERED = 2**17
-#: instructions of an output value, of kernels that tell no cost
-_INSTRUCTIONS = 20.0
 #: what is said of times that other kernels or another board had, in percent
 _STALE, _SCALED = 25, 30
 
@@ -110,11 +102,6 @@ def _fault(calibration: Calibration, goal: Goal) -> str | None:
     return None
 
 
-def shipped() -> dict[str, Calibration]:
-    """The calibrations that tinynas brings, by board."""
-    return {file.stem: _read(file, 0) for file in sorted(SHIPPED.glob("*.json"))}
-
-
 @dataclass(frozen=True, eq=False)
 class CalibratedModel:
     """Sums of the times of operators, by a calibration of their kernels."""
@@ -123,12 +110,10 @@ class CalibratedModel:
     runtime: EngineRuntime
     calibration: Calibration
     label: str
-    _cycles: dict[Work, float] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def _cache(self) -> DataMemory:
-        # where an arena lies is told by each work
-        return self.memory(0)
+    def _operators(self) -> OperatorCycles:
+        return OperatorCycles(self.on, self.calibration)
 
     @property
     def board(self) -> str:
@@ -148,52 +133,19 @@ class CalibratedModel:
     def cycles(self, arranged: Arrangement) -> list[float]:
         """Of every operator of a network that is arranged so."""
         rows, walk = arranged.rows, self.calibration.step_cycles
-        works = list_work(arranged, self.memory(arranged.arena))
+        works = list_work(arranged, self._operators.memory(arranged.arena))
         facts = zip(rows.graph.operators, rows.kernels, works, strict=True)
-        times = (self._cycles_of(rows.graph, *each) for each in facts)
+        times = (self._operators.of(rows.graph, *each) for each in facts)
         return [time + walk * entries for time, entries in zip(times, count_entries(arranged), strict=True)]
 
     def estimate(self, graph: Graph) -> float:
         """As `LatencyModel.estimate`."""
         simple = self.runtime.prepared(graph)
         kernels = choose_kernels(simple, self.runtime.aim)
-        memory = self.memory(max(sum(_bytes(simple, operator)) for operator in simple.operators))
-        cycles = 0.0
-        for operator, kernel in zip(simple.operators, kernels, strict=True):
-            work = work_of(simple, operator, kernel, _guess(simple, operator, memory))
-            cycles += self._cycles_of(simple, operator, kernel, work)
+        memory = self._operators.memory(max(map_bytes(simple, operator) for operator in simple.operators))
+        pairs = zip(simple.operators, kernels, strict=True)
+        cycles = sum(self._operators.guessed(simple, *each, memory) for each in pairs)
         return 1e3 * cycles / self.on.clock_hz
-
-    def memory(self, arena_bytes: int) -> DataMemory:
-        """The board's, with such an arena where the calibration's firmware had it."""
-        return DataMemory.of(self.on, self.calibration.arena_offset, arena_bytes)
-
-    def _cycles_of(self, graph: Graph, operator: Operator, kernel: Kernel, work: Work) -> float:
-        known = self._cycles.get(work)
-        if known is None:
-            if len(self._cycles) >= _MOST_REMEMBERED:
-                self._cycles.clear()
-            known = self._cycles[work] = self._sum(graph, operator, kernel, work)
-        return known
-
-    def _sum(self, graph: Graph, operator: Operator, kernel: Kernel, work: Work) -> float:
-        costs = self.calibration.costs.get(kernel.function)
-        if costs is not None:
-            return predict(costs, work, self._cache)
-        instructions = kernel.instructions(graph, operator) or _INSTRUCTIONS * work.output.bytes
-        return instructions * self.calibration.instruction_cycles
-
-
-def _guess(graph: Graph, operator: Operator, memory: DataMemory) -> Exposure:
-    """As if the operator's feature maps lay from the start of the arena on."""
-    read, made = _bytes(graph, operator)
-    return Exposure(memory.exposed(0, read), memory.exposed(read, made), memory.exposed(read + made, 1))
-
-
-def _bytes(graph: Graph, operator: Operator) -> tuple[int, int]:
-    """Of the feature maps that an operator reads, and of the one that it makes."""
-    read = sum(map_shape(graph.tensors[i]).bytes for i in graph.activations_in(operator))
-    return read, map_shape(graph.tensors[operator.outputs[0]]).bytes
 
 
 def count_entries(arranged: Arrangement) -> Iterator[int]:

@@ -11,6 +11,7 @@ from tinynas.cost.engine_flash import most_code_bytes
 from tinynas.cost.engine_runtime import EngineRuntime
 from tinynas.cost.estimates import FlashEstimate, MemoryRule, Runtime, SramEstimate
 from tinynas.cost.live_runtime import LiveRuntime
+from tinynas.cost.prices import price_on
 from tinynas.cost.tflm_runtime import TflmRuntime
 from tinynas.engine.goals import Aim, Goal
 from tinynas.errors import RequestError
@@ -40,16 +41,18 @@ def runtimes() -> tuple[Runtime, ...]:
 def aim_within(goal: Goal, budget: Budget, board: Board) -> Aim:
     """Plans for `goal` within `budget`: they may fill it to be faster, and fit whenever any plan does.
 
-    Of flash they leave what all code of the engine takes on `board`, though they may need less.
+    Of flash they leave what all code of the engine takes on `board`, though they may need less. Kernels are
+    chosen by their time on `board`, where that is known.
     """
-    return Aim(goal, budget.sram_bytes, budget.flash_bytes - most_code_bytes(board), board.dsp)
+    constants = budget.flash_bytes - most_code_bytes(board)
+    return Aim(goal, budget.sram_bytes, constants, board.dsp, price_on(board))
 
 
 def aim_of(request: Mapping[str, Any], board: Board, goal: Goal | None = None) -> Aim:
     """The aim of a run on `board` by what its folder says of the request; for `goal` where that is given."""
     own = goal or Goal(request.get("optimize", Goal.RAM.value))
     if "sram_bytes" not in request or "flash_bytes" not in request:
-        return Aim(own, dsp=board.dsp)
+        return Aim(own, dsp=board.dsp, price=price_on(board))
     return aim_within(own, Budget(int(request["sram_bytes"]), int(request["flash_bytes"])), board)
 
 

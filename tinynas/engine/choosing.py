@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from tinynas.engine.goals import Aim, Goal
+from tinynas.engine.goals import Aim, Goal, Price, instructions
 from tinynas.engine.kernels import Form, Kernel, Spends, candidates, fastest
 from tinynas.graph import Graph
 
@@ -35,7 +35,7 @@ def able_kernels(graph: Graph, index: int, aim: Aim) -> list[Kernel]:
 
 
 def choose_kernels(graph: Graph, aim: Aim, without: Without | None = None) -> tuple[Kernel, ...]:
-    """A kernel for every operator of `graph`, and none of those that it is to be `without`.
+    """A kernel for every operator of `graph`, the one of the least price that it is not to be `without`.
 
     A feature map has one form: it is planes where that makes the operator that writes it and the only one
     that reads it cheaper together, and rows everywhere else.
@@ -43,21 +43,21 @@ def choose_kernels(graph: Graph, aim: Aim, without: Without | None = None) -> tu
     Raises:
         ModelError: an operator that no kernel runs.
     """
+    price = instructions if aim.goal is Goal.RAM else aim.price
     able = [
         [kernel for kernel in able_kernels(graph, index, aim) if kernel.function not in barred]
         for index in range(len(graph.operators))
         for barred in [(without or {}).get(index, ())]
     ]
-    chosen = [fastest(graph, index, _forms(able[index])) for index in range(len(able))]
+    chosen = [fastest(graph, index, _forms(able[index]), price) for index in range(len(able))]
     for reader, writer in _only_readers(graph).items():
         # what the other two maps of the pair are does not change
         write = _forms(able[writer], reads=chosen[writer].reads, writes=Form.PLANES)
         read = _forms(able[reader], reads=Form.PLANES, writes=chosen[reader].writes)
         if write and read:
-            pair = fastest(graph, writer, write), fastest(graph, reader, read)
-            if _cost(graph, (writer, reader), pair) < _cost(
-                graph, (writer, reader), (chosen[writer], chosen[reader])
-            ):
+            pair = fastest(graph, writer, write, price), fastest(graph, reader, read, price)
+            now = chosen[writer], chosen[reader]
+            if _cost(graph, (writer, reader), pair, price) < _cost(graph, (writer, reader), now, price):
                 chosen[writer], chosen[reader] = pair
     return tuple(chosen)
 
@@ -83,8 +83,7 @@ def _forms(kernels: Sequence[Kernel], reads: Form = Form.ROWS, writes: Form = Fo
     return [kernel for kernel in kernels if kernel.reads is reads and kernel.writes is writes]
 
 
-def _cost(graph: Graph, operators: tuple[int, int], kernels: tuple[Kernel, Kernel]) -> float:
+def _cost(graph: Graph, operators: tuple[int, int], kernels: tuple[Kernel, Kernel], price: Price) -> float:
     return sum(
-        kernel.instructions(graph, graph.operators[index])
-        for index, kernel in zip(operators, kernels, strict=True)
+        price(graph, graph.operators[index], kernel) for index, kernel in zip(operators, kernels, strict=True)
     )

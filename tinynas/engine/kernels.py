@@ -16,6 +16,7 @@ from functools import lru_cache
 from tinynas.engine import conditions
 from tinynas.engine.block_packing import block_depth
 from tinynas.engine.costs import BlockRates, ElementRates, PlaneRates, Rates, WinogradRates, depth_of
+from tinynas.engine.goals import Price, instructions
 from tinynas.engine.packing import sums_by_table
 from tinynas.engine.planes import planes_shape
 from tinynas.engine.rows import averages_rows, map_shape, shape_of
@@ -86,11 +87,11 @@ def choose(graph: Graph, index: int) -> Kernel:
     return fastest(graph, index, candidates(graph, index, Spends.NOTHING))
 
 
-def fastest(graph: Graph, index: int, kernels: Sequence[Kernel]) -> Kernel:
-    """The one of least cost, the first of equals."""
+def fastest(graph: Graph, index: int, kernels: Sequence[Kernel], price: Price = instructions) -> Kernel:
+    """The one of least `price`, the first of equals."""
     if len(kernels) == 1:
         return kernels[0]
-    return min(kernels, key=lambda kernel: kernel.instructions(graph, graph.operators[index]))
+    return min(kernels, key=lambda kernel: price(graph, graph.operators[index], kernel))
 
 
 def candidates(graph: Graph, index: int, spends: Spends) -> list[Kernel]:

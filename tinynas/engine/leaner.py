@@ -24,7 +24,7 @@ _WORD = 4
 class _Step:
     """Operator `index` by a kernel of smaller constants.
 
-    That is without all `functions` with larger ones: `freed` bytes of flash for `cost` instructions.
+    That is without all `functions` with larger ones: `freed` bytes of flash for a `cost` by the aim's price.
     """
 
     index: int
@@ -34,7 +34,7 @@ class _Step:
 
     @property
     def price(self) -> float:
-        """Instructions a byte."""
+        """Of a byte."""
         return self.cost / self.freed
 
 
@@ -65,7 +65,7 @@ class Constants:
     def leaner(self, kernels: Sequence[Kernel], most: int) -> dict[int, frozenset[str]]:
         """What operators are to do without for the constants of all to come down to `most` bytes, or nearer.
 
-        Of `kernels`, one for every operator, those go first that save the fewest instructions for a byte.
+        Of `kernels`, one for every operator, those go first that save the least for a byte.
         Nothing where the constants fit, or where no kernel has smaller ones.
         """
         excess = self.bytes_of(kernels) - most
@@ -85,13 +85,13 @@ class Constants:
         able = able_kernels(self.graph, index, self.aim)
         if len(able) < 2 or not kernel.spends:
             return None
-        now, operator = self._bytes(index, kernel), self.graph.operators[index]
+        now, operator, price = self._bytes(index, kernel), self.graph.operators[index], self.aim.price
         steps = [
             _Step(
                 index,
                 frozenset(each.function for each in able if self._is_larger(index, each, other)),
                 now - self._bytes(index, other),
-                other.instructions(self.graph, operator) - kernel.instructions(self.graph, operator),
+                price(self.graph, operator, other) - price(self.graph, operator, kernel),
             )
             for other in able
             if _in_rows(other) and self._bytes(index, other) < now

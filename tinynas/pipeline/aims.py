@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tinynas.board import Board
 from tinynas.cost import aim_of
 from tinynas.cost.code_table import code_table
 from tinynas.cost.engine_flash import most_code_bytes
+from tinynas.cost.prices import price_on
 from tinynas.device.golden import GOLDEN_VECTORS
 from tinynas.device.linker import memory_map
 from tinynas.device.prediction import Network, linked_flash, parts_around
@@ -29,6 +31,7 @@ def aim_on(board: Board, goal: Goal, graph: Graph) -> Aim:
         arena=_stretch(board) - (around.stack or 0) - (around.variables or 0),
         constants=board.flash_bytes - _flash_around(board, graph),
         dsp=board.dsp,
+        price=price_on(board),
     )
 
 
@@ -36,7 +39,7 @@ def aim_of_run(request: Mapping[str, Any], board: Board, graph: Graph, goal: Goa
     """The same for the network of a run: for its own goal unless told otherwise, within its own budget."""
     own = aim_of(request, board, goal)
     aim = aim_on(board, own.goal, graph)
-    return Aim(aim.goal, _least(aim.arena, own.arena), _least(aim.constants, own.constants), board.dsp)
+    return replace(aim, arena=_least(aim.arena, own.arena), constants=_least(aim.constants, own.constants))
 
 
 def _stretch(board: Board) -> int:
