@@ -107,6 +107,8 @@ CASES: dict[str, tuple[str, Callable[[Any], None], str]] = {
     "scale nan": ("relu", quantized(0, scale=[float("nan")]), "not a positive number"),
     "scales a world apart": ("relu", quantized(0, scale=[1e30]), "scales too far apart"),
     "hard swish of next to nothing": ("hard_swish", quantized(0, scale=[1e-8]), "too small for HARD_SWISH"),
+    # found by fuzzing: so small that TFLite Micro shifts by a number that is none
+    "logistic of next to nothing": ("logistic", quantized(0, scale=[2.4e-38]), "too small for LOGISTIC"),
     "six in next to nothing": (
         "conv",
         together(

@@ -65,7 +65,11 @@ def _logistic(source: Tensor, target: Tensor) -> NDArray[Any]:
     if quantization_of(target)[1] != -128:
         raise ValueError("the output of LOGISTIC needs the zero point -128")
     bits = _LOGISTIC_INTEGER_BITS
-    multiplier, shift = quantize_multiplier(scale * 2.0 ** (31 - bits))
+    factor = scale * 2.0 ** (31 - bits)
+    if factor < 0.5:
+        # TFLite Micro shifts by its exponent, and by less than nothing
+        raise ValueError("the input's scale is too small for LOGISTIC")
+    multiplier, shift = quantize_multiplier(factor)
     radius = _radius(bits, shift)
     values = _STORED - zero
     inside = np.abs(values) < radius
