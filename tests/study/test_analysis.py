@@ -111,8 +111,9 @@ def test_times_are_those_of_the_model_on_the_studys_board() -> None:
     first, other = analyse(study, times)
     assert first.latency is not None and first.latency > 0.9  # wider and wider
     assert other.latency is None
-    titles = [axes.get_ylabel() for axes in FIGURES["complexity"](study, [first, other]).axes]
-    assert titles[2].startswith("time, ms") and model.label in titles[2]
+    panel = FIGURES["complexity"](study, [first, other]).axes[2]
+    assert panel.get_ylabel() == "time, ms"
+    assert model.label in panel.get_title(loc="left").replace("\n", " ")
 
 
 def test_what_cannot_be_shown_is_said(tmp_path: Path) -> None:

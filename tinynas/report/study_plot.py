@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -138,7 +139,7 @@ def draw_complexity(study: Study, findings: Sequence[Findings]) -> Figure:
         ("SRAM, bytes", lambda network: network.sram_bytes),
     ]
     if (times := model_times(study)) is not None:
-        panes.append((f"time, ms\n{times.label}", lambda network: times.milliseconds[network.key]))
+        panes.append(("time, ms", lambda network: times.milliseconds[network.key]))
     figure, panels = _panels(len(panes))
     for axes, (title, value) in zip(panels, panes, strict=True):
         for found, colour in _coloured(findings):
@@ -150,6 +151,8 @@ def draw_complexity(study: Study, findings: Sequence[Findings]) -> Figure:
         _count_axis(axes, wide=True)
         axes.set_xlabel("multiply-accumulates")
         axes.set_ylabel(title)
+    if times is not None:
+        panels[-1].set_title(fill(times.label, 50), loc="left", fontsize=7)
     _name_spaces(figure, findings)
     return figure
 
