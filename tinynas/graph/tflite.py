@@ -390,5 +390,6 @@ def _check_order(
         if operator.outputs[0] in known:
             raise ValueError(f"operator {index} ({operator.kind.value}) writes a tensor a second time")
         known.update(operator.outputs)
-    if not 0 < len(outputs) <= _MOST_INPUTS or any(i not in known or tensors[i].constant for i in outputs):
+    written = {*inputs, *(i for operator in operators for i in operator.outputs)}
+    if not 0 < len(outputs) <= _MOST_INPUTS or not written.issuperset(outputs):
         raise ValueError("an output that nothing writes")
