@@ -128,6 +128,12 @@ CASES: dict[str, tuple[str, Callable[[Any], None], str]] = {
     "a constant input": ("add_constant", ends(inputs=[0, 1]), "a constant or there twice"),
     "an input twice": ("relu", ends(inputs=[0, 0]), "a constant or there twice"),
     "no input": ("relu", ends(inputs=[]), "no input"),
+    # found by fuzzing: nothing writes a tensor without elements either
+    "an output of no elements": (
+        "relu",
+        together(reshaped(1, 0, 16), ends(outputs=[1]), lambda m: m.subgraphs[0].operators.clear()),
+        "an output that nothing writes",
+    ),
     "no output": ("relu", ends(outputs=[]), "an output that nothing writes"),
     "its own output as input": ("relu", rewired(1), "reads what nothing has written"),
     "a scalar into a dense layer": ("dense", reshaped(0), "without axes|does not fit"),
