@@ -28,7 +28,7 @@ from collections.abc import Callable
 import numpy as np
 from recording import record
 
-from tinynas.engine import operations, overlap, progress, rows, streaming
+from tinynas.engine import alike, choosing, leaner, operations, overlap, progress, rows, streaming
 from tinynas.engine.planner import arrange, least_arena, plan_network
 from tinynas.graph import Graph
 from tinynas.graph.passes import simplify
@@ -82,8 +82,9 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def forget() -> None:
-    """Nothing about windows and shapes is remembered any more."""
-    operations.forget()
+    """Nothing about operators, windows and shapes is remembered any more."""
+    for module in (alike, choosing, leaner, operations):
+        module.forget()
     for module in (overlap, progress, rows, streaming):
         for remembering in vars(module).values():
             if hasattr(remembering, "cache_clear"):

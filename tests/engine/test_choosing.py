@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tinynas.engine.choosing import able_kernels, choose_kernels
+from tinynas.engine.choosing import Choices, choose_kernels
 from tinynas.engine.goals import Aim, Goal, instructions
 from tinynas.engine.kernels import Form, Kernel, Spends
 from tinynas.engine.leaner import Constants
@@ -15,6 +18,7 @@ from tinynas.graph import Graph, Operator
 from tinynas.graph.passes import simplify
 from tinynas.graph.typical import with_typical_constants
 from tinynas.networks import PRESETS, build_graph
+from tinynas.spaces import Pictures, find_family
 
 GRAPH = with_typical_constants(simplify(build_graph(PRESETS["mcunet-in0"])))
 
@@ -56,7 +60,7 @@ def test_the_least_price_of_an_operator_is_taken() -> None:
         if kernel.reads is kernel.writes is Form.ROWS:
             prices = [
                 aim.price(GRAPH, GRAPH.operators[index], each)
-                for each in able_kernels(GRAPH, index, aim)
+                for each, _ in Choices(GRAPH, aim).able[index]
                 if each.reads is each.writes is Form.ROWS
             ]
             assert aim.price(GRAPH, GRAPH.operators[index], kernel) == min(prices)
@@ -67,17 +71,38 @@ def test_the_smallest_kernels_are_the_same_for_every_price() -> None:
     assert choose_kernels(GRAPH, Aim(Goal.RAM, price=Dear(Spends.NOTHING))) == choose_kernels(GRAPH, Aim())
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    family=st.sampled_from(["mobile", "regnetx", "regnety"]),
+    goal=st.sampled_from(Goal),
+    dsp=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_a_network_without_values_is_one_with_typical_ones(
+    family: str, goal: Goal, dsp: bool, seed: int
+) -> None:
+    """What is remembered of operators alike is what would be worked out of each, its values looked at."""
+    rng, spaces = np.random.default_rng(seed), find_family(family).spaces(Pictures(96, 3, 10))
+    space = spaces[int(rng.integers(len(spaces)))]
+    graph, aim = simplify(build_graph(space.genotype(space.sample(rng)))), Aim(goal, dsp=dsp)
+    plain, filled = Choices(graph, aim), Choices(with_typical_constants(graph), aim)
+    assert plain.able == filled.able == Choices(graph, aim).able
+    kernels = plain.choose()
+    assert kernels == filled.choose()
+    assert Constants(plain).bytes_of(kernels) == Constants(filled).bytes_of(kernels)
+
+
 def test_where_flash_is_short_those_go_back_that_save_least_by_the_price() -> None:
     """So those that went back by instructions stay where the price says that they save very much."""
     aim = Aim(Goal.SPEED)
     kernels = choose_kernels(GRAPH, aim)
-    most = Constants(GRAPH, aim).bytes_of(kernels) - 40_000
-    first = Constants(GRAPH, aim).leaner(kernels, most)
+    most = Constants(Choices(GRAPH, aim)).bytes_of(kernels) - 40_000
+    first = Constants(Choices(GRAPH, aim)).leaner(kernels, most)
 
     def dear(graph: Graph, operator: Operator, kernel: Kernel) -> float:
         share = 1000 if graph.operators.index(operator) in first else 1
         return share * instructions(graph, operator, kernel)
 
-    other = Constants(GRAPH, replace(aim, price=dear)).leaner(kernels, most)
+    other = Constants(Choices(GRAPH, replace(aim, price=dear))).leaner(kernels, most)
     assert first and other
     assert not set(first) & set(other)

@@ -10,7 +10,7 @@ from random_graphs import graphs
 
 from tinynas.engine import operations
 from tinynas.engine.kernels import choose
-from tinynas.engine.operations import least_operations, operation
+from tinynas.engine.operations import list_operations, operation
 from tinynas.graph import DType, Graph, GraphBuilder, Operator, OpKind, Tensor
 from tinynas.graph.passes import simplify
 from tinynas.graph.tflite import read_tflite
@@ -21,7 +21,7 @@ from tinynas.graph.tflite import read_tflite
 def test_what_is_remembered_is_what_would_be_worked_out(graph: Graph) -> None:
     simple = simplify(graph)
     anew = [operation(simple, op, choose(simple, i)) for i, op in enumerate(simple.operators)]
-    assert least_operations(simple) == least_operations(simple) == anew
+    assert list_operations(simple) == list_operations(simple) == anew
 
 
 def test_one_map_read_twice_is_not_taken_for_two() -> None:
@@ -30,7 +30,7 @@ def test_one_map_read_twice_is_not_taken_for_two() -> None:
     twice = Graph("twice", maps, (Operator(OpKind.ADD, (0, 0), (2,)),), (0, 1), (2,))
     both = replace(twice, operators=(Operator(OpKind.ADD, (0, 1), (2,)),))
     read = [
-        [r.tensor for r in least_operations(graph)[0].wired(graph.operators[0]).readings]
+        [r.tensor for r in list_operations(graph)[0].wired(graph.operators[0]).readings]
         for graph in (twice, both)
     ]
     assert read == [[0, 0], [0, 1]]
@@ -39,8 +39,8 @@ def test_one_map_read_twice_is_not_taken_for_two() -> None:
 def test_no_operator_with_values_is_remembered(shared: Path) -> None:
     operations.forget()
     for path in sorted((shared / "models").glob("*.tflite")):
-        least_operations(simplify(read_tflite(path)))
+        list_operations(simplify(read_tflite(path)))
     assert operations.remembered() == 0
     net = GraphBuilder("plain", (8, 8, 4))
-    least_operations(net.build(net.conv(net.input, 4, 3)))
+    list_operations(net.build(net.conv(net.input, 4, 3)))
     assert operations.remembered() == 1

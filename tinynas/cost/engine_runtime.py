@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tinynas.board import Board
 from tinynas.cost.counts import Counts, Int, count
 from tinynas.cost.engine_flash import counts_flash, has_weights, plan_flash
 from tinynas.cost.estimates import FlashEstimate, MemoryRule, SramEstimate
 from tinynas.cost.scratch import Kernels
+from tinynas.engine.alike import has_values
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.grouping import Group
 from tinynas.engine.plan import Plan
@@ -66,7 +67,7 @@ class EngineRuntime:
     def prepared(self, graph: Graph) -> Graph:
         """`graph` simplified, with all that the choice of its kernels depends on."""
         simple = simplify(graph)
-        if self.goal is not Goal.RAM and not has_weights(simple):
+        if self.goal is not Goal.RAM and has_values(simple) and not has_weights(simple):
             # the smallest kernels take any weights, faster ones have conditions
             return with_typical_constants(simple)
         return simple
@@ -112,6 +113,9 @@ class EngineRuntime:
             ModelError: an operator that the engine does not run.
         """
         plan = self.plan(graph)
+        if self.goal is not Goal.RAM and not has_weights(plan.graph):
+            # what the smallest kernels take is known by counts, of others they have to be packed
+            plan = replace(plan, graph=with_typical_constants(plan.graph))
         return plan_flash(plan, count(plan.graph), board)
 
     def tail_of(self, counts: Counts, board: Board) -> Int:

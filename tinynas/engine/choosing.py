@@ -1,14 +1,23 @@
-"""Which kernel runs each operator: the fastest that the goal allows, and less where memory is short."""
+"""Which kernel runs each operator: the fastest that the goal allows, and less where memory is short.
+
+What can run an operator, and at which price, is worked out once a graph; of graphs without values once for
+all operators alike, as if those had typical values (`tinynas.graph.typical`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
+from tinynas.engine.alike import Remembered, has_values, number_operators
 from tinynas.engine.goals import Aim, Goal, Price, instructions
-from tinynas.engine.kernels import Form, Kernel, Spends, candidates, fastest
+from tinynas.engine.kernels import Form, Kernel, Spends, candidates
 from tinynas.graph import Graph
+from tinynas.graph.typical import typical_kinds, with_typical_operator
 
-__all__ = ["Goal", "Without", "able_kernels", "choose_kernels"]
+__all__ = ["Able", "Choices", "Goal", "Without", "choose_kernels"]
 
 #: what kernels may take for a goal
 _SPENDS = {
@@ -24,66 +33,126 @@ _PORTABLE = Spends.TABLE
 Without = Mapping[int, Collection[str]]
 
 
-def able_kernels(graph: Graph, index: int, aim: Aim) -> list[Kernel]:
-    """The kernels that can run operator `index` of `graph` for the goal of `aim` on its core.
+class Able(NamedTuple):
+    """A kernel that can run an operator, and its price; that of an only one is nothing."""
 
-    Raises:
-        ModelError: there is none.
-    """
-    spends = _SPENDS[aim.goal]
-    return candidates(graph, index, spends if aim.dsp else spends & _PORTABLE)
+    kernel: Kernel
+    price: float
 
 
-def choose_kernels(graph: Graph, aim: Aim, without: Without | None = None) -> tuple[Kernel, ...]:
-    """A kernel for every operator of `graph`, the one of the least price that it is not to be `without`.
+@dataclass(frozen=True)
+class Choices:
+    """The kernels that can run the operators of `graph` for `aim`, and the choice among them."""
 
-    A feature map has one form: it is planes where that makes the operator that writes it and the only one
-    that reads it cheaper together, and rows everywhere else.
+    graph: Graph
+    aim: Aim
 
-    Raises:
-        ModelError: an operator that no kernel runs.
-    """
-    price = instructions if aim.goal is Goal.RAM else aim.price
-    able = [
-        [kernel for kernel in able_kernels(graph, index, aim) if kernel.function not in barred]
-        for index in range(len(graph.operators))
-        for barred in [(without or {}).get(index, ())]
-    ]
-    chosen = [fastest(graph, index, _forms(able[index]), price) for index in range(len(able))]
-    for reader, writer in _only_readers(graph).items():
-        # what the other two maps of the pair are does not change
-        write = _forms(able[writer], reads=chosen[writer].reads, writes=Form.PLANES)
-        read = _forms(able[reader], reads=Form.PLANES, writes=chosen[reader].writes)
-        if write and read:
-            pair = fastest(graph, writer, write, price), fastest(graph, reader, read, price)
-            now = chosen[writer], chosen[reader]
-            if _cost(graph, (writer, reader), pair, price) < _cost(graph, (writer, reader), now, price):
-                chosen[writer], chosen[reader] = pair
-    return tuple(chosen)
+    @cached_property
+    def able(self) -> tuple[tuple[Able, ...], ...]:
+        """For each operator the kernels that the goal allows on the aim's core, in the catalogue's order.
+
+        Raises:
+            ModelError: an operator that no kernel runs.
+        """
+        if has_values(self.graph):
+            return tuple([self._able(self.graph, index) for index in range(len(self.graph.operators))])
+        known = _known_of(self._spends, self._price)
+        # the smallest kernels take any values
+        kinds, found = None if self.aim.goal is Goal.RAM else self._kinds, []
+        for index, number in enumerate(number_operators(self.graph)):
+            key = (number, *[kinds[i] for i in self.graph.operators[index].inputs]) if kinds else number
+            if (able := known.get(key)) is None:
+                able = known[key] = self._able(self.filled(index) if kinds else self.graph, index)
+            found.append(able)
+        return tuple(found)
+
+    def filled(self, index: int) -> Graph:
+        """The graph, and of operator `index` typical values where it has none."""
+        return self.graph if has_values(self.graph) else with_typical_operator(self.graph, index, self._kinds)
+
+    @cached_property
+    def _kinds(self) -> list[int]:
+        return typical_kinds(self.graph)
+
+    @property
+    def _spends(self) -> Spends:
+        spends = _SPENDS[self.aim.goal]
+        return spends if self.aim.dsp else spends & _PORTABLE
+
+    @property
+    def _price(self) -> Price:
+        return instructions if self.aim.goal is Goal.RAM else self.aim.price
+
+    def _able(self, graph: Graph, index: int) -> tuple[Able, ...]:
+        kernels, operator = candidates(graph, index, self._spends), graph.operators[index]
+        if len(kernels) == 1:
+            return (Able(kernels[0], 0.0),)
+        return tuple([Able(kernel, self._price(graph, operator, kernel)) for kernel in kernels])
+
+    def choose(self, without: Without | None = None) -> tuple[Kernel, ...]:
+        """A kernel for every operator, the one of the least price that it is not to be `without`.
+
+        A feature map has one form: it is planes where that makes the operator that writes it and the only one
+        that reads it cheaper together, and rows everywhere else.
+
+        Raises:
+            ModelError: an operator that no kernel runs.
+        """
+        able = [
+            [each for each in known if each.kernel.function not in barred]
+            for index, known in enumerate(self.able)
+            for barred in [(without or {}).get(index, ())]
+        ]
+        chosen = [_cheapest(_forms(each)) for each in able]
+        for reader, writer in self._only_readers.items():
+            # what the other two maps of the pair are does not change
+            write = _forms(able[writer], reads=chosen[writer].kernel.reads, writes=Form.PLANES)
+            read = _forms(able[reader], reads=Form.PLANES, writes=chosen[reader].kernel.writes)
+            if write and read:
+                pair = _cheapest(write), _cheapest(read)
+                if pair[0].price + pair[1].price < chosen[writer].price + chosen[reader].price:
+                    chosen[writer], chosen[reader] = pair
+        return tuple([each.kernel for each in chosen])
+
+    @cached_property
+    def _only_readers(self) -> dict[int, int]:
+        """The operators, by index, that alone read what another makes, and that other."""
+        graph = self.graph
+        writers = {operator.outputs[0]: index for index, operator in enumerate(graph.operators)}
+        readers: dict[int, list[int]] = {}
+        for index, operator in enumerate(graph.operators):
+            for tensor in graph.activations_in(operator):
+                readers.setdefault(tensor, []).append(index)
+        return {
+            alone[0]: writers[tensor]
+            for tensor, alone in readers.items()
+            if len(alone) == 1
+            and tensor in writers
+            and tensor not in graph.outputs
+            and graph.operators[alone[0]].inputs[0] == tensor
+        }
 
 
-def _only_readers(graph: Graph) -> dict[int, int]:
-    """The operators, by index, that alone read what another makes, and that other."""
-    writers = {operator.outputs[0]: index for index, operator in enumerate(graph.operators)}
-    readers: dict[int, list[int]] = {}
-    for index, operator in enumerate(graph.operators):
-        for tensor in graph.activations_in(operator):
-            readers.setdefault(tensor, []).append(index)
-    return {
-        alone[0]: writers[tensor]
-        for tensor, alone in readers.items()
-        if len(alone) == 1
-        and tensor in writers
-        and tensor not in graph.outputs
-        and graph.operators[alone[0]].inputs[0] == tensor
-    }
+def choose_kernels(graph: Graph, aim: Aim) -> tuple[Kernel, ...]:
+    """A kernel for every operator of `graph`, as `Choices.choose`."""
+    return Choices(graph, aim).choose()
 
 
-def _forms(kernels: Sequence[Kernel], reads: Form = Form.ROWS, writes: Form = Form.ROWS) -> list[Kernel]:
-    return [kernel for kernel in kernels if kernel.reads is reads and kernel.writes is writes]
+@lru_cache(maxsize=64)
+def _known_of(spends: Spends, price: Price) -> Remembered[tuple[Able, ...]]:
+    """What is remembered of operators alike whose kernels may spend and cost so."""
+    return Remembered()
 
 
-def _cost(graph: Graph, operators: tuple[int, int], kernels: tuple[Kernel, Kernel], price: Price) -> float:
-    return sum(
-        price(graph, graph.operators[index], kernel) for index, kernel in zip(operators, kernels, strict=True)
-    )
+def forget() -> None:
+    """Remember no operator any more."""
+    _known_of.cache_clear()
+
+
+def _forms(kernels: Sequence[Able], reads: Form = Form.ROWS, writes: Form = Form.ROWS) -> list[Able]:
+    return [each for each in kernels if each.kernel.reads is reads and each.kernel.writes is writes]
+
+
+def _cheapest(kernels: Sequence[Able]) -> Able:
+    """The one of least price, the first of equals."""
+    return min(kernels, key=lambda each: each.price)

@@ -32,6 +32,10 @@ class Price(Protocol):
         """Of all steps of `operator` together; nothing that depends on values of `graph`."""
         ...
 
+    def __hash__(self) -> int:
+        """What equal prices share."""
+        ...
+
 
 def instructions(graph: Graph, operator: Operator, kernel: Kernel) -> float:
     """The catalogue's modelled instructions: the price where nobody knows on which board the plan runs."""

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from tinynas.engine.choosing import able_kernels
-from tinynas.engine.goals import Aim
+from tinynas.engine.alike import Remembered, has_values, number_operators
+from tinynas.engine.choosing import Choices
 from tinynas.engine.kernels import Form, Kernel, Spends
 from tinynas.engine.packing import pack
 from tinynas.engine.parameters import PaddingPixel, Parameters, members, struct_bytes
@@ -40,11 +40,18 @@ class _Step:
 
 @dataclass(frozen=True)
 class Constants:
-    """Bytes of flash that constants of kernels for `graph` take, each packed once."""
+    """Bytes of flash that constants of kernels for a graph take, each packed once.
 
-    graph: Graph
-    aim: Aim
+    Without values only shapes count: operators alike, which have typical values, are packed once for all.
+    """
+
+    choices: Choices
     _known: dict[tuple[int, str], int] = field(default_factory=dict, init=False)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph."""
+        return self.choices.graph
 
     def bytes_of(self, kernels: Sequence[Kernel]) -> int:
         """Of a kernel for every operator, with all around them: no plan of theirs takes more."""
@@ -82,18 +89,19 @@ class Constants:
 
     def _step(self, index: int, kernel: Kernel) -> _Step | None:
         """The cheapest for each byte; None where no kernel has smaller constants."""
-        able = able_kernels(self.graph, index, self.aim)
+        able = self.choices.able[index]
         if len(able) < 2 or not kernel.spends:
             return None
-        now, operator, price = self._bytes(index, kernel), self.graph.operators[index], self.aim.price
+        now = self._bytes(index, kernel)
+        price = next(cost for each, cost in able if each is kernel)
         steps = [
             _Step(
                 index,
-                frozenset(each.function for each in able if self._is_larger(index, each, other)),
+                frozenset(each.function for each, _ in able if self._is_larger(index, each, other)),
                 now - self._bytes(index, other),
-                price(self.graph, operator, other) - price(self.graph, operator, kernel),
+                cost - price,
             )
-            for other in able
+            for other, cost in able
             if _in_rows(other) and self._bytes(index, other) < now
         ]
         # one that leaves the kernel in place would lead nowhere
@@ -112,10 +120,25 @@ class Constants:
         return bool(kernel.spends & ~other.spends & Spends.FLASH)
 
     def _bytes(self, index: int, kernel: Kernel) -> int:
-        key = (index, kernel.function)
-        if key not in self._known:
-            self._known[key] = _bytes_of(pack(self.graph, index, kernel.function))
-        return self._known[key]
+        number = self._numbers[index] if self._numbers else index
+        known = _alike if self._numbers else self._known
+        key = (number, kernel.function)
+        if key not in known:
+            known[key] = _bytes_of(pack(self.choices.filled(index), index, kernel.function))
+        return known[key]
+
+    @cached_property
+    def _numbers(self) -> list[int]:
+        return [] if has_values(self.graph) else number_operators(self.graph)
+
+
+#: bytes that constants of an operator and a kernel take, by the operator's number and the kernel's function
+_alike: Remembered[int] = Remembered()
+
+
+def forget() -> None:
+    """Remember no operator any more."""
+    _alike.clear()
 
 
 def _in_rows(kernel: Kernel) -> bool:

@@ -1,22 +1,18 @@
-"""How each operator of a graph runs, remembered for all operators alike.
+"""How each operator of a graph runs, remembered for all operators alike (`tinynas.engine.alike`).
 
-The networks of a search are made of a few blocks at a few sizes, so that nearly every operator of one has
-been met before. Only of graphs without values is anything remembered: kernels look at those, but for them an
-operator and the shapes around it say all. What is remembered holds neither graphs nor arrays of weights.
+What is remembered holds neither graphs nor arrays of weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from tinynas.engine.alike import Remembered, has_values, number_operators
 from tinynas.engine.kernels import Kernel, choose
 from tinynas.engine.plan import aligned
 from tinynas.engine.rows import Reading, RowProgram, Span, row_program
 from tinynas.graph import Graph, Operator
-
-#: operators remembered, before all are forgotten
-_MOST = 2**14
 
 
 class Operation(NamedTuple):
@@ -52,38 +48,23 @@ def operation(graph: Graph, operator: Operator, kernel: Kernel) -> Operation:
     )
 
 
-def least_operations(graph: Graph) -> list[Operation]:
-    """All operators of a simplified `graph` by the kernels that spend nothing.
+def list_operations(graph: Graph, kernels: Sequence[Kernel] | None = None) -> list[Operation]:
+    """All operators of a simplified `graph`, by `kernels` or by those that spend nothing.
 
     Raises:
         ModelError: an operator that no kernel runs.
     """
-    tensors, operators = graph.tensors, graph.operators
-    if [tensor for tensor in tensors if tensor.data is not None or tensor.quantization is not None]:
-        return [operation(graph, operator, choose(graph, i)) for i, operator in enumerate(operators)]
-    # -1, no tensor, is the last
-    values = [*[(tensor.shape, tensor.dtype, tensor.constant) for tensor in tensors], None]
+    if has_values(graph):
+        chosen = kernels or [choose(graph, index) for index in range(len(graph.operators))]
+        return [operation(graph, *each) for each in zip(graph.operators, chosen, strict=True)]
     found = []
-    for index, operator in enumerate(operators):
-        window = operator.window
-        alike = (
-            operator.kind,
-            window and (window.kernel, window.stride, window.padding, window.dilation, window.pads),
-            operator.activation,
-            operator.depth_multiplier,
-            operator.axis,
-            operator.beta,
-            operator.align_corners,
-            operator.half_pixel_centers,
-            *[values[i] for i in operator.inputs],
-            values[operator.outputs[0]],
-        )
-        known = _known.get(alike)
+    for index, number in enumerate(number_operators(graph)):
+        kernel = kernels[index] if kernels is not None else None
+        key = (number, kernel.function if kernel is not None else None)
+        known = _known.get(key)
         if known is None:
-            known = operation(graph, operator, choose(graph, index))
-            if len(_known) >= _MOST:
-                _known.clear()
-            _known[alike] = known
+            operator = graph.operators[index]
+            known = _known[key] = operation(graph, operator, kernel or choose(graph, index))
         found.append(known)
     return found
 
@@ -98,4 +79,4 @@ def forget() -> None:
     _known.clear()
 
 
-_known: dict[Hashable, Operation] = {}
+_known: Remembered[Operation] = Remembered()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinynas.engine.choosing import able_kernels, choose_kernels
+from tinynas.engine.choosing import Choices
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.grouping import Group, best_groups, least_bytes
 from tinynas.engine.kernels import MOST_BYTES, Form, Spends
@@ -83,9 +83,10 @@ def arrange(graph: Graph, aim: Aim | None = None) -> Arrangement:
         return _arrange(row_graph(graph), aim.goal)
     arena = _most_arena(graph, aim)
     without: dict[int, set[str]] = {}
-    sizes = Constants(graph, aim)
+    choices = Choices(graph, aim)
+    sizes = Constants(choices)
     while True:
-        kernels = choose_kernels(graph, aim, without)
+        kernels = choices.choose(without)
         if aim.constants is not None and (leaner := sizes.leaner(kernels, aim.constants)):
             for index, functions in leaner.items():
                 without.setdefault(index, set()).update(functions)
@@ -96,9 +97,7 @@ def arrange(graph: Graph, aim: Aim | None = None) -> Arrangement:
         too_large = _most_spending(arranged, arena)
         if too_large is None:
             return arranged
-        without[too_large] = {
-            kernel.function for kernel in able_kernels(graph, too_large, aim) if kernel.spends
-        }
+        without[too_large] = {kernel.function for kernel, _ in choices.able[too_large] if kernel.spends}
 
 
 def _most_arena(graph: Graph, aim: Aim) -> int | None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinynas.engine.kernels import Form, Kernel, check_end, kernel_named
-from tinynas.engine.operations import least_operations, operation
+from tinynas.engine.operations import list_operations
 from tinynas.engine.plan import Plan, aligned
 from tinynas.engine.planes import planes_shape
 from tinynas.engine.progress import Branch
@@ -177,10 +177,7 @@ def row_graph(graph: Graph, kernels: Sequence[Kernel] | None = None) -> RowGraph
     for end in (*graph.inputs, *graph.outputs):
         # one that no operator reads has its place in the arena too
         check_end(graph, end)
-    if kernels is None:
-        operations = least_operations(graph)
-    else:
-        operations = [operation(graph, *each) for each in zip(graph.operators, kernels, strict=True)]
+    operations = list_operations(graph, kernels)
     programs = tuple([each.wired(op) for each, op in zip(operations, graph.operators, strict=True)])
     if (work := sum([each.steps * max(1, len(each.readings)) for each in programs])) > _MOST_WORK:
         raise ModelError(

@@ -8,8 +8,11 @@ a rectifier has the zero point -128, and a sum over n products is divided by abo
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +25,7 @@ _PICTURE = Quantization((1 / 64,), (0,))
 _RECTIFIED = Quantization((6 / 255,), (-128,))
 _PLAIN = Quantization((1 / 20,), (2,))
 _SHARE = Quantization((1 / 256,), (-128,))
+_KINDS = (_PICTURE, _RECTIFIED, _PLAIN, _SHARE)
 #: weights are as often one number of this range as another: most are well below the 127 of the largest
 _MOST_WEIGHT, _MOST_BIAS = 64, 4000
 #: a sum of n products is divided by this times the root of n; maps and channels differ by so much
@@ -39,41 +43,116 @@ _KEEPS = (
     OpKind.RESIZE_NEAREST_NEIGHBOR,
 )
 _CHANNEL_AXES = {OpKind.CONV_2D: 0, OpKind.DEPTHWISE_CONV_2D: 3, OpKind.FULLY_CONNECTED: 0}
+#: kinds whose outputs each see several input channels, along the last axis of the weights
+_MIXES = (OpKind.CONV_2D, OpKind.FULLY_CONNECTED)
 
 
 def with_typical_constants(graph: Graph) -> Graph:
     """`graph`, made of what `GraphBuilder` makes, with all that it lacks of constants and quantisation.
 
-    The same graph always gets the same ones, and no two of its constants are alike.
+    Layers alike get the same values in another order, so that whatever kernel can run one can run all of
+    them, in every graph, and no two constants are equal; the same graph always gets the same ones.
     """
-    rng, tensors = np.random.default_rng(0), list(graph.tensors)
+    tensors, met = list(graph.tensors), Counter[str]()
     for index in graph.inputs:
         tensors[index] = _quantised(tensors[index], _PICTURE)
     for operator in graph.operators:
-        source = tensors[operator.inputs[0]].quantization or _PLAIN
-        (made,) = operator.outputs
-        tensors[made] = _quantised(tensors[made], _output(operator, source, rng))
-        for place, index in enumerate(operator.inputs):
-            if index >= 0 and tensors[index].constant:
-                tensors[index] = _constant(tensors[index], place, operator, rng)
-        if operator.kind in _CHANNEL_AXES:
-            weights = operator.inputs[1]
-            scales = _weight_scales(tensors[weights], operator, source, tensors[made].quantization, rng)
-            tensors[weights] = _quantised(tensors[weights], scales)
+        alike = _alike(graph, operator)
+        _fill(tensors, operator, alike, _Order(met[alike]))
+        met[alike] += 1
     return replace(graph, tensors=tuple(tensors))
+
+
+def with_typical_operator(graph: Graph, index: int, kinds: Sequence[int]) -> Graph:
+    """`graph`, which has no values, with those of operator `index`; `kinds` are those of `typical_kinds`."""
+    tensors, operator = list(graph.tensors), graph.operators[index]
+    for source in graph.activations_in(operator):
+        tensors[source] = _quantised(tensors[source], _KINDS[kinds[source]])
+    _fill(tensors, operator, _alike(graph, operator), _Order(0))
+    return replace(graph, tensors=tuple(tensors))
+
+
+def _fill(tensors: list[Tensor], operator: Operator, alike: str, order: _Order) -> None:
+    """Give the constants and the output of `operator` among `tensors` what they lack."""
+    rng = np.random.default_rng(crc32(alike.encode()))
+    source = tensors[operator.inputs[0]].quantization or _PLAIN
+    (made,) = operator.outputs
+    tensors[made] = _quantised(tensors[made], _output(operator, source, rng))
+    for place, index in enumerate(operator.inputs):
+        if index >= 0 and tensors[index].constant:
+            tensors[index] = _constant(tensors[index], place, operator, rng, order)
+    if operator.kind in _CHANNEL_AXES:
+        weights = operator.inputs[1]
+        scales = _weight_scales(tensors[weights], operator, source, tensors[made].quantization, rng, order)
+        tensors[weights] = _quantised(tensors[weights], scales)
+
+
+def typical_kinds(graph: Graph) -> list[int]:
+    """What kind of values every tensor of `graph` typically has, which has none: a number for each kind.
+
+    Operators alike whose inputs have the same kinds can be run by the same kernels.
+    """
+    kinds = [_KINDS.index(_PLAIN)] * len(graph.tensors)
+    for index in graph.inputs:
+        kinds[index] = _KINDS.index(_PICTURE)
+    for operator in graph.operators:
+        kept = kinds[operator.inputs[0]]
+        kinds[operator.outputs[0]] = kept if operator.kind in _KEEPS else _KINDS.index(_range(operator))
+    return kinds
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Where the values of one of several layers alike stand: in the first one, as they are drawn.
+
+    Pairs of output channels change places with pairs, and input channels with one another: what kernels ask
+    of weights holds in any such order.
+    """
+
+    number: int
+
+    def outputs(self, values: NDArray[Any], axis: int) -> NDArray[Any]:
+        """`values` with other channels along `axis`; of an odd number the last three stay."""
+        channels = values.shape[axis]
+        pairs = channels // 2 - channels % 2
+        if not self.number or pairs < 2:
+            return values
+        moved = np.random.default_rng(self.number).permutation(pairs)
+        order = np.arange(channels)
+        order[: 2 * pairs] = (2 * moved[:, None] + [0, 1]).ravel()
+        return values.take(order, axis)
+
+    def inputs(self, values: NDArray[Any]) -> NDArray[Any]:
+        """`values` with other input channels, the last axis."""
+        if not self.number:
+            return values
+        return values.take(np.random.default_rng(self.number).permutation(values.shape[-1]), -1)
+
+
+def _alike(graph: Graph, operator: Operator) -> str:
+    """What tells layers apart that get other values."""
+    shapes = [tensor.shape for tensor in graph.constants_in(operator)]
+    return f"{operator.kind.value} {operator.activation.value} {shapes}"
 
 
 def _output(operator: Operator, source: Quantization, rng: np.random.Generator) -> Quantization:
     if operator.kind in _KEEPS:
         return source
+    if (found := _range(operator)) is _PLAIN:
+        return replace(_PLAIN, scales=(_PLAIN.scales[0] * rng.uniform(*_SPREAD),))
+    return found
+
+
+def _range(operator: Operator) -> Quantization:
+    """Of an operator's output, that is not quantised as its input."""
     if operator.kind in _SHARES:
         return _SHARE
-    if operator.activation is Activation.NONE:
-        return replace(_PLAIN, scales=(_PLAIN.scales[0] * rng.uniform(*_SPREAD),))
-    return _RECTIFIED
+    return _PLAIN if operator.activation is Activation.NONE else _RECTIFIED
 
 
-def _constant(tensor: Tensor, place: int, operator: Operator, rng: np.random.Generator) -> Tensor:
+def _constant(
+    tensor: Tensor, place: int, operator: Operator, rng: np.random.Generator, order: _Order
+) -> Tensor:
     """Weights, a bias, or the axes of a mean over rows and columns."""
     if tensor.data is not None:
         return tensor
@@ -82,8 +161,12 @@ def _constant(tensor: Tensor, place: int, operator: Operator, rng: np.random.Gen
         values = np.arange(1, 1 + tensor.elements, dtype=np.int32)
     elif tensor.dtype is DType.INT8:
         values = rng.integers(-_MOST_WEIGHT, _MOST_WEIGHT, tensor.shape, dtype=np.int8, endpoint=True)
+        if operator.kind in _CHANNEL_AXES:
+            values = order.outputs(values, _CHANNEL_AXES[operator.kind])
+        if operator.kind in _MIXES:
+            values = order.inputs(values)
     else:
-        values = rng.integers(-_MOST_BIAS, _MOST_BIAS, tensor.shape, dtype=np.int32)
+        values = order.outputs(rng.integers(-_MOST_BIAS, _MOST_BIAS, tensor.shape, dtype=np.int32), 0)
     return replace(tensor, data=values)
 
 
@@ -93,13 +176,14 @@ def _weight_scales(
     source: Quantization,
     made: Quantization | None,
     rng: np.random.Generator,
+    order: _Order,
 ) -> Quantization:
     """A scale a channel, that makes the sums fill the output."""
     axis = _CHANNEL_AXES[operator.kind]
     channels = weights.shape[axis]
     factor = 1 / (_DIVISOR * math.sqrt(weights.elements / channels))
     typical = factor * (made or _PLAIN).scales[0] / source.scales[0]
-    scales = typical * rng.uniform(*_SPREAD, channels)
+    scales = order.outputs(typical * rng.uniform(*_SPREAD, channels), 0)
     return Quantization(tuple(scales.tolist()), (0,) * channels, axis)
 
 
