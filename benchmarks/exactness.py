@@ -32,8 +32,8 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from armv7em.build import CORTEX_M4, CORTEX_M7, compiler_missing
-from armv7em.qemu import emulator_missing
+from cores.build import CORTEX_M4, CORTEX_M7, compiler_missing
+from cores.qemu import emulator_missing
 from exact.comparing import Comparison, Task, compare, first_difference, notices_short_arena
 from exact.programs import Emulated, Host, Platform
 from exact.subjects import Subject, body_of_model, published_network, random_network, real_model

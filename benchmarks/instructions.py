@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from armv7em.build import CORTEX_M4, CORTEX_M7, Core, compiler_missing
-from armv7em.emitted import Emitted, build_emitted, differing_outputs, firmware_inputs, lcg_inputs
-from armv7em.qemu import emulator_missing, run_in_qemu
-from armv7em.stack import stack_bound
-from armv7em.unicorn_process import Count, count, unicorn_missing
+from cores.build import CORTEX_M4, CORTEX_M7, Core, compiler_missing
+from cores.emitted import Emitted, build_emitted, differing_outputs, firmware_inputs, lcg_inputs
+from cores.qemu import emulator_missing, run_in_qemu
+from cores.stack import stack_bound
+from cores.unicorn_process import Count, count, unicorn_missing
 from published import TFLM_CMSIS_NN, TINYENGINE_FIXED, TINYENGINE_FLOAT, Peer
 from recording import record
 from rich.console import Console

@@ -4,7 +4,7 @@
 
 Every model is compiled for each goal of `tinynas compile --optimize`, built by arm-none-eabi-gcc -O2 for a
 Cortex-M7, and run under Unicorn on the input of ../shared/reference/peers.md; its output bytes must equal
-TensorFlow Lite Micro's. Cycles are a model without caches and wait states (armv7em/cycles.py). Prints one
+TensorFlow Lite Micro's. Cycles are a model without caches and wait states (cores/cycles.py). Prints one
 table, with --operators one for each model too, and writes benchmarks/results/speed.json, with which
 tests/engine/test_speed.py compares. Cores without DSP: portable_speed.py.
 """
@@ -12,16 +12,15 @@ tests/engine/test_speed.py compares. Cores without DSP: portable_speed.py.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from armv7em.build import CORTEX_M7, GCC, Core, compiler_missing
-from armv7em.emitted import Emitted, build_emitted, differing_outputs, firmware_inputs, lcg_inputs
-from armv7em.unicorn_process import Count, count, unicorn_missing
+from cores.build import CORTEX_M7, Core, compiler_missing
+from cores.emitted import Emitted, build_emitted, differing_outputs, firmware_inputs, lcg_inputs
+from cores.unicorn_process import Count, count, unicorn_missing
 from published import F746_MS, TFLM_CMSIS_NN, TINYENGINE_FIXED
 from recording import record
 from rich.console import Console
@@ -102,25 +101,23 @@ def measure(model: Path, goal: Goal, folder: Path) -> Speed:
     )
 
 
-def run_on(core: Core, model: Path, goal: Goal, folder: Path) -> tuple[Emitted, Count]:
+def run_on(
+    core: Core, model: Path, goal: Goal, folder: Path, dsp: bool | None = None
+) -> tuple[Emitted, Count]:
     """One model as compiled for `core`, and what its inference took; files go through `folder`.
+
+    Planned for DSP instructions where `core` has them, unless `dsp` says.
 
     Raises:
         ModelError: the engine cannot run the model.
         AssertionError: an output byte differs from TFLM's.
     """
-    emitted = build_emitted(model.read_bytes(), model.name, core, folder, goal=goal)
+    emitted = build_emitted(model.read_bytes(), model.name, core, folder, goal=goal, dsp=dsp)
     inputs = lcg_inputs(emitted)
     counted = count(emitted.firmware, firmware_inputs(emitted, inputs)[0], folder)
     if differing_outputs(emitted, inputs, counted.run.outputs):
         raise AssertionError(f"{model.stem}: output differs from TFLM's on a {core.cpu}")
     return emitted, counted
-
-
-def compiler() -> str:
-    """The first line of the compiler's --version."""
-    done = subprocess.run([GCC, "--version"], capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()[0]
 
 
 def show(speeds: Iterable[Speed], console: Console) -> None:
@@ -205,7 +202,7 @@ def main() -> None:
         print(sentence)
     if not options.only:
         figures = [{**asdict(each), "f746_ms": round(each.f746_ms, 2)} for each in speeds]
-        record("speed", {"compiler": compiler(), "models": figures, "refused": refused})
+        record("speed", {"compiler": CORTEX_M7.toolchain.version(), "models": figures, "refused": refused})
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from armv7em.build import Interface
+from cores.build import Interface
 from micro_oracle import micro_outputs
 
 from exact.programs import Bytes, Platform, Sources

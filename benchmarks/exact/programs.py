@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from armv7em.build import CORTEX_M4, GCC, OPTIMISATION, Core, Firmware, Interface
-from armv7em.qemu import run_in_qemu
+from cores.build import CORTEX_M4, HARNESS_FLAGS, OPTIMISATION, Core, Firmware, Interface
+from cores.qemu import run_in_qemu
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
@@ -22,13 +22,14 @@ from tinynas.errors import ToolchainError, VerificationError
 Bytes = NDArray[np.int8]
 
 _HERE = Path(__file__).resolve().parent
-HARNESS = _HERE.parent / "armv7em"
 ENGINE = _HERE.parent.parent / "firmware" / "engine"
 _SANITIZED = (
     *("-std=c99", "-g", "-fsanitize=address,undefined,float-cast-overflow,float-divide-by-zero"),
     "-fno-sanitize-recover=all",
 )
 _PATIENCE = 900
+#: the harness's one file that a network's sizes are built into
+_MAIN = "main.c"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +120,15 @@ class Emulated:
     def _program(self, sources: Sources) -> Path:
         elf = self._folder / "firmware.elf"
         (self._folder / "model_under_test.h").write_text(sources.interface.c_source())
-        main = self._compiled("harness", HARNESS / "main.c", f"-I{self._folder}", f"-I{sources.folder}")
-        linking = ("-nostartfiles", "--specs=nano.specs", f"-T{HARNESS / 'link.ld'}", "-Wl,--gc-sections")
-        _run(GCC, *self._core.flags, *linking, main, _constants(sources), *self._shared, "-o", elf)
+        main = next(file for file in self._core.harness if file.name == _MAIN)
+        built = self._compiled("harness", main, f"-I{self._folder}", f"-I{sources.folder}")
+        gcc = self._core.toolchain.gcc
+        _run(gcc, *self._core.linking, built, _constants(sources), *self._shared, "-o", elf)
         return elf
 
     @cached_property
     def _shared(self) -> list[Path]:
-        harness = (file for file in sorted(HARNESS.glob("*.c")) if file.name != "main.c")
+        harness = (file for file in self._core.harness if file.name != _MAIN)
         return [
             *(self._compiled("engine", file) for file in sorted(ENGINE.glob("*.c"))),
             *(self._compiled("harness", file) for file in harness),
@@ -136,8 +138,18 @@ class Emulated:
         """The object of `file`; link.ld knows it by its role."""
         target = self._folder / f"{role}_{file.stem}.o"
         if role == "harness":
-            flags += ("-std=gnu11", "-fno-tree-loop-distribute-patterns")
-        _run(GCC, *self._core.flags, *OPTIMISATION, "-std=c99", *flags, "-c", file, "-o", target)
+            flags += HARNESS_FLAGS
+        _run(
+            self._core.toolchain.gcc,
+            *self._core.flags,
+            *OPTIMISATION,
+            "-std=c99",
+            *flags,
+            "-c",
+            file,
+            "-o",
+            target,
+        )
         return target
 
 
@@ -145,7 +157,7 @@ def _constants(sources: Sources) -> Path:
     """The network's own file, hardly more than data, built once for both: what an M4 runs, an M7 does."""
     target = sources.folder / f"model_{sources.interface.name}.o"
     if not target.exists():
-        _run(GCC, *CORTEX_M4.flags, "-std=c99", "-O1", "-c", sources.file, "-o", target)
+        _run(CORTEX_M4.toolchain.gcc, *CORTEX_M4.flags, "-std=c99", "-O1", "-c", sources.file, "-o", target)
     return target
 
 

@@ -26,7 +26,7 @@ from tinynas.pipeline.compile_check import random_samples
 pytest.importorskip("elftools", reason="pyelftools is not installed: pip install 'tinynas[virtual]'")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from armv7em.build import (
+from cores.build import (
     CORTEX_M4,
     CORTEX_M7,
     Core,
@@ -35,10 +35,10 @@ from armv7em.build import (
     build,
     compiler_missing,
 )
-from armv7em.emitted import Emitted, build_emitted, differing_outputs, firmware_inputs
-from armv7em.qemu import Run, emulator_missing, run_in_qemu
-from armv7em.stack import stack_bound
-from armv7em.unicorn_process import count, unicorn_missing
+from cores.emitted import Emitted, build_emitted, differing_outputs, firmware_inputs
+from cores.qemu import Run, emulator_missing, run_in_qemu
+from cores.stack import stack_bound
+from cores.unicorn_process import count, unicorn_missing
 
 pytestmark = pytest.mark.skipif(
     bool(compiler_missing() or emulator_missing()), reason=str(compiler_missing() or emulator_missing())

@@ -14,10 +14,10 @@ import pytest
 pytest.importorskip("elftools", reason="pyelftools is not installed: pip install 'tinynas[virtual]'")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from armv7em.build import compiler_missing
-from armv7em.unicorn_process import unicorn_missing
+from cores.build import CORTEX_M7, compiler_missing
+from cores.unicorn_process import unicorn_missing
 from recording import RESULTS
-from speed import compiler, measure
+from speed import measure
 
 from tinynas.engine.choosing import Goal
 
@@ -44,8 +44,8 @@ MOST = 1.02
 @pytest.mark.parametrize("name", MODELS)
 def test_instructions_have_not_risen(shared: Path, tmp_path: Path, name: str, goal: Goal) -> None:
     recorded = json.loads((RESULTS / "speed.json").read_text())
-    if recorded["compiler"] != compiler():
-        pytest.skip(f"recorded with {recorded['compiler']}, and here is {compiler()}")
+    if recorded["compiler"] != (here := CORTEX_M7.toolchain.version()):
+        pytest.skip(f"recorded with {recorded['compiler']}, and here is {here}")
     before = next(each for each in recorded["models"] if (each["model"], each["goal"]) == (name, goal.value))
     now = measure(shared / "models" / f"{name}.tflite", goal, tmp_path)
     slower = [

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from armv7em.build import Firmware
+from cores.build import Firmware
 
 QEMU = "qemu-system-arm"
 #: instructions in a tick of the board's 25 MHz timer at one instruction a nanosecond
@@ -41,6 +41,7 @@ def run_in_qemu(firmware: Firmware, inputs: NDArray[np.int8], folder: Path, seco
         RuntimeError: the program ended with a fault or an error.
         subprocess.TimeoutExpired: it did not end.
     """
+    assert firmware.core.machine is not None, "no board of QEMU's has this core"
     write_inputs(firmware, inputs, folder)
     command = [QEMU, "-M", firmware.core.machine, "-nographic", "-monitor", "none", "-serial", "none"]
     command += ["-icount", "shift=0", "-semihosting", "-kernel", str(firmware.elf)]

@@ -1,6 +1,6 @@
-"""Builds an emitted model with the measuring program for a bare Cortex-M4 or M7, and reads the ELF.
+"""Builds an emitted model with the measuring program for a bare core, Cortex-M or RISC-V, and reads the ELF.
 
-The compiler is Debian's: `apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi`.
+The compilers are Debian's (`Toolchain.packages`).
 """
 
 from __future__ import annotations
@@ -15,35 +15,78 @@ from typing import Any
 from elftools.elf.elffile import ELFFile
 
 _HERE = Path(__file__).resolve().parent
-GCC = "arm-none-eabi-gcc"
-COMPILER_PACKAGES = "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """A gcc for bare cores: how its commands begin, Debian's packages of it and of its C library.
+
+    `harness` is the folder of what the measuring program needs on its cores alone.
+    """
+
+    prefix: str
+    packages: str
+    harness: Path
+
+    @property
+    def gcc(self) -> str:
+        """The compiler's command."""
+        return f"{self.prefix}gcc"
+
+    def version(self) -> str:
+        """The first line of the compiler's --version."""
+        done = subprocess.run([self.gcc, "--version"], capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()[0]
+
+
+_ARM = Toolchain("arm-none-eabi-", "gcc-arm-none-eabi libnewlib-arm-none-eabi", _HERE / "arm")
+_RISCV = Toolchain(
+    "riscv64-unknown-elf-", "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf", _HERE / "riscv"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """A core: gcc's names of it and of its floating-point unit, if it has one; the QEMU machine with it."""
+    """A core: its name, its compiler and what that needs to be told, whether it has Arm's DSP instructions.
+
+    `machine` is the QEMU machine with it, None where we run it under Unicorn alone.
+    """
 
     cpu: str
-    fpu: str | None
-    machine: str
+    toolchain: Toolchain
+    flags: tuple[str, ...]
+    dsp: bool
+    machine: str | None
 
     @property
-    def flags(self) -> tuple[str, ...]:
-        """What gcc needs to be told."""
-        floating = ("-mfloat-abi=soft",) if self.fpu is None else ("-mfloat-abi=hard", f"-mfpu={self.fpu}")
-        return (f"-mcpu={self.cpu}", "-mthumb", *floating)
+    def linking(self) -> tuple[str, ...]:
+        """What gcc needs to be told to make a program of objects."""
+        return (*self.flags, "-nostartfiles", f"-T{_HERE / 'link.ld'}", "-Wl,--gc-sections")
 
     @property
-    def dsp(self) -> bool:
-        """Whether it has Arm's DSP instructions."""
-        return self.fpu is not None
+    def harness(self) -> list[Path]:
+        """The measuring program's C files, main.c among them; model_under_test.h makes it one model's."""
+        return sorted(_HERE.glob("*.c")) + sorted(self.toolchain.harness.glob("*.c"))
 
 
-CORTEX_M7 = Core("cortex-m7", "fpv5-sp-d16", "mps2-an500")
-CORTEX_M4 = Core("cortex-m4", "fpv4-sp-d16", "mps2-an386")
+def _cortex_m(cpu: str, fpu: str | None, machine: str) -> Core:
+    """One with a floating-point unit has the DSP extension too."""
+    floating = ("-mfloat-abi=soft",) if fpu is None else ("-mfloat-abi=hard", f"-mfpu={fpu}")
+    flags = (f"-mcpu={cpu}", "-mthumb", *floating, "--specs=nano.specs")
+    return Core(cpu, _ARM, flags, fpu is not None, machine)
+
+
+CORTEX_M7 = _cortex_m("cortex-m7", "fpv5-sp-d16", "mps2-an500")
+CORTEX_M4 = _cortex_m("cortex-m4", "fpv4-sp-d16", "mps2-an386")
 #: without DSP: the portable path
-CORTEX_M3 = Core("cortex-m3", None, "mps2-an385")
-CORTEX_M0_PLUS = Core("cortex-m0plus", None, "microbit")
+CORTEX_M3 = _cortex_m("cortex-m3", None, "mps2-an385")
+CORTEX_M0_PLUS = _cortex_m("cortex-m0plus", None, "microbit")
+#: the core of an ESP32-C3
+RV32IMC = Core(
+    "rv32imc", _RISCV, ("-march=rv32imc", "-mabi=ilp32", "--specs=picolibc.specs"), dsp=False, machine=None
+)
+#: for the harness's own files
+HARNESS_FLAGS = ("-std=gnu11", "-fno-tree-loop-distribute-patterns", f"-I{_HERE}")
 OPTIMISATION = ("-O2", "-ffunction-sections", "-fdata-sections")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 
@@ -105,9 +148,12 @@ class BuildError(Exception):
     """The compiler refused the model; the message is its own."""
 
 
-def compiler_missing() -> str | None:
-    """What to install before `build` can work, None where all is there."""
-    return None if shutil.which(GCC) else f"{GCC} is not installed: {COMPILER_PACKAGES}"
+def compiler_missing(core: Core = CORTEX_M7) -> str | None:
+    """What to install before `build` can work for `core`, None where all is there."""
+    chain = core.toolchain
+    return (
+        None if shutil.which(chain.gcc) else f"{chain.gcc} is not installed: apt-get install {chain.packages}"
+    )
 
 
 def build(
@@ -128,21 +174,20 @@ def build(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model_under_test.h").write_text(interface.c_source())
     sources = [
-        *((path, "harness") for path in sorted(_HERE.glob("*.c"))),
+        *((path, "harness") for path in core.harness),
         *((path, "model") for path in model),
         *((path, "engine") for path in engine),
     ]
-    includes = [f"-I{folder}", f"-I{_HERE}", *sorted({f"-I{path.parent}" for path, _ in sources})]
+    includes = [f"-I{folder}", *sorted({f"-I{path.parent}" for path, _ in sources})]
     objects = [folder / f"{role}_{path.stem}.o" for path, role in sources]
-    for (path, _), target in zip(sources, objects, strict=True):
+    for (path, role), target in zip(sources, objects, strict=True):
         analysis = ("-fstack-usage", "-fcallgraph-info=su")
         settings = ("-std=c99", *core.flags, *OPTIMISATION, *WARNINGS, *analysis, *flags)
-        if path.parent == _HERE:
-            settings = (*settings, "-std=gnu11", "-fno-tree-loop-distribute-patterns")
-        _run([GCC, *settings, *includes, "-c", str(path), "-o", str(target)])
+        if role == "harness":
+            settings = (*settings, *HARNESS_FLAGS)
+        _run([core.toolchain.gcc, *settings, *includes, "-c", str(path), "-o", str(target)])
     elf = folder / "firmware.elf"
-    linking = ("-nostartfiles", "--specs=nano.specs", f"-T{_HERE / 'link.ld'}", "-Wl,--gc-sections")
-    _run([GCC, *core.flags, *linking, *map(str, objects), "-o", str(elf)])
+    _run([core.toolchain.gcc, *core.linking, *map(str, objects), "-o", str(elf)])
     return Firmware(elf, folder, core, interface)
 
 

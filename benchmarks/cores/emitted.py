@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from armv7em.build import Core, Firmware, Interface, build
+from cores.build import Core, Firmware, Interface, build
 from tinynas.engine.emit import SOURCES, Emission, emit
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.plan import Plan
@@ -49,17 +49,19 @@ def build_emitted(
     keep_float_io: bool = False,
     flags: tuple[str, ...] = (),
     goal: Goal = Goal.RAM,
+    dsp: bool | None = None,
 ) -> Emitted:
     """Compiles the .tflite `model` and builds it for `core` in `folder`; `flags` are further ones for gcc.
 
-    What is planned for is `goal`.
+    What is planned for is `goal`, and a core with DSP instructions or without: `core`, unless `dsp` says.
 
     Raises:
         ModelError: the engine cannot run the model.
         BuildError: gcc does not take the C.
     """
     original = graph_from_bytes(model, name)
-    plan = plan_network(simplify(original, keep_float_io=keep_float_io), Aim(goal, dsp=core.dsp))
+    aim = Aim(goal, dsp=core.dsp if dsp is None else dsp)
+    plan = plan_network(simplify(original, keep_float_io=keep_float_io), aim)
     library = folder / "library"
     emission = emit(plan, _NAME, library)
     mine = library / SOURCES / f"{_NAME}.c"

@@ -1,23 +1,31 @@
-/* From reset to main on a bare Cortex-M4 or M7: memory, floating point, main, exit. */
-#include <stdint.h>
+/* A bare Cortex-M. */
+#include "core.h"
 
 #include "semihosting.h"
 
-extern uint32_t data_start[], data_end[], data_image[], bss_start[], bss_end[], stack_top[];
+extern uint32_t stack_top[];
 
-int main(void);
-
-void reset(void)
+void prepare_core(void)
 {
-    uint32_t *from = data_image;
-
-    for (uint32_t *to = data_start; to < data_end;)
-        *to++ = *from++;
-    for (uint32_t *to = bss_start; to < bss_end;)
-        *to++ = 0;
     *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20; /* CPACR: the floating-point unit is off after reset */
     __asm volatile("dsb\n isb");
-    semihosting_exit(main());
+}
+
+int environment_call(int operation, const void *arguments)
+{
+    register int r0 __asm("r0") = operation;
+    register const void *r1 __asm("r1") = arguments;
+
+    __asm volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+    return r0;
+}
+
+uint32_t *stack_pointer(void)
+{
+    uint32_t *here;
+
+    __asm volatile("mov %0, sp" : "=r"(here));
+    return here;
 }
 
 /* Any fault ends the program with a status of its own, so that it can be told from a wrong result. */

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from armv7em.build import Firmware
-from armv7em.qemu import Run, read_results, write_inputs
+from cores.build import Firmware
+from cores.qemu import Run, read_results, write_inputs
 
 _SCRIPT = Path(__file__).resolve().parent / "count_instructions.py"
 
@@ -23,7 +23,8 @@ _SCRIPT = Path(__file__).resolve().parent / "count_instructions.py"
 class Count:
     """Executed instructions of one inference: in all, of the scheduler, by operator index, by C function.
 
-    `cycles` are the modelled ones of a Cortex-M7 and a Cortex-M4 by operator index, -1 for the scheduler.
+    `cycles` are the modelled ones of a Cortex-M7 and a Cortex-M4 by operator index, -1 for the scheduler;
+    of RISC-V there are none.
     """
 
     total: int

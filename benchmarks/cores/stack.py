@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from armv7em.build import Firmware
+from cores.build import Firmware
 
 _OBJDUMP = "arm-none-eabi-objdump"
 _INDIRECT = "__indirect_call"

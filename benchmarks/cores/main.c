@@ -5,6 +5,7 @@
  */
 #include <stdint.h>
 
+#include "core.h"
 #include "model_under_test.h" /* made by build.py */
 #include "semihosting.h"
 
@@ -25,14 +26,6 @@ enum { CONTROL, VALUE, RELOAD };
 __attribute__((noinline)) void run_model(void)
 {
     MODEL_INVOKE();
-}
-
-static uint32_t *stack_pointer(void)
-{
-    uint32_t *here;
-
-    __asm volatile("mov %0, sp" : "=r"(here));
-    return here;
 }
 
 static __attribute__((noinline)) struct cost measured_run(void)

@@ -1,1 +1,0 @@
-"""Emitted models on a bare Armv7E-M: built by gcc, run by QEMU, counted under Unicorn."""
