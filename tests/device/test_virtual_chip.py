@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 pytest.importorskip("capstone", reason="capstone missing: pip install 'tinynas[virtual]'")
@@ -238,6 +238,25 @@ def test_a_loop_is_predicted_but_for_its_ends() -> None:
     walk(edges, ([0x10] * 100 + [0x20]) * 10)
     missed = sum(edge.missed for edge in edges.counted() if edge.source == 0x10)
     assert missed <= 12  # each of the ten exits, and the first times
+
+
+def walk_ways(edges: Edges, ways: list[bool]) -> int:
+    """A branch at 0x10 that goes these ways, and comes back; how many of them were predicted wrong."""
+    before = sum(edge.missed for edge in edges.counted() if edge.source == 0x10)
+    walk(edges, [block for way in ways for block in (0x10, 0x20 if way else 0x30)])
+    return sum(edge.missed for edge in edges.counted() if edge.source == 0x10) - before
+
+
+@given(pattern=st.lists(st.booleans(), min_size=1, max_size=8), before=st.lists(st.booleans(), max_size=9))
+@example(pattern=[False, True], before=[False])
+def test_a_loop_takes_as_long_whatever_came_before_it(pattern: list[bool], before: list[bool]) -> None:
+    """An interrupt during one inference may move a predictor on; it must not decide what later ones take."""
+    fresh, used = Edges(native=False), Edges(native=False)
+    walk_ways(used, before)
+    used.break_off()
+    for edges in (fresh, used):
+        walk_ways(edges, 3 * pattern)
+    assert walk_ways(fresh, 2 * pattern) == walk_ways(used, 2 * pattern)
 
 
 def test_a_full_table_starts_anew() -> None:

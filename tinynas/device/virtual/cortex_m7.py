@@ -2,7 +2,7 @@
 
 Units and latencies follow LLVM's ARMScheduleM7.td, except that one load a cycle is issued: that, with the
 data cache (``edges.look_up``), meets eight published times of MLPerf Tiny on STM32F746 and H7A3 with a mean
-error of 2.0 %, worst 3.7 % (benchmarks/virtual_mlperf.py). It was chosen among 16 variants on those same
+error of 2.1 %, worst 4.2 % (benchmarks/virtual_mlperf.py). It was chosen among 16 variants on those same
 eight points: allow +-15 % elsewhere.
 """
 

@@ -73,7 +73,10 @@ NEVER = 1 << 60
 def on_block(state: Any, address: int) -> int:
     """Counts the step from the last block to the one at ``address``; non-zero to stop before it instead.
 
-    The predictor keeps, for each block, the way last taken and whether it was taken twice running.
+    The predictor keeps, for each block, a way and whether it is sure of it: one step the other way makes it
+    unsure, a second one changes its mind, and it is sure again. Were it not sure then, a branch that goes to
+    and fro would be missed every time or every second time for ever, by where it was entered: an interrupt's
+    moment would decide how long all later inferences take.
     """
     if state[CLOCK] >= state[DEADLINE]:
         state[STOP] = 1
@@ -105,6 +108,7 @@ def on_block(state: Any, address: int) -> int:
             state[_SURE + source] = 0
         else:
             state[_PREDICTED + source] = edge
+            state[_SURE + source] = 1
     state[_COUNT + edge] += 1
     state[CLOCK] += state[_COST + edge]
     state[EXECUTED] += state[_INSTRUCTIONS + edge]
