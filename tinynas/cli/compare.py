@@ -7,22 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinynas.board import load_board, make_budget
-from tinynas.cli.backend import choose_backend
+from tinynas.board import load_board
 from tinynas.cli.console import (
-    DATA_HELP,
-    DEFAULT_RUNTIME,
-    DataDirOption,
-    FamilyOption,
-    FlashOption,
-    FpsOption,
     JsonOption,
-    LatencyOption,
-    MinShareOption,
-    OptimizeOption,
-    RuntimeOption,
-    SeedOption,
-    SramOption,
     board_line,
     budget_line,
     check_plot,
@@ -36,7 +23,8 @@ from tinynas.cli.console import (
     say,
 )
 from tinynas.cli.effort_options import with_effort_options
-from tinynas.engine.goals import Goal
+from tinynas.cli.option_groups import with_option_groups
+from tinynas.cli.search_options import SearchOptions, StartBoardOption
 from tinynas.errors import RequestError
 
 if TYPE_CHECKING:
@@ -47,20 +35,11 @@ if TYPE_CHECKING:
 
 
 @with_effort_options
+@with_option_groups
 def compare(
-    board: Annotated[
-        str | None,
-        typer.Option("--board", "-b", help="A board's id, or your own board file; needed to start."),
-    ] = None,
-    sram: SramOption = None,
-    flash: FlashOption = None,
-    latency: LatencyOption = None,
-    fps: FpsOption = None,
-    runtime: RuntimeOption = DEFAULT_RUNTIME,
-    optimize: OptimizeOption = Goal.RAM,
-    family: FamilyOption = "mobile",
-    data: Annotated[str, typer.Option("--data", help=DATA_HELP)] = "digits",
-    data_dir: DataDirOption = None,
+    *,
+    board: StartBoardOption = None,
+    asked: SearchOptions,
     strategies: Annotated[
         str | None,
         typer.Option(
@@ -85,23 +64,9 @@ def compare(
             help="Accuracy up to which evaluations are counted. Default: random search's mean at the end.",
         ),
     ] = None,
-    effort: Annotated[
-        str, typer.Option("--effort", help="How much training and scoring: quick, standard, paper.")
-    ] = "quick",
-    seed: SeedOption = 0,
     run: Annotated[
         Path | None,
         typer.Option("--run", help="Folder of the comparison; alone: show it. Default: runs/, by request."),
-    ] = None,
-    min_share: MinShareOption = 0.05,
-    elastic: Annotated[
-        int, typer.Option("--elastic", min=0, help="Lower resolutions searched besides the chosen one.")
-    ] = 1,
-    supernet: Annotated[
-        Path | None, typer.Option("--supernet", help="A finished run whose trained supernet is used again.")
-    ] = None,
-    backend: Annotated[
-        str | None, typer.Option("--backend", help="Who trains: tensorflow, jax, torch.")
     ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw a figure to this .png or .svg.")] = None,
     as_json: JsonOption = False,
@@ -123,30 +88,10 @@ def compare(
         found = read_comparison(run)
         curves = list(found.curves)
     else:
-        from tinynas.cost.runtime import aim_within, find_runtime
         from tinynas.pipeline.comparison import ComparisonRequest
-        from tinynas.pipeline.request import SearchRequest, presets_of
         from tinynas.pipeline.strategies import TO_COMPARE
-        from tinynas.spaces import find_family
 
-        target = load_board(board)
-        budget = make_budget(target, sram, flash, latency, fps)
-        search = SearchRequest(
-            board=target,
-            budget=budget,
-            runtime=find_runtime(runtime, aim_within(optimize, budget, target)).name,
-            goal=optimize,
-            data=data,
-            data_dir=Path(data_dir) if data_dir is not None else None,
-            effort_name=effort,
-            effort=presets_of(family).make(effort, numbers),
-            seed=seed,
-            min_share=min_share,
-            elastic=elastic,
-            supernet=supernet,
-            backend=choose_backend(backend),
-            family=find_family(family).name,
-        )
+        search = asked.request(load_board(board), numbers)
         names = tuple(word.strip().lower() for word in (strategies or ",".join(TO_COMPARE)).split(","))
         count = evaluations if evaluations is not None else search.effort.evaluations
         request = ComparisonRequest(search, names, count, seeds)

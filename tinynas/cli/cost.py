@@ -7,17 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinynas.board import Board, Budget, load_board, make_budget
+from tinynas.board import Board, Budget, load_board
 from tinynas.cli.console import (
-    DEFAULT_RUNTIME,
     BoardOption,
-    FlashOption,
-    FpsOption,
     JsonOption,
-    LatencyOption,
-    OptimizeOption,
-    RuntimeOption,
-    SramOption,
     board_line,
     make_table,
     output,
@@ -28,7 +21,9 @@ from tinynas.cli.console import (
     say,
 )
 from tinynas.cli.network import NETWORK_HELP, find_graph
+from tinynas.cli.option_groups import with_option_groups
 from tinynas.cli.sample_options import with_sample_options
+from tinynas.cli.search_options import LimitOptions
 from tinynas.engine.goals import Goal
 from tinynas.units import format_milliseconds, format_size
 
@@ -44,6 +39,7 @@ if TYPE_CHECKING:
     from tinynas.search import Need
 
 
+@with_option_groups
 @with_sample_options
 def cost(
     network: Annotated[
@@ -51,12 +47,7 @@ def cost(
         typer.Argument(metavar="NETWORK", help=NETWORK_HELP),
     ],
     board: BoardOption,
-    sram: SramOption = None,
-    flash: FlashOption = None,
-    latency: LatencyOption = None,
-    fps: FpsOption = None,
-    runtime: RuntimeOption = DEFAULT_RUNTIME,
-    optimize: OptimizeOption = Goal.RAM,
+    limits: LimitOptions,
     classes: Annotated[
         int | None, typer.Option("--classes", min=1, help="Classes, instead of the network's own.")
     ] = None,
@@ -67,12 +58,10 @@ def cost(
     """Show what a network costs on a board, layer by layer, and where its memory peaks."""
     from tinynas.cost.latency import latency_model
     from tinynas.cost.layers import list_layers
-    from tinynas.cost.runtime import aim_within, find_runtime
     from tinynas.cost.times import unknown_times
 
     target = load_board(board)
-    budget = make_budget(target, sram, flash, latency, fps)
-    rules = find_runtime(runtime, aim_within(optimize, budget, target))
+    budget, rules = limits.on(target)
     clock = latency_model(target, rules)
     if budget.latency_ms is not None and clock is None:
         raise unknown_times(target, rules)
@@ -83,7 +72,7 @@ def cost(
         board=target,
         budget=budget,
         runtime=rules.name,
-        goal=optimize,
+        goal=limits.optimize,
         genotype=genotype,
         graph=graph,
         layers=list_layers(graph, rules, target, clock),

@@ -7,23 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinynas.board import load_board, make_budget
-from tinynas.cli.backend import BACKENDS, choose_backend
+from tinynas.board import load_board
 from tinynas.cli.console import (
-    DATA_HELP,
-    DEFAULT_RUNTIME,
     BoardOption,
-    DataDirOption,
-    FamilyOption,
-    FlashOption,
-    FpsOption,
     JsonOption,
-    LatencyOption,
-    MinShareOption,
-    OptimizeOption,
-    RuntimeOption,
-    SeedOption,
-    SramOption,
     board_line,
     budget_line,
     output,
@@ -33,7 +20,8 @@ from tinynas.cli.console import (
     say,
 )
 from tinynas.cli.effort_options import with_effort_options
-from tinynas.engine.goals import Goal
+from tinynas.cli.option_groups import with_option_groups
+from tinynas.cli.search_options import SearchOptions
 from tinynas.errors import RequestError
 
 if TYPE_CHECKING:
@@ -42,12 +30,10 @@ if TYPE_CHECKING:
 
 
 @with_effort_options
+@with_option_groups
 def search(
     board: BoardOption,
-    sram: SramOption = None,
-    flash: FlashOption = None,
-    latency: LatencyOption = None,
-    fps: FpsOption = None,
+    asked: SearchOptions,
     objective: Annotated[
         str,
         typer.Option(
@@ -55,15 +41,6 @@ def search(
             help="accuracy; or mnasnet-soft, mnasnet-hard: accuracy weighed by time, --latency as target.",
         ),
     ] = "accuracy",
-    runtime: RuntimeOption = DEFAULT_RUNTIME,
-    optimize: OptimizeOption = Goal.RAM,
-    family: FamilyOption = "mobile",
-    data: Annotated[str, typer.Option("--data", help=DATA_HELP)] = "digits",
-    data_dir: DataDirOption = None,
-    effort: Annotated[
-        str, typer.Option("--effort", help="How much work: quick (minutes), standard (hours), paper.")
-    ] = "quick",
-    seed: SeedOption = 0,
     run: Annotated[
         Path | None,
         typer.Option(
@@ -80,19 +57,6 @@ def search(
             "controller (learns by PPO).",
         ),
     ] = "evolution",
-    min_share: MinShareOption = 0.05,
-    elastic: Annotated[
-        int, typer.Option("--elastic", min=0, help="Lower resolutions searched besides the chosen one.")
-    ] = 1,
-    supernet: Annotated[
-        Path | None, typer.Option("--supernet", help="A finished run whose trained supernet is used again.")
-    ] = None,
-    backend: Annotated[
-        str | None,
-        typer.Option(
-            "--backend", help=f"Who trains: {', '.join(BACKENDS)}. Default: KERAS_BACKEND or tensorflow."
-        ),
-    ] = None,
     port: Annotated[
         str | None, typer.Option("--port", help="Deploy the result on the board at this port and measure it.")
     ] = None,
@@ -123,29 +87,13 @@ def search(
     built, flashed and measured at the end, and shown beside what was predicted; with --measure-every networks
     are also measured in the middle, and the model of their times corrected.
     """
-    from tinynas.cost.runtime import aim_within, find_runtime
-    from tinynas.pipeline.request import SearchRequest, presets_of
     from tinynas.search import default_run_path
-    from tinynas.spaces import find_family
 
     target, onto = load_board(board), _onto(port, virtual, deploy_samples)
-    budget = make_budget(target, sram, flash, latency, fps)
-    request = SearchRequest(
-        board=target,
-        budget=budget,
-        runtime=find_runtime(runtime, aim_within(optimize, budget, target)).name,
-        goal=optimize,
-        data=data,
-        data_dir=Path(data_dir) if data_dir is not None else None,
-        effort_name=effort,
-        effort=presets_of(family).make(effort, numbers),
-        seed=seed,
+    request = asked.request(
+        target,
+        numbers,
         strategy=strategy,
-        min_share=min_share,
-        elastic=elastic,
-        supernet=supernet,
-        backend=choose_backend(backend),
-        family=find_family(family).name,
         objective=objective,
         measure_every=measure_every,
         measure_on=("virtual" if virtual else "port" if port is not None else "") if measure_every else "",
@@ -155,7 +103,7 @@ def search(
     say(console, board_line(target))
     rules = runtime_line(request.runtime, request.goal)
     say(console, f"budget: {budget_line(request.budget)}, runtime {rules}, family {request.family}")
-    say(console, f"run: {path} (effort {effort}, seed {seed}, {request.backend})")
+    say(console, f"run: {path} (effort {asked.effort}, seed {asked.seed}, {request.backend})")
     result = _run(request, path, onto)
     if as_json:
         print_json(result | {"run": str(path)})

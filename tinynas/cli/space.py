@@ -8,22 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tinynas.board import load_board, make_budget
+from tinynas.board import load_board
 from tinynas.cli.console import (
     DATA_HELP,
-    DEFAULT_RUNTIME,
     BoardOption,
     DataDirOption,
     FamilyOption,
-    FlashOption,
-    FpsOption,
     JsonOption,
-    LatencyOption,
     MinShareOption,
-    OptimizeOption,
-    RuntimeOption,
     SeedOption,
-    SramOption,
     board_line,
     budget_line,
     check_plot,
@@ -35,7 +28,8 @@ from tinynas.cli.console import (
     runtime_line,
     say,
 )
-from tinynas.engine.goals import Goal
+from tinynas.cli.option_groups import with_option_groups
+from tinynas.cli.search_options import LimitOptions
 from tinynas.errors import RequestError
 from tinynas.units import format_count, format_seconds
 
@@ -48,14 +42,10 @@ if TYPE_CHECKING:
 _TOP = 15
 
 
+@with_option_groups
 def space(
     board: BoardOption,
-    sram: SramOption = None,
-    flash: FlashOption = None,
-    latency: LatencyOption = None,
-    fps: FpsOption = None,
-    runtime: RuntimeOption = DEFAULT_RUNTIME,
-    optimize: OptimizeOption = Goal.RAM,
+    limits: LimitOptions,
     family: FamilyOption = "mobile",
     data: Annotated[str | None, typer.Option("--data", help=f"{DATA_HELP} Default: digits.")] = None,
     data_dir: DataDirOption = None,
@@ -87,21 +77,17 @@ def space(
 ) -> None:
     """Choose the design space whose networks compute most within the budget (stage 1 of the search)."""
     from tinynas.cli.progress import counting
-    from tinynas.cost.runtime import aim_within, find_runtime
     from tinynas.spaces import find_family, optimise_space
 
     target, kind = load_board(board), find_family(family)
-    budget = make_budget(target, sram, flash, latency, fps)
-    rules = find_runtime(runtime, aim_within(optimize, budget, target))
+    budget, rules = limits.on(target)
     if plot is not None:
         check_plot(plot)
     pictures = _pictures(data, data_dir, native, channels, classes, seed)
     console = remarks()
     say(console, board_line(target))
-    say(
-        console,
-        f"budget: {budget_line(budget)}, runtime {runtime_line(rules.name, optimize)}, family {kind.name}",
-    )
+    counted = runtime_line(rules.name, limits.optimize)
+    say(console, f"budget: {budget_line(budget)}, runtime {counted}, family {kind.name}")
     say(console, f"pictures: {pictures.described}")
     with counting("spaces") as on_progress:
         report = optimise_space(
@@ -122,7 +108,7 @@ def space(
 
         plot_distribution(report, plot)
     if as_json:
-        print_json(_plain(report, plot) | {"optimize": optimize.value})
+        print_json(_plain(report, plot) | {"optimize": limits.optimize.value})
     else:
         _print_report(output(), report, all_spaces, plot)
 

@@ -10,7 +10,6 @@ import typer
 from tinynas.board import load_board, make_budget
 from tinynas.cli.backend import choose_backend
 from tinynas.cli.console import (
-    DATA_HELP,
     DEFAULT_RUNTIME,
     DataDirOption,
     FlashOption,
@@ -29,6 +28,7 @@ from tinynas.cli.console import (
     remarks,
     say,
 )
+from tinynas.cli.search_options import BackendOption, DataOption, StartBoardOption
 from tinynas.errors import RequestError
 from tinynas.units import format_count, format_seconds, parse_count
 
@@ -54,10 +54,7 @@ def study(
             "--space", help="Spaces to compare: anynetx-a to anynetx-e, regnetx, regnety, mobile:w0.3."
         ),
     ] = None,
-    board: Annotated[
-        str | None,
-        typer.Option("--board", "-b", help="A board's id, or your own board file; needed to start."),
-    ] = None,
+    board: StartBoardOption = None,
     sram: SramOption = None,
     flash: FlashOption = None,
     runtime: RuntimeOption = DEFAULT_RUNTIME,
@@ -72,7 +69,7 @@ def study(
         str | None,
         typer.Option("--activations", help="Only networks whose convolutions write at most so many: 200k."),
     ] = None,
-    data: Annotated[str, typer.Option("--data", help=DATA_HELP)] = "digits",
+    data: DataOption = "digits",
     data_dir: DataDirOption = None,
     resolution: Annotated[
         int | None, typer.Option("--resolution", min=4, help="Side of the pictures. Default: their own.")
@@ -99,9 +96,7 @@ def study(
         Path | None,
         typer.Option("--run", help="Folder of the study. Default: runs/, named after the request."),
     ] = None,
-    backend: Annotated[
-        str | None, typer.Option("--backend", help="Who trains: tensorflow, jax, torch.")
-    ] = None,
+    backend: BackendOption = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw a figure to this .png or .svg.")] = None,
     figure: Annotated[
         str, typer.Option("--figure", help="Which: edf, efficiency, properties, fit, complexity.")
