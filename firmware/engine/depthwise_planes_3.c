@@ -1,5 +1,8 @@
-/* Depthwise convolutions of planes (tn_planes.h), of kernels of 3 x 3: 33 instructions (stride 2: 36) for two outputs and
- * their requantisation, and 18 around all of a channel.
+/* Depthwise convolutions of planes (tn_planes.h), of kernels of 3 x 3: 27 instructions (stride 2: 30) for two outputs and
+ * their requantisation, 2 more for each four, 16 for a last one by itself, and 19 around all of a channel.
+ *
+ *     (a0 a1) (a2 a3)     of each of three rows: y = a0 w0 + a1 w1 + a2 w2 and its right neighbour z = a1 w0 + a2 w1 + a3 w2;
+ *     with stride 2       also (a4 a5), and z = a2 w0 + a3 w1 + a4 w2
  */
 #include "tn_planes.h"
 
@@ -11,111 +14,144 @@ void tn_depthwise_planes_3(const tn_op *op, int8_t *arena, int step)
     tn_plane_channels(op, arena, step);
 }
 #else
-/* What the assembly reads from memory and writes there. The step and the next output are loaded together, that and the limit
- * stored, the two offsets loaded. */
+/* Where a channel begins, by its pairs: they go by twos. */
+enum { TN_EVEN, TN_ODD, TN_NONE };
+
+/* What the assembly keeps in memory, for want of registers: a line is what it moves at once. */
 typedef struct {
-    uint32_t step;       /* bytes from an output to the one after it */
-    int8_t *out;         /* the next output */
-    const int8_t *limit; /* a channel's last output */
-    int32_t to_second, to_third; /* from the end of a channel's row to the next channel's, bytes */
-    int32_t to_first;
-    int32_t back; /* from behind a channel's last output to the next channel's first */
     const int16_t *weights;
-    const int32_t *last; /* behind the last channel's constants */
+    const int32_t *constants; /* of the next channel */
+    const int8_t *end; /* where the last pair of a channel goes; one less where a single output follows it */
+    int32_t bias;
+    int32_t multiplier, rounding;
+    int32_t shift;
+    uint32_t step;               /* bytes from an output to the one after it */
+    int32_t to_first, to_second; /* from the end of a channel's row to the next channel's, bytes */
+    int32_t to_third, to_out;
+    int32_t span;       /* from a channel's first output to `end` */
+    const int8_t *last; /* behind the last channel's first output */
+    uint32_t enter;     /* where a channel begins: TN_EVEN ... */
 } tn_triple;
 
-/* A row of a pair of outputs y, z: `w` is (w0 w1), `x` is (w1 w2). */
-#define TN_ROW_3(p, w, x)                      \
-    "ldrd   %[u], %[v], [%[" p "]], #4     \n" \
-    "smlad  %[y], %[u], %[" w "], %[y]     \n" \
-    "smlatb %[z], %[u], %[" w "], %[z]     \n" \
-    "smlabt %[y], %[v], %[" x "], %[y]     \n" \
-    "smlad  %[z], %[v], %[" x "], %[z]     \n"
-#define TN_FIRST_ROW_3                         \
-    "ldr    %[z], [%[k]]                   \n" \
-    "ldrd   %[u], %[v], [%[p]], #4         \n" \
-    "smlad  %[y], %[u], %[w0], %[z]        \n" \
-    "smlatb %[z], %[u], %[w0], %[z]        \n" \
-    "smlabt %[y], %[v], %[w1], %[y]        \n" \
-    "smlad  %[z], %[v], %[w1], %[z]        \n"
+/* A row of a pair: `w` is (w0 w1), `x` is (w1 w2). */
+#define TN_LOAD_3(p) "ldrd   %[u], %[v], [%[" p "]], #4     \n"
+#define TN_SUMS_3(w, x)                     \
+    "smlad  %[y], %[u], " w ", %[y]     \n" \
+    "smlatb %[z], %[u], " w ", %[z]     \n" \
+    "smlabt %[y], %[v], " x ", %[y]     \n" \
+    "smlad  %[z], %[v], " x ", %[z]     \n"
+#define TN_FIRST_SUMS_3                     \
+    "smlad  %[y], %[u], r4, %[z]        \n" \
+    "smlatb %[z], %[u], r4, %[z]        \n" \
+    "smlabt %[y], %[v], r5, %[y]        \n" \
+    "smlad  %[z], %[v], r5, %[z]        \n"
 /* The same with stride 2. */
-#define TN_ROW_3_2(p, w, x)                    \
-    "ldrd   %[u], %[v], [%[" p "]], #8     \n" \
-    "smlad  %[y], %[u], %[" w "], %[y]     \n" \
-    "ldr    %[u], [%[" p "]]               \n" \
-    "smlabt %[y], %[v], %[" x "], %[y]     \n" \
-    "smlad  %[z], %[v], %[" w "], %[z]     \n" \
-    "smlabt %[z], %[u], %[" x "], %[z]     \n"
-#define TN_FIRST_ROW_3_2                       \
-    "ldr    %[z], [%[k]]                   \n" \
-    "ldrd   %[u], %[v], [%[p]], #8         \n" \
-    "smlad  %[y], %[u], %[w0], %[z]        \n" \
-    "ldr    %[u], [%[p]]                   \n" \
-    "smlabt %[y], %[v], %[w1], %[y]        \n" \
-    "smlad  %[z], %[v], %[w0], %[z]        \n" \
-    "smlabt %[z], %[u], %[w1], %[z]        \n"
+#define TN_LOAD_3_2(p) "ldrd   %[u], %[v], [%[" p "]], #8     \n"
+#define TN_SUMS_3_2(p, w, x)                \
+    "smlad  %[y], %[u], " w ", %[y]     \n" \
+    "ldr    %[u], [%[" p "]]            \n" \
+    "smlabt %[y], %[v], " x ", %[y]     \n" \
+    "smlad  %[z], %[v], " w ", %[z]     \n" \
+    "smlabt %[z], %[u], " x ", %[z]     \n"
+#define TN_FIRST_SUMS_3_2                   \
+    "smlad  %[y], %[u], r4, %[z]        \n" \
+    "ldr    %[u], [%[p]]                \n" \
+    "smlabt %[y], %[v], r5, %[y]        \n" \
+    "smlad  %[z], %[v], r4, %[z]        \n" \
+    "smlabt %[z], %[u], r5, %[z]        \n"
 
+/* A pair. The bias is loaded by `begin`, into z. */
+#define TN_PAIR_3(begin) \
+    TN_LOAD_3("p") begin TN_FIRST_SUMS_3 TN_LOAD_3("q") TN_SUMS_3("r6", "r7") TN_LOAD_3("r") TN_SUMS_3("r8", "r9") TN_WRITE_PAIR
+#define TN_PAIR_3_2(begin)                                                                                            \
+    TN_LOAD_3_2("p") begin TN_FIRST_SUMS_3_2 TN_LOAD_3_2("q") TN_SUMS_3_2("q", "r6", "r7") TN_LOAD_3_2("r")           \
+        TN_SUMS_3_2("r", "r8", "r9") TN_WRITE_PAIR
+#define TN_WRITE_PAIR                         \
+    "ldrd   %[u], %[v], %[multiplier]     \n" \
+    "smmlar %[y], %[y], %[u], %[v]        \n" \
+    "smmlar %[z], %[z], %[u], %[v]        \n" \
+    "ldrd   %[u], %[v], %[shift]          \n" \
+    "asr    %[y], %[y], %[u]              \n" \
+    "asr    %[z], %[z], %[u]              \n" \
+    "ssat   %[y], #8, %[y]                \n" \
+    "ssat   %[z], #8, %[z]                \n" \
+    "strb   %[y], [%[o]]                  \n" \
+    "strb   %[z], [%[o], %[v]]            \n" \
+    "add    %[o], %[o], %[v], lsl #1      \n"
 
-/* All channels: w0 .. w5 are a channel's weights, k its constants; of both outputs the second only where it is inside the
- * row. */
-#define TN_CHANNELS_3(rows)                    \
-    "1:                                    \n" \
-    "ldr    %[u], %[weights]               \n" \
-    "ldrd   %[w0], %[w1], [%[u]], #8       \n" \
-    "ldrd   %[w2], %[w3], [%[u]], #8       \n" \
-    "ldrd   %[w4], %[w5], [%[u]], #8       \n" \
-    "str    %[u], %[weights]               \n" \
-    "2:                                    \n" \
-    rows                                       \
-    "ldrd   %[u], %[v], [%[k], #4]         \n" \
-    "smmlar %[y], %[y], %[u], %[v]         \n" \
-    "smmlar %[z], %[z], %[u], %[v]         \n" \
-    "ldr    %[u], [%[k], #12]              \n" \
-    "asr    %[y], %[y], %[u]               \n" \
-    "asr    %[z], %[z], %[u]               \n" \
-    "ldrd   %[v], %[u], %[step]            \n" \
-    "ssat   %[y], #8, %[y]                 \n" \
-    "ssat   %[z], #8, %[z]                 \n" \
-    "strb   %[y], [%[u]]                   \n" \
-    "ldr    %[y], %[limit]                 \n" \
-    "add    %[u], %[u], %[v]               \n" \
-    "cmp    %[u], %[y]                     \n" \
-    "it     ls                             \n" \
-    "strbls %[z], [%[u]]                   \n" \
-    "add    %[u], %[u], %[v]               \n" \
-    "str    %[u], %[out]                   \n" \
-    "blo    2b                             \n" \
-    "ldr    %[v], %[back]                  \n" \
-    "add    %[u], %[u], %[v]               \n" \
-    "add    %[y], %[y], #1                 \n" \
-    "strd   %[u], %[y], %[out]             \n" \
-    "ldr    %[z], %[first]                 \n" \
-    "ldrd   %[u], %[v], %[others]          \n" \
-    "add    %[p], %[p], %[z]               \n" \
-    "add    %[q], %[q], %[u]               \n" \
-    "add    %[r], %[r], %[v]               \n" \
-    "ldr    %[u], %[last]                  \n" \
-    "add    %[k], %[k], #16                \n" \
-    "cmp    %[k], %[u]                     \n" \
-    "bne    1b                             \n"
-/* (GCC takes no more than thirty operands.) */
-#define TN_TRIPLE(rows)                                                                                               \
-    __asm__ volatile(TN_CHANNELS_3(rows)                                                                              \
-                     : [p] "+r"(p), [q] "+r"(q), [r] "+r"(r), [k] "+r"(constants), [w0] "=&r"(w0), [w1] "=&r"(w1),    \
-                       [w2] "=&r"(w2), [w3] "=&r"(w3), [w4] "=&r"(w4), [w5] "=&r"(w5), [u] "=&r"(u), [v] "=&r"(v),    \
-                       [y] "=&r"(y), [z] "=&r"(z), [out] "+m"(triple.out), [limit] "+m"(triple.limit),                \
-                       [weights] "+m"(triple.weights)                                                                 \
-                     : [step] "m"(triple.step), [first] "m"(triple.to_first), [others] "m"(triple.to_second), [back] "m"(triple.back),         \
-                       [last] "m"(triple.last)                                                                        \
-                     : "memory", "cc")
+/* All channels: r4 .. r9 are a channel's weights. Whether a pair is the last is asked before it, and nothing in it sets flags. */
+#define TN_CHANNELS_3(pair)                 \
+    "ldr    %[v], %[enter]              \n" \
+    "adr.w  %[u], 2f                    \n" \
+    "cmp    %[v], #1                    \n" \
+    "it     eq                          \n" \
+    "adreq.w %[u], 3f                   \n" \
+    "it     hi                          \n" \
+    "adrhi.w %[u], 4f                   \n" \
+    "add    %[u], %[u], #1              \n" /* Thumb */ \
+    "str    %[u], %[enter]              \n" \
+    "ldr    %[z], %[end]                \n" \
+    "1:                                 \n" \
+    "ldrd   %[u], %[v], %[weights]      \n" \
+    "ldm    %[v]!, {r4, r5, r6, r7}     \n" \
+    "strd   %[z], r4, %[end]            \n" \
+    "strd   r5, r6, %[multiplier]       \n" \
+    "str    r7, %[shift]                \n" \
+    "ldm    %[u]!, {r4, r5, r6, r7, r8, r9} \n" \
+    "strd   %[u], %[v], %[weights]      \n" \
+    "ldr.w  pc, %[enter]                \n" \
+    ".p2align 2                         \n" /* or ADR counts from elsewhere */ \
+    "2:                                 \n" \
+    pair("ldr    %[z], %[bias]          \n") \
+    "3:                                 \n" \
+    pair("ldrd   %[y], %[z], %[end]     \n" \
+         "cmp    %[o], %[y]             \n") \
+    "blo    2b                          \n" \
+    "beq    5f                          \n" \
+    /* a single output, with weights' registers where they are no longer wanted */ \
+    "4:                                 \n" \
+    "ldrd   %[u], %[v], [%[p]]          \n" \
+    "ldr    %[y], %[bias]               \n" \
+    "smlad  %[y], %[u], r4, %[y]        \n" \
+    "ldrd   %[u], r4, [%[q]]            \n" \
+    "smlabt %[y], %[v], r5, %[y]        \n" \
+    "ldrd   %[v], r5, [%[r]]            \n" \
+    "smlad  %[y], %[u], r6, %[y]        \n" \
+    "smlabt %[y], r4, r7, %[y]          \n" \
+    "ldrd   r6, r7, %[multiplier]       \n" \
+    "smlad  %[y], %[v], r8, %[y]        \n" \
+    "smlabt %[y], r5, r9, %[y]          \n" \
+    "ldr    %[u], %[shift]              \n" \
+    "smmlar %[y], %[y], r6, r7          \n" \
+    "asr    %[y], %[y], %[u]            \n" \
+    "ssat   %[y], #8, %[y]              \n" \
+    "strb   %[y], [%[o]]                \n" \
+    "5:                                 \n" \
+    "ldrd   %[u], %[v], %[to_first]     \n" \
+    "ldrd   r4, r5, %[to_third]         \n" \
+    "ldrd   r6, r7, %[span]             \n" \
+    "add    %[p], %[p], %[u]            \n" \
+    "add    %[q], %[q], %[v]            \n" \
+    "add    %[r], %[r], r4              \n" \
+    "add    %[o], %[o], r5              \n" \
+    "add    %[z], %[o], r6              \n" \
+    "cmp    %[o], r7                    \n" \
+    "bne    1b                          \n"
+#define TN_TRIPLE(pair)                                                                                               \
+    __asm__ volatile(TN_CHANNELS_3(pair)                                                                              \
+                     : [p] "+r"(p), [q] "+r"(q), [r] "+r"(r), [o] "+r"(out), [u] "=&r"(u), [v] "=&r"(v),              \
+                       [y] "=&r"(y), [z] "=&r"(z), [weights] "+m"(triple.weights), [end] "+m"(triple.end),            \
+                       [multiplier] "=m"(triple.multiplier), [shift] "=m"(triple.shift), [enter] "+m"(triple.enter)   \
+                     : [bias] "m"(triple.bias), [to_first] "m"(triple.to_first), [to_third] "m"(triple.to_third),     \
+                       [span] "m"(triple.span)                                                                        \
+                     : "r4", "r5", "r6", "r7", "r8", "r9", "memory", "cc")
 
 void tn_depthwise_planes_3(const tn_op *op, int8_t *arena, int step)
 {
     const tn_blocks *const layer = op->parameters;
     const tn_planes planes = tn_planes_at(op, arena, step);
-    const uint32_t channels = op->output->channels, columns = layer->columns, pairs = (columns + 1) / 2;
+    const uint32_t channels = op->output->channels, columns = layer->columns, pairs = columns / 2;
     const int32_t walked = (int32_t)(4 * layer->stride_columns * pairs), next = (int32_t)(2 * planes.pitch);
-    const int32_t *constants = layer->constants;
     int8_t *const row = tn_row(op->output, arena, (unsigned)step);
     /* a row outside of the map is one of zeros, the same for every channel */
     int16_t *const zeros = (int16_t *)(void *)(arena + op->scratch);
@@ -127,22 +163,26 @@ void tn_depthwise_planes_3(const tn_op *op, int8_t *arena, int step)
         to_next[i] = (there ? next : 0) - walked;
     }
     const int16_t *p = rows[0], *q = rows[1], *r = rows[2];
-    uint32_t w0, w1, w2, w3, w4, w5, u, v;
+    int8_t *out = row;
+    uint32_t u, v;
     int32_t y, z;
     tn_triple triple;
-    triple.out = row;
+    triple.weights = layer->weights;
+    triple.constants = layer->constants;
+    triple.bias = 0;
     triple.step = channels;
     triple.to_first = to_next[0];
     triple.to_second = to_next[1];
     triple.to_third = to_next[2];
-    triple.back = 1 - (int32_t)(2 * pairs * channels);
-    triple.limit = row + (columns - 1) * channels;
-    triple.weights = layer->weights;
-    triple.last = constants + channels * TN_CONSTANTS;
+    triple.to_out = 1 - (int32_t)(2 * pairs * channels);
+    triple.span = (int32_t)((pairs - 1) * 2 * channels) - (int32_t)(columns % 2);
+    triple.end = row + triple.span;
+    triple.last = row + channels;
+    triple.enter = pairs == 0 ? TN_NONE : pairs % 2 ? TN_ODD : TN_EVEN;
     if (layer->stride_columns == 1) {
-        TN_TRIPLE(TN_FIRST_ROW_3 TN_ROW_3("q", "w2", "w3") TN_ROW_3("r", "w4", "w5"));
+        TN_TRIPLE(TN_PAIR_3);
     } else {
-        TN_TRIPLE(TN_FIRST_ROW_3_2 TN_ROW_3_2("q", "w2", "w3") TN_ROW_3_2("r", "w4", "w5"));
+        TN_TRIPLE(TN_PAIR_3_2);
     }
     tn_clamp_row(row, columns * channels, layer->low, layer->high);
 }

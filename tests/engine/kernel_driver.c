@@ -374,6 +374,14 @@ static void run_all(void)
         elementwise("mul", tn_mul, rows, columns, channels, draw(0, 1));
         others(rows, columns, channels);
     }
+    /* every way to cut a row into pairs and fours */
+    for (uint32_t columns = 1; columns <= 13; columns++) {
+        for (uint32_t step = 1; step <= 2; step++) {
+            planes("planes 3", tn_depthwise_planes_3, 4, columns, 3, 3, 3, step);
+            planes("planes 5", tn_depthwise_planes, 6, columns, 3, 5, 5, step);
+            planes("planes 7", tn_depthwise_planes, 8, columns, 3, 7, 7, step);
+        }
+    }
 }
 #endif
 

@@ -157,11 +157,14 @@ def _planes(work: Work, trips: Tally) -> None:
     assert work.window is not None
     kernel_columns, stride = work.window.kernel[1], work.window.stride[1]
     channels, kernel_rows = work.output.rows * work.output.channels, work.output.channels * work.rows_inside
-    groups = _ceil(work.output.columns, 2 if kernel_columns == 3 else 4)
+    if kernel_columns == 3:
+        groups, left = divmod(work.output.columns, 2)
+    else:
+        groups, left = _ceil(work.output.columns, 4), work.output.columns % 4
     name = f"{kernel_columns} columns"
     trips["channel"] += channels
     trips["channel.row"] += kernel_rows
-    trips["channel.left over"] += channels * (work.output.columns % 4)
+    trips["channel.left over"] += channels * left
     trips[f"{name}.group"] += channels * groups
     trips[f"{name}.group.row"] += kernel_rows * groups
     trips["strided.group"] += channels * groups * (stride > 1)

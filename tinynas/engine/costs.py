@@ -93,21 +93,25 @@ class WinogradRates:
 class PlaneRates:
     """Instructions of a depthwise kernel of planes.
 
-    A group of `together` outputs takes `group`, and `row` for each kernel row; each channel takes `channel` a
-    row of the output. Stride 2 is not told from 1.
+    A row of one channel is made in groups: as many as go of the first of `groups`, then of the next; of the
+    last kind one more for what is left. Each is its outputs, its instructions, and those of each kernel row.
+    Each channel takes `channel` a row of the output. Stride 2 is not told from 1.
     """
 
-    together: int
-    row: float
-    group: float
+    groups: tuple[tuple[int, float, float], ...]
     channel: float
 
     def __call__(self, graph: Graph, operator: Operator) -> float:
         """All instructions of `operator`."""
         made = map_shape(graph.tensors[operator.outputs[0]])
         rows = operator.window.kernel[0] if operator.window is not None else 1
-        groups = -(-made.columns // self.together)
-        return made.rows * made.channels * (groups * (self.group + rows * self.row) + self.channel)
+        taken, left = self.channel, made.columns
+        for outputs, group, row in self.groups:
+            whole, left = divmod(left, outputs)
+            taken += whole * (group + rows * row)
+        if left:
+            taken += group + rows * row
+        return made.rows * made.channels * taken
 
 
 def depth_of(graph: Graph, operator: Operator) -> int:

@@ -309,7 +309,7 @@ CATALOGUE: tuple[Kernel, ...] = (
         conditions.planes_3,
         _plane,
         spends=Spends.ARENA,
-        instructions=PlaneRates(together=2, row=5, group=18, channel=20),
+        instructions=PlaneRates(groups=((2, 13, 5), (1, 7, 3)), channel=21),
         reads=Form.PLANES,
     ),
     Kernel(
@@ -317,7 +317,7 @@ CATALOGUE: tuple[Kernel, ...] = (
         OpKind.DEPTHWISE_CONV_2D,
         conditions.planes_5_7,
         spends=Spends.ARENA,
-        instructions=PlaneRates(together=4, row=24, group=50, channel=40),
+        instructions=PlaneRates(groups=((4, 50, 24),), channel=40),
         reads=Form.PLANES,
     ),
     Kernel("tn_depthwise", OpKind.DEPTHWISE_CONV_2D, conditions.single, instructions=Rates(2.5, 22)),

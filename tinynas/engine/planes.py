@@ -13,8 +13,8 @@ from tinynas.graph import Graph, Operator, Padding, Window
 
 #: bytes of a value in a plane
 _VALUE = 2
-#: outputs that a kernel makes at a time, by the columns of its window
-_TOGETHER = {3: 2, 5: 4, 7: 4}
+#: outputs of which a kernel makes all even where a row has fewer left, by the columns of its window
+_TOGETHER = {3: 1, 5: 4, 7: 4}
 
 
 @dataclass(frozen=True, slots=True)
