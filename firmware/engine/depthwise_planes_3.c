@@ -149,7 +149,8 @@ typedef struct {
 void tn_depthwise_planes_3(const tn_op *op, int8_t *arena, int step)
 {
     const tn_blocks *const layer = op->parameters;
-    const tn_planes planes = tn_planes_at(op, arena, step);
+    tn_planes planes;
+    tn_planes_at(&planes, op, arena, step);
     const uint32_t channels = op->output->channels, columns = layer->columns, pairs = columns / 2;
     const int32_t walked = (int32_t)(4 * layer->stride_columns * pairs), next = (int32_t)(2 * planes.pitch);
     int8_t *const row = tn_row(op->output, arena, (unsigned)step);

@@ -21,22 +21,21 @@ typedef struct {
     uint32_t pitch; /* values of a plane */
 } tn_planes;
 
-static inline tn_planes tn_planes_at(const tn_op *op, int8_t *arena, int step)
+/* By reference: a structure of this size would be copied. */
+static inline void tn_planes_at(tn_planes *planes, const tn_op *op, int8_t *arena, int step)
 {
     const tn_blocks *const layer = op->parameters;
     const tn_map *const input = op->inputs[0];
     const tn_window window =
         tn_window_at(input, arena, step * layer->stride_rows - layer->pad_top, layer->kernel_rows);
     const int8_t *row = window.first;
-    tn_planes planes;
-    planes.above = window.above;
-    planes.inside = window.inside;
-    planes.pitch = input->channels;
+    planes->above = window.above;
+    planes->inside = window.inside;
+    planes->pitch = input->channels;
     for (uint32_t i = 0; i < window.inside; i++) {
-        planes.rows[i] = (const int16_t *)(const void *)row;
+        planes->rows[i] = (const int16_t *)(const void *)row;
         row = tn_next_row(&window, row);
     }
-    return planes;
 }
 
 #if !TN_DSP
@@ -68,9 +67,10 @@ static inline void tn_plane_channel(const tn_blocks *layer, const tn_planes *pla
 static inline void tn_plane_channels(const tn_op *op, int8_t *arena, int step)
 {
     const tn_blocks *const layer = op->parameters;
-    const tn_planes planes = tn_planes_at(op, arena, step);
     const uint32_t channels = op->output->channels;
     int8_t *const row = tn_row(op->output, arena, (unsigned)step);
+    tn_planes planes;
+    tn_planes_at(&planes, op, arena, step);
     for (uint32_t channel = 0; channel < channels; channel++) {
         tn_plane_channel(layer, &planes, channel, channels, row + channel);
     }

@@ -153,18 +153,18 @@ def count_stretches(work: Work) -> tuple[int, int]:
 
 
 def _planes(work: Work, trips: Tally) -> None:
-    """depthwise_planes.c: a row of one channel at a time, outputs by twos or fours."""
+    """depthwise_planes.c: a row of one channel at a time, outputs by twos or fours, and what is left."""
     assert work.window is not None
     kernel_columns, stride = work.window.kernel[1], work.window.stride[1]
     channels, kernel_rows = work.output.rows * work.output.channels, work.output.channels * work.rows_inside
-    if kernel_columns == 3:
-        groups, left = divmod(work.output.columns, 2)
-    else:
-        groups, left = _ceil(work.output.columns, 4), work.output.columns % 4
+    groups, left = divmod(work.output.columns, 2 if kernel_columns == 3 else 4)
+    if left == 3:
+        groups, left = groups + 1, 0
     name = f"{kernel_columns} columns"
     trips["channel"] += channels
     trips["channel.row"] += kernel_rows
-    trips["channel.left over"] += channels * left
+    trips["channel.left over"] += channels * (left > 0)
+    trips["channel.left over.row"] += kernel_rows * (left > 0)
     trips[f"{name}.group"] += channels * groups
     trips[f"{name}.group.row"] += kernel_rows * groups
     trips["strided.group"] += channels * groups * (stride > 1)

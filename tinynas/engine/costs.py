@@ -93,8 +93,8 @@ class WinogradRates:
 class PlaneRates:
     """Instructions of a depthwise kernel of planes.
 
-    A row of one channel is made in groups: as many as go of the first of `groups`, then of the next; of the
-    last kind one more for what is left. Each is its outputs, its instructions, and those of each kernel row.
+    A row of one channel is made in groups: of the last, largest of `groups`, and one of the first that holds
+    what is left. Each is its outputs, its instructions, and those of each kernel row.
     Each channel takes `channel` a row of the output. Stride 2 is not told from 1.
     """
 
@@ -105,13 +105,11 @@ class PlaneRates:
         """All instructions of `operator`."""
         made = map_shape(graph.tensors[operator.outputs[0]])
         rows = operator.window.kernel[0] if operator.window is not None else 1
-        taken, left = self.channel, made.columns
-        for outputs, group, row in self.groups:
-            whole, left = divmod(left, outputs)
-            taken += whole * (group + rows * row)
-        if left:
-            taken += group + rows * row
-        return made.rows * made.channels * taken
+        taken = {outputs: group + rows * row for outputs, group, row in self.groups}
+        most = max(taken)
+        whole, left = divmod(made.columns, most)
+        rest = next(taken[outputs] for outputs in taken if outputs >= left) if left else 0
+        return made.rows * made.channels * (whole * taken[most] + rest + self.channel)
 
 
 def depth_of(graph: Graph, operator: Operator) -> int:

@@ -309,7 +309,7 @@ CATALOGUE: tuple[Kernel, ...] = (
         conditions.planes_3,
         _plane,
         spends=Spends.ARENA,
-        instructions=PlaneRates(groups=((2, 13, 5), (1, 7, 3)), channel=21),
+        instructions=PlaneRates(groups=((1, 7, 3), (2, 13, 5)), channel=21),
         reads=Form.PLANES,
     ),
     Kernel(
@@ -317,7 +317,7 @@ CATALOGUE: tuple[Kernel, ...] = (
         OpKind.DEPTHWISE_CONV_2D,
         conditions.planes_5_7,
         spends=Spends.ARENA,
-        instructions=PlaneRates(groups=((4, 50, 24),), channel=40),
+        instructions=PlaneRates(groups=((2, 18, 16.5), (4, 40, 21.5)), channel=24),
         reads=Form.PLANES,
     ),
     Kernel("tn_depthwise", OpKind.DEPTHWISE_CONV_2D, conditions.single, instructions=Rates(2.5, 22)),
