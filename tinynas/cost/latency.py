@@ -45,6 +45,15 @@ class LatencyModel(Protocol):
         """
         ...
 
+    @property
+    def runtime(self) -> EngineRuntime:
+        """The runtime."""
+        ...
+
+    def arranged(self, arrangement: Arrangement) -> float:
+        """Milliseconds of an inference of a network that the runtime's engine runs so."""
+        ...
+
     def layers(self, graph: Graph) -> tuple[float, ...]:
         """Milliseconds of every operator of ``runtime.runs(graph)``; they add up to `milliseconds`.
 
@@ -123,6 +132,10 @@ class CalibratedModel:
     def milliseconds(self, graph: Graph) -> float:
         """As `LatencyModel.milliseconds`."""
         return sum(self.layers(graph))
+
+    def arranged(self, arrangement: Arrangement) -> float:
+        """As `LatencyModel.arranged`."""
+        return 1e3 * sum(self.cycles(arrangement)) / self.on.clock_hz
 
     def layers(self, graph: Graph) -> tuple[float, ...]:
         """As `LatencyModel.layers`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +21,7 @@ _WORD = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """Operator `index` by a kernel of smaller constants.
 
     That is without all `functions` with larger ones: `freed` bytes of flash for a `cost` by the aim's price.
@@ -58,6 +58,11 @@ class Constants:
         return self._around + sum(self._bytes(index, kernel) for index, kernel in enumerate(kernels))
 
     @cached_property
+    def bytes_of_ends(self) -> int:
+        """Of these, what belongs to the network and to its inputs, and to no operator."""
+        return structure_bytes(replace(self.graph, operators=(), outputs=self.graph.outputs[:1]), steps=0)
+
+    @cached_property
     def _around(self) -> int:
         """Maps and operators, and a step for each row that any operator makes or takes in."""
         graph = self.graph
@@ -78,16 +83,20 @@ class Constants:
         excess = self.bytes_of(kernels) - most
         if excess <= 0:
             return {}
-        steps = filter(None, (self._step(index, kernel) for index, kernel in enumerate(kernels)))
         chosen = {}
-        for step in sorted(steps, key=lambda step: step.price):
+        for step in self.steps(kernels):
             if excess <= 0:
                 break
             chosen[step.index] = step.functions
             excess -= step.freed
         return chosen
 
-    def _step(self, index: int, kernel: Kernel) -> _Step | None:
+    def steps(self, kernels: Sequence[Kernel]) -> list[Step]:
+        """From each of `kernels`, one for every operator, to one of smaller constants; the cheapest first."""
+        found = filter(None, (self._step(index, kernel) for index, kernel in enumerate(kernels)))
+        return sorted(found, key=lambda step: step.price)
+
+    def _step(self, index: int, kernel: Kernel) -> Step | None:
         """The cheapest for each byte; None where no kernel has smaller constants."""
         able = self.choices.able[index]
         if len(able) < 2 or not kernel.spends:
@@ -95,7 +104,7 @@ class Constants:
         now = self._bytes(index, kernel)
         price = next(cost for each, cost in able if each is kernel)
         steps = [
-            _Step(
+            Step(
                 index,
                 frozenset(each.function for each, _ in able if self._is_larger(index, each, other)),
                 now - self._bytes(index, other),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tinynas.engine.choosing import Choices
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.grouping import Group, best_groups, least_bytes
-from tinynas.engine.kernels import MOST_BYTES, Form, Spends
+from tinynas.engine.kernels import MOST_BYTES, Form, Kernel, Spends
 from tinynas.engine.layout import Layout, lay_out
 from tinynas.engine.leaner import Constants
 from tinynas.engine.plan import Placement, Plan
@@ -92,19 +93,54 @@ def arrange(graph: Graph, aim: Aim | None = None) -> Arrangement:
                 without.setdefault(index, set()).update(functions)
             continue
         arranged = _arrange(row_graph(graph, kernels), aim.goal)
-        if arena is None or arranged.arena <= arena:
+        if arena is None or arranged.arena <= arena or not _give_back(arranged, arena, choices, without):
             return arranged
-        too_large = _most_spending(arranged, arena)
-        if too_large is None:
-            return arranged
-        without[too_large] = {kernel.function for kernel, _ in choices.able[too_large] if kernel.spends}
+
+
+def arrangements(graph: Graph, aim: Aim) -> Iterator[Arrangement]:
+    """Those of `graph`, which must be simplified, that `arrange` makes for ever smaller arenas.
+
+    The first is that of the fastest kernels for the goal of `aim`, whose limits do not count; after the last
+    no kernel spends any of the arena.
+
+    Raises:
+        ModelError: as `arrange`.
+    """
+    choices, without = Choices(graph, aim), dict[int, set[str]]()
+    while True:
+        arranged = _arrange(row_graph(graph, choices.choose(without)), aim.goal)
+        yield arranged
+        if not _give_back(arranged, arranged.arena - 1, choices, without):
+            return
+
+
+def arrange_by(graph: Graph, kernels: Sequence[Kernel], goal: Goal) -> Arrangement:
+    """Groups and places for `graph`, which must be simplified, run by `kernels`.
+
+    Raises:
+        ModelError: nothing to run, or more memory than there is anywhere.
+    """
+    return _arrange(row_graph(graph, kernels), goal)
+
+
+def _give_back(arranged: Arrangement, arena: int, choices: Choices, without: dict[int, set[str]]) -> bool:
+    """Do without all that spends for an operator, if any does, so that the arena may come down to `arena`."""
+    too_large = _most_spending(arranged, arena)
+    if too_large is None:
+        return False
+    without[too_large] = {kernel.function for kernel, _ in choices.able[too_large] if kernel.spends}
+    return True
 
 
 def _most_arena(graph: Graph, aim: Aim) -> int | None:
     """Bytes that the arena may take."""
     if aim.goal is not Goal.BALANCED:
         return aim.arena
-    least = _arrange(row_graph(graph), aim.goal).arena
+    return balanced_arena(_arrange(row_graph(graph), aim.goal).arena, aim)
+
+
+def balanced_arena(least: int, aim: Aim) -> int:
+    """Bytes that the arena of a balanced plan may take for `aim`, where the smallest one takes `least`."""
     most = least + least * _BALANCED_PERCENT // 100 + _BALANCED_BYTES
     return most if aim.arena is None else min(aim.arena, most)
 

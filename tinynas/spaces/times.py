@@ -1,64 +1,207 @@
 """Times of many networks of a mobile space at once: sums over their blocks, each of which is looked up.
 
-A block's time hardly depends on the blocks around it, so every block of a space is timed once, in a network
-of its own kernel and expansion throughout. On an F746 the sums differ from what the model says of each
-network by 0.03 % at most with plans for SRAM. Kernels that spend memory depend on what is around a block,
-too: balanced plans that have all memory there is were up to 15 % off.
+A block's time depends on the network around it only by the memory that the network leaves: kernels that
+spend memory are given back where a group of operators takes more of the arena than there is, or constants
+more of the flash. Groups hardly ever go beyond a block, but for those at the beginning. So every block is
+arranged by itself, for ever smaller arenas; the first block with the stem and what follows, the last one with
+the classifier. A network then takes of each block the first that stays within the network's own arena, and
+gives back what saves least for a byte of flash, as the planner does (`tinynas.engine.leaner`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinynas.cost.latency import LatencyModel
-from tinynas.graph import Graph, OpKind
-from tinynas.networks import build_graph
-from tinynas.spaces.batch import BlockBatch
+from tinynas.engine.choosing import Choices
+from tinynas.engine.goals import Aim, Goal
+from tinynas.engine.leaner import Constants
+from tinynas.engine.planner import Arrangement, arrange_by, arrangements, balanced_arena
+from tinynas.graph import Graph, GraphBuilder
+from tinynas.networks import Genotype
+from tinynas.spaces.batch import BlockBatch, Ints
 from tinynas.spaces.mobile import MobileSpace
+from tinynas.spaces.streamed import streamed_bounds
+
+Floats = NDArray[np.float64]
+#: what stands for no limit
+_ENOUGH = 2**62
 
 
-def batch_milliseconds(batch: BlockBatch, model: LatencyModel) -> NDArray[np.float64]:
+def batch_milliseconds(batch: BlockBatch, model: LatencyModel) -> Floats:
     """Modelled milliseconds of each network: [n]."""
-    blocks, rest = _block_milliseconds(batch.space, model)
-    return np.asarray(blocks.take(batch.index).sum(axis=1) + rest)
+    aim = model.runtime.aim
+    constants = _ENOUGH if aim.constants is None else aim.constants
+    return _tabulate(batch.space, model).milliseconds(batch.index, _arenas(batch, aim), constants)
 
 
-def _block_milliseconds(space: MobileSpace, model: LatencyModel) -> tuple[NDArray[np.float64], float]:
-    """Of every block that `list_blocks(space)` has, and of what follows the last block of a network."""
-    largest = space.largest()
-    firsts, slots, rests = [], [], []
+def _arenas(batch: BlockBatch, aim: Aim) -> Ints:
+    """Bytes that the arena of each network may take: [n]."""
+    if aim.goal is Goal.BALANCED:
+        return np.array([balanced_arena(least, aim) for least in streamed_bounds([batch]).tolist()])
+    return np.full(len(batch), _ENOUGH if aim.arena is None else aim.arena)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A part in an arena of so many bytes: its time, and the operators whose kernels spend nothing."""
+
+    arena: int
+    milliseconds: float
+    plain: frozenset[int]
+
+    @classmethod
+    def of(cls, arranged: Arrangement, model: LatencyModel) -> _Way:
+        plain = frozenset(index for index, kernel in enumerate(arranged.rows.kernels) if not kernel.spends)
+        return cls(arranged.arena, model.arranged(arranged), plain)
+
+
+#: of no block
+_NOTHING = _Way(0, 0.0, frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class _Saving:
+    """A kernel of smaller constants for an operator: `freed` bytes of flash for so many milliseconds.
+
+    All of an earlier `turn` are taken first, and of one turn those of the least `price` a byte.
+    """
+
+    operator: int
+    turn: int
+    price: float
+    freed: float
+    milliseconds: float
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Blocks that are looked up together, as a network of their own."""
+
+    graph: Graph
+    model: LatencyModel
+
+    @cached_property
+    def ways(self) -> list[_Way]:
+        """In ever smaller arenas, whatever there is of flash."""
+        found = arrangements(self.graph, self.model.runtime.aim)
+        return [_Way.of(arranged, self.model) for arranged in found]
+
+    @cached_property
+    def _choices(self) -> Choices:
+        return Choices(self.graph, self.model.runtime.aim)
+
+    @cached_property
+    def constants(self) -> int:
+        """Bytes of flash that constants take with the fastest kernels."""
+        sizes = Constants(self._choices)
+        return sizes.bytes_of(self._choices.choose()) - sizes.bytes_of_ends
+
+    @cached_property
+    def savings(self) -> list[_Saving]:
+        """Down to the smallest constants."""
+        sizes, without, found = Constants(self._choices), dict[int, set[str]](), list[_Saving]()
+        kernels, time, turn = self._choices.choose(), self.ways[0].milliseconds, 0
+        while steps := sizes.steps(kernels):
+            for step in steps:
+                without.setdefault(step.index, set()).update(step.functions)
+            before, kernels = kernels, self._choices.choose(without)
+            now = self.model.arranged(arrange_by(self.graph, kernels, self.model.runtime.goal))
+            # two operators may have to agree, so all of a turn is known better than each of its steps
+            freed = (sizes.bytes_of(before) - sizes.bytes_of(kernels)) / sum(step.freed for step in steps)
+            slower = (now - time) / (sum(step.cost for step in steps) or 1.0)
+            found += [
+                _Saving(step.index, turn, step.price, step.freed * freed, step.cost * slower)
+                for step in steps
+            ]
+            time, turn = now, turn + 1
+        return found
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A part for each block of `tinynas.spaces.batch.list_blocks`, or none: its time is in the next one's."""
+
+    parts: Sequence[_Part | None]
+
+    @cached_property
+    def ways(self) -> list[list[_Way]]:
+        """Of every part equally many: behind the last one the same again."""
+        ways = [part.ways if part is not None else [_NOTHING] for part in self.parts]
+        most = max(len(each) for each in ways)
+        return [[*each, *each[-1:] * (most - len(each))] for each in ways]
+
+    def milliseconds(self, index: Ints, arenas: Ints, constants: int) -> Floats:
+        """Of networks of blocks `index` [n, BLOCKS], their arenas [n] and constants of such bytes: [n]."""
+        sizes = np.array([[way.arena for way in ways] for ways in self.ways])
+        times = np.array([[way.milliseconds for way in ways] for ways in self.ways])
+        taken = (sizes[:, :-1][index] > arenas[:, None, None]).sum(axis=2)
+        total: Floats = times[index, taken].sum(axis=1)
+        weights = np.array([part.constants if part is not None else 0 for part in self.parts])
+        excess = weights[index].sum(axis=1) - constants
+        large = np.flatnonzero(excess > 0)
+        if len(large):
+            total[large] += self._given_back(index[large], taken[large], excess[large])
+        return total
+
+    def _given_back(self, index: Ints, taken: Ints, excess: Ints) -> Floats:
+        """Milliseconds that networks take more for constants that are smaller by `excess` bytes [n]: [n].
+
+        `taken` [n, BLOCKS] are the ways of their blocks.
+        """
+        found = [(saving, entry) for entry, part in enumerate(self.parts) if part for saving in part.savings]
+        found.sort(key=lambda pair: (pair[0].turn, pair[0].price))
+        if not found:
+            return np.zeros(len(index))
+        # the way of each part, -1 where a network has it not: [n, parts]
+        ways = np.full((len(index), len(self.parts)), -1)
+        np.put_along_axis(ways, index, taken, axis=1)
+        ways = ways[:, [entry for _, entry in found]]
+        freed = (ways >= 0) * np.array([saving.freed for saving, _ in found])
+        # one after the other, until enough is free
+        wanted = (ways >= 0) & (np.cumsum(freed, axis=1) - freed < excess[:, None])
+        # what the arena has made give back all costs nothing more
+        costs = np.array(
+            [
+                [0.0 if saving.operator in way.plain else saving.milliseconds for way in self.ways[entry]]
+                for saving, entry in found
+            ]
+        )
+        return np.asarray((wanted * costs[np.arange(len(found)), ways]).sum(axis=1))
+
+
+def _tabulate(space: MobileSpace, model: LatencyModel) -> _Table:
+    known: dict[object, _Part] = {}
+    slots: list[list[_Part]] = []
     for kernel in space.kernels:
         for expand in space.expands:
+            largest = space.largest()
             alike = replace(
                 largest,
                 kernels=(kernel,) * len(largest.kernels),
                 expands=(expand,) * len(largest.expands),
             )
-            graph = build_graph(space.genotype(alike))
-            first, *others, rest = _by_block(graph, model)
-            firsts.append(first)
-            slots.append(others)
-            rests.append(rest)
-    # slot by slot every kernel with every expansion; behind them the entry of no block
-    table = np.array(slots).T.ravel()
-    return np.concatenate([[np.mean(firsts)], table, [0.0]]), float(np.mean(rests))
+            parts = _parts(space.genotype(alike))
+            slots.append([known.setdefault(key, _Part(graph, model)) for key, graph in parts])
+    # slot by slot every kernel with every expansion; before them stem and first block, behind them no block
+    return _Table([None, *(part for slot in zip(*slots, strict=True) for part in slot), None])
 
 
-def _by_block(graph: Graph, model: LatencyModel) -> Iterator[float]:
-    """Milliseconds of the stem with the first block, of every other block, and of all behind the last."""
-    times, kinds = model.layers(graph), [operator.kind for operator in graph.operators]
-    if len(times) != len(kinds):
-        raise ValueError(f"{len(times)} times of {len(kinds)} operators: the runtime runs other ones")
-    start = 0
-    for index, kind in enumerate(kinds):
-        # a block ends with its addition, or with the projection that none follows
-        projects = index > 0 and kinds[index - 1] is OpKind.DEPTHWISE_CONV_2D
-        added = kind is OpKind.ADD or (projects and kinds[index + 1] is not OpKind.ADD)
-        if added:
-            yield sum(times[start : index + 1])
-            start = index + 1
-    yield sum(times[start:])
+def _parts(genotype: Genotype) -> Iterator[tuple[object, Graph]]:
+    """What a network's slots are looked up as, one by one; equal ones have equal keys."""
+    stem, first, second, *others = genotype.blocks
+    runs = [(stem, first, second), *((block,) for block in others)]
+    shape = (genotype.resolution, genotype.resolution, genotype.in_channels)
+    for place, run in enumerate(runs):
+        builder = GraphBuilder(" ".join(map(str, run)), shape)
+        x, last = builder.input, place == len(runs) - 1
+        for block in run:
+            x = block.add_to(builder, x)
+        key, (_, *made) = (run, shape, last), builder.shape(x)
+        shape = (made[0], made[1], made[2])
+        yield key, builder.build(builder.dense(builder.global_mean(x), genotype.classes) if last else x)
