@@ -17,9 +17,10 @@ WORKERS      ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-# What the tests of the engine need beside Python: C compilers for here and for Cortex-M, and an emulator.
-C_TOOLS    := gcc libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
-C_COMMANDS := gcc arm-none-eabi-gcc qemu-system-arm
+# What the tests of the engine need beside Python: C compilers for here, for Cortex-M and for RISC-V, and an emulator.
+C_TOOLS    := gcc libc6-dev gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm \
+              gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf
+C_COMMANDS := gcc arm-none-eabi-gcc qemu-system-arm riscv64-unknown-elf-gcc
 
 .PHONY: help code search test lint clean tools
 
@@ -44,7 +45,7 @@ tools: ## C compilers and emulator for the engine's tests, where this is Debian 
 	@missing=; for name in $(C_COMMANDS); do command -v $$name >/dev/null || missing="$$missing $$name"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing$$missing (some 100 MB; this happens once)"; \
+	  echo "installing$$missing (up to 260 MB; this happens once)"; \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(C_TOOLS); } >/dev/null && exit 0; \
 	fi; \
 	echo "without$$missing some tests of the engine are skipped: sudo apt-get install $(C_TOOLS)" >&2

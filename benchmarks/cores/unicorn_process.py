@@ -1,4 +1,4 @@
-"""Starts count_instructions.py, which needs Unicorn, as a process of its own and reads what it prints."""
+"""Starts machine.py and count_instructions.py, which need Unicorn, as processes and reads what they print."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cores.build import Firmware
 from cores.qemu import Run, read_results, write_inputs
 
-_SCRIPT = Path(__file__).resolve().parent / "count_instructions.py"
+_HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,15 @@ def unicorn_missing() -> str | None:
     return f"{' and '.join(missing)} missing: pip install 'tinynas[virtual]'" if missing else None
 
 
+def run_program(elf: Path, folder: Path, seconds: float = 300) -> str:
+    """What the bare program `elf` prints; it runs in `folder`.
+
+    Raises:
+        RuntimeError: it ended with a fault or an error.
+    """
+    return _start("machine.py", elf, folder, seconds)
+
+
 def count(firmware: Firmware, sample: NDArray[np.int8], folder: Path, seconds: float = 1800) -> Count:
     """Counts one inference on `sample` [bytes of all the model's inputs]; files go through `folder`.
 
@@ -48,17 +57,7 @@ def count(firmware: Firmware, sample: NDArray[np.int8], folder: Path, seconds: f
         RuntimeError: the program ended with a fault or an error.
     """
     write_inputs(firmware, sample[np.newaxis], folder)
-    done = subprocess.run(
-        [sys.executable, str(_SCRIPT), str(firmware.elf)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=seconds,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr.strip())
-    figures = json.loads(done.stdout)
+    figures = json.loads(_start("count_instructions.py", firmware.elf, folder, seconds))
     return Count(
         figures["total"],
         figures["scheduler"],
@@ -67,3 +66,18 @@ def count(firmware: Firmware, sample: NDArray[np.int8], folder: Path, seconds: f
         {int(index): (m7, m4) for index, (m7, m4) in figures["cycles"].items()},
         read_results(firmware, 1, folder),
     )
+
+
+def _start(script: str, elf: Path, folder: Path, seconds: float) -> str:
+    """What one of the scripts beside this one prints of `elf`."""
+    done = subprocess.run(
+        [sys.executable, str(_HERE / script), str(elf)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip())
+    return done.stdout

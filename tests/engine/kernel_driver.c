@@ -1,6 +1,7 @@
 /* Runs every kernel on cases drawn from a fixed seed and prints a hash of each case's output.
  *
- * Built for the host (portable path, under sanitizers) and for Cortex-M7 (DSP path, in QEMU), it must print the same.
+ * Built for the host (portable path, under sanitizers), for Cortex-M7 (DSP path, in QEMU) and for RISC-V (in Unicorn, with
+ * benchmarks/cores around it), it must print the same.
  * With -DBENCHMARK it prints instead, for M7 under QEMU's -icount shift=0, the instructions that layers of real
  * networks take.
  */
@@ -9,13 +10,21 @@
 
 #include "tinynas_kernels.h"
 
-#ifdef __arm__
+#if defined(__arm__) || defined(__riscv)
+#ifdef __riscv
+#include "core.h"
+static void print(const char *text)
+{
+    environment_call(4, text); /* SYS_WRITE0 */
+}
+#else
 static void print(const char *text)
 {
     register int operation __asm__("r0") = 4; /* SYS_WRITE0 */
     register const char *argument __asm__("r1") = text;
     __asm__ volatile("bkpt 0xab" : "+r"(operation) : "r"(argument) : "memory");
 }
+#endif
 static char memory[1 << 20];
 static size_t used;
 static void *allocate(size_t bytes)
