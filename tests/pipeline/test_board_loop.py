@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,12 @@ def _searched(folder: Path, board: Board, way: str) -> Outcome[ToyChoice]:
 def _continued(run: RunFolder, board: Board, strategy: Strategy, order: Order) -> Outcome[ToyChoice]:
     limits = toy_limits(latency_ms=2.0)
     review = BoardLoop(
-        measure=board, limits=limits, journal=run.timings, watch=Silent(), every=2, order=order
+        prepare=lambda network: partial(board, network),
+        limits=limits,
+        journal=run.timings,
+        watch=Silent(),
+        every=2,
+        order=order,
     )
     return search_by_rungs(
         ToySpace(4, 12), strategy, limits, OneRung(Scorer()), seed=3, journal=run.journal, review=review

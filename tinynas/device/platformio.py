@@ -174,11 +174,7 @@ def upload(
     """
     if lack := missing(environment, project):
         raise ToolchainError(f"{environment.name} cannot be uploaded here: {lack}")
-    if environment.is_local and shutil.which(_UPLOADER) is None:
-        raise ToolchainError(
-            f"{_UPLOADER}, which writes firmware through a board's probe, is not installed: apt install "
-            f"{_UPLOADER}, or use --virtual"
-        )
+    require_uploader(environment)
     places = {"TINYNAS_UPLOAD": "probe"}  # else the twin takes its virtual board
     if build_dir is not None:
         places["PLATFORMIO_BUILD_DIR"] = str(build_dir.resolve())
@@ -191,6 +187,19 @@ def upload(
         raise LinkError(
             f"the firmware could not be written to {environment.board} ({_first_fault(done.stdout)}): check "
             "the cable, and that no other program uses the probe"
+        )
+
+
+def require_uploader(environment: Environment) -> None:
+    """Nothing, if what writes firmware of `environment` through a board's probe is here.
+
+    Raises:
+        ToolchainError: the in-repo twin finds no OpenOCD; the registry's platforms bring theirs.
+    """
+    if environment.is_local and shutil.which(_UPLOADER) is None:
+        raise ToolchainError(
+            f"{_UPLOADER}, which writes firmware through a board's probe, is not installed: apt install "
+            f"{_UPLOADER}, or use --virtual"
         )
 
 

@@ -18,7 +18,7 @@ from tinynas.graph.passes import simplify
 from tinynas.graph.typical import with_typical_constants
 from tinynas.networks import Genotype, build_graph, parse_genotype
 from tinynas.pipeline.observer import Observer
-from tinynas.pipeline.profile import run_arranged
+from tinynas.pipeline.profile import build_trial
 from tinynas.pipeline.session import Session
 from tinynas.search import Candidate, Correction, Limits, Order, Timing
 from tinynas.search.timings import TimingJournal
@@ -56,9 +56,11 @@ class Patience:
                 within = f"within {self.most / 60:.0f} minutes"
                 if since is None:
                     since = self.now()
+                    # what to do about it is said here: the board alone is missing, no command to repeat
+                    what, _, _ = str(gone).partition(": ")
                     watch.note(
-                        f"paused, for the board is gone ({gone}): connect it {within} and the search goes "
-                        "on; Ctrl-C ends it, and the same command goes on later"
+                        f"paused: {what}; connect the board {within} and the search goes on; Ctrl-C ends it, "
+                        "and the same command goes on later"
                     )
                 if self.now() - since >= self.most:
                     raise DeviceError(
@@ -75,14 +77,14 @@ class Patience:
 class BoardLoop:
     """The `Review` of a search that asks a board.
 
-    `measure` gives milliseconds of a network on the board; it may raise LinkError and PortError while that is
-    gone. After every `every` generations the first `networks` by `order` that fit and are new are measured,
-    and at the end the winner, if it was not.
+    `prepare` makes firmware of a network, and gives what asks the board for its milliseconds; that may raise
+    LinkError and PortError while the board is gone. After every `every` generations the first `networks` by
+    `order` that fit and are new are measured, and at the end the winner, if it was not.
     """
 
     def __init__(
         self,
-        measure: Callable[[Genotype], float],
+        prepare: Callable[[Genotype], Callable[[], float]],
         limits: Limits,
         journal: TimingJournal,
         watch: Observer,
@@ -92,7 +94,7 @@ class BoardLoop:
         networks: int = NETWORKS,
         patience: Patience | None = None,
     ) -> None:
-        self._measure, self._limits, self._journal, self._watch = measure, limits, journal, watch
+        self._prepare, self._limits, self._journal, self._watch = prepare, limits, journal, watch
         self._every, self._order, self._networks = every, order, networks
         self._patience = patience or Patience()
         # what the search knows at this point; the journal of a run that goes on has more
@@ -125,7 +127,7 @@ class BoardLoop:
         modelled = self._limits.footprint(genotype).latency_ms
         if modelled is None:  # a request that measures has a model of times
             raise ValueError("nothing to correct: the limits know no times")
-        measured = self._patience.wait_for(lambda: self._measure(genotype), self._watch)
+        measured = self._patience.wait_for(self._prepare(genotype), self._watch)
         predicted = known.milliseconds(text, modelled)
         timing = Timing(self._generation, text, modelled, predicted, measured)
         self._journal.append(timing)
@@ -148,12 +150,11 @@ def board_review(session: Session, limits: Limits, order: Order) -> BoardLoop | 
     if target is None:
         raise RequestError(f"this search asks a board in its middle: say which with --{request.measure_on}")
 
-    def measure(genotype: Genotype) -> float:
-        folder = session.run.path / TRIED
+    def prepare(genotype: Genotype) -> Callable[[], float]:
         graph = with_typical_constants(simplify(build_graph(genotype)))
-        arranged = arrange(graph, request.aim)
-        return run_arranged(arranged, request.board, target, folder, layers=False).milliseconds
+        trial = build_trial(arrange(graph, request.aim), request.board, session.run.path / TRIED)
+        return lambda: trial.run_on(target, layers=False).milliseconds
 
     return BoardLoop(
-        measure, limits, session.run.timings, session.observer, every=request.measure_every, order=order
+        prepare, limits, session.run.timings, session.observer, every=request.measure_every, order=order
     )

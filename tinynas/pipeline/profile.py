@@ -27,14 +27,13 @@ from tinynas.device.golden import MODEL_NAME, add_golden
 from tinynas.device.link import Link
 from tinynas.device.platformio import Environment, build, choose_environment
 from tinynas.device.project import find_project
-from tinynas.engine.emit import emit
+from tinynas.engine.emit import SOURCES, emit
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.planner import Arrangement, arrange
 from tinynas.errors import DeviceError, RequestError
 from tinynas.graph.passes import simplify
 from tinynas.graph.typical import with_typical_constants
 from tinynas.networks import build_graph
-from tinynas.pipeline.build import Places
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.profile_set import Designed, design
 from tinynas.pipeline.target import Target
@@ -151,35 +150,63 @@ def run_arranged(
     Raises:
         TinynasError: what is missing, firmware that cannot be built, or a board that does not answer.
     """
-    elf = _build(arranged, board, Places(folder / "lib", folder / "build"))
-    target.flash(elf, board)
-    with target.connect(elf, board) as line:
-        client = Client(Link(line))
-        client.require(board.id)
-        total = client.measure(_RUNS).minimum
-        cycles = client.profile().cycles if layers else ()
-    hello = client.hello
-    if not hello.clock_hz:
-        raise DeviceError(
-            f"{board.id} does not know its clock, so its cycles are no times: its HAL cannot be profiled"
-        )
-    arena = next(each.address for each in firmware_size(elf).symbols if each.name == _ARENA)
-    return Run(total, cycles, arena - ram_origin(board, arranged.arena), hello.clock_hz, hello.compiler)
+    return build_trial(arranged, board, folder).run_on(target, layers=layers)
 
 
-def _build(arranged: Arrangement, board: Board, where: Places) -> Path:
-    """The ELF file of firmware whose outputs nobody asks for, so they are neither proven nor known."""
-    plan, library = arranged.plan(), where.libraries / MODEL_NAME
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Firmware of a network that is only timed: its outputs are neither proven nor known.
+
+    `sha256` is that of its C, by which the board tells it from any other.
+    """
+
+    board: Board
+    elf: Path
+    sha256: str
+    arena: int
+
+    def run_on(self, target: Target, *, layers: bool) -> Run:
+        """What `target` says of it; without `layers` only the whole inference is timed.
+
+        Raises:
+            TinynasError: it cannot be flashed, does not answer, or something else answers.
+        """
+        target.flash(self.elf, self.board)
+        with target.connect(self.elf, self.board) as line:
+            client = Client(Link(line))
+            client.require(self.board.id, self.sha256)
+            total = client.measure(_RUNS).minimum
+            cycles = client.profile().cycles if layers else ()
+        hello = client.hello
+        if not hello.clock_hz:
+            raise DeviceError(
+                f"{self.board.id} does not know its clock, so its cycles are no times: its HAL cannot be "
+                "profiled"
+            )
+        arena = next(each.address for each in firmware_size(self.elf).symbols if each.name == _ARENA)
+        offset = arena - ram_origin(self.board, self.arena)
+        return Run(total, cycles, offset, hello.clock_hz, hello.compiler)
+
+
+def build_trial(arranged: Arrangement, board: Board, folder: Path) -> Trial:
+    """Firmware, built in `folder`, of a network that has constants and is arranged so.
+
+    Raises:
+        TinynasError: what is missing, or firmware that cannot be built.
+    """
+    plan, libraries = arranged.plan(), folder / "lib"
+    library = libraries / MODEL_NAME
     graph, rng = plan.graph, np.random.default_rng(0)
     shutil.rmtree(library, ignore_errors=True)
     emit(plan, MODEL_NAME, library)
+    network = (library / SOURCES / f"{MODEL_NAME}.c").read_bytes()
     inputs = [rng.integers(-128, 128, (1, *graph.tensors[i].shape)).astype(np.int8) for i in graph.inputs]
     outputs: list[Any] = [np.zeros((1, *graph.tensors[i].shape), np.int8) for i in graph.outputs]
-    add_golden(library, plan, b"", inputs, outputs)
+    add_golden(library, plan, network, inputs, outputs)
     project = find_project()
-    return build(
-        _environment(board.id, project), project, libraries=where.libraries, build_dir=where.build
-    ).elf
+    environment = _environment(board.id, project)
+    elf = build(environment, project, libraries=libraries, build_dir=folder / "build").elf
+    return Trial(board, elf, hashlib.sha256(network).hexdigest(), arranged.arena)
 
 
 @cache

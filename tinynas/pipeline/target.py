@@ -11,7 +11,7 @@ from typing import Protocol
 
 from tinynas.board import Board
 from tinynas.device.flash import flash
-from tinynas.device.platformio import choose_environment
+from tinynas.device.platformio import choose_environment, require_uploader
 from tinynas.device.ports import SerialLine, choose_port, list_ports
 from tinynas.device.project import find_project
 from tinynas.device.virtual.accuracy import accuracy
@@ -77,7 +77,7 @@ class PortTarget:
 
     def require(self, board: Board) -> None:
         """As `Target.require`: tools, and a port with something on it."""
-        choose_environment(board.id, find_project())
+        require_uploader(choose_environment(board.id, find_project()))
         with self.connect(None, board):
             pass
 
