@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from tinynas.engine.choosing import choose_kernels
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.plan import ALIGNMENT, Placement, Plan, Step
-from tinynas.engine.rows import row_program
-from tinynas.engine.streaming import row_graph
+from tinynas.engine.streaming import RowGraph, row_graph
 from tinynas.graph import Graph
 
 
@@ -17,7 +16,8 @@ def naive_plan(graph: Graph, goal: Goal = Goal.RAM) -> Plan:
     kernels = choose_kernels(graph, Aim(goal))
     used = dict.fromkeys((*graph.inputs, *(op.outputs[0] for op in graph.operators)))
     offset, maps = 0, {}
-    shapes = row_graph(graph, kernels).shapes
+    rows = row_graph(graph, kernels)
+    shapes = rows.shapes
     for tensor in used:
         shape = shapes[tensor]
         maps[tensor] = Placement(offset, shape.rows)
@@ -36,15 +36,14 @@ def naive_plan(graph: Graph, goal: Goal = Goal.RAM) -> Plan:
         maps=maps,
         scratch=tuple(scratch),
         kernels=tuple(kernel.function for kernel in kernels),
-        steps=tuple(_steps(graph)),
+        steps=tuple(_steps(rows)),
     )
 
 
-def _steps(graph: Graph) -> Iterator[Step]:
-    for index, operator in enumerate(graph.operators):
-        steps = row_program(graph, operator).steps
-        for first in range(0, steps, 100):
-            yield Step(index, first, min(100, steps - first))
+def _steps(rows: RowGraph) -> Iterator[Step]:
+    for index, program in enumerate(rows.programs):
+        for first in range(0, program.steps, 100):
+            yield Step(index, first, min(100, program.steps - first))
 
 
 def _words(size: int) -> int:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from random_graphs import graphs
 
 from tinynas.engine.checker import PlanError, check_plan
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.grouping import Group, GroupTable, best_groups
-from tinynas.engine.kernels import Kernel
+from tinynas.engine.kernels import Kernel, choose
+from tinynas.engine.layout import lay_out
 from tinynas.engine.plan import Placement, Plan, Step
-from tinynas.engine.planner import plan_network
+from tinynas.engine.planner import Arrangement, plan_network
 from tinynas.engine.streaming import RowGraph, row_graph
 from tinynas.errors import ModelError
 from tinynas.graph import Graph, GraphBuilder
@@ -39,6 +41,32 @@ def test_every_plan_of_a_random_graph_is_proven(graph: Graph) -> None:
     plan = plan_network(simplify(graph))
     check_plan(plan)
     assert plan.bound <= plan.arena
+
+
+@settings(max_examples=150, deadline=None)
+@given(graphs(), st.data())
+def test_steps_of_several_rows_are_planned_and_proven(graph: Graph, data: st.DataObject) -> None:
+    graph = simplify(graph)
+    together = [data.draw(st.integers(1, 3)) for _ in graph.operators]
+    rows = row_graph(graph, [replace(choose(graph, i), rows=each) for i, each in enumerate(together)])
+    groups = best_groups(rows)
+    arranged = Arrangement(rows, groups, lay_out(rows, groups), Goal.RAM)
+    check_plan(arranged.plan(), rows)
+    assert [program.steps for program in rows.programs] == [
+        program.steps if program.making.at_end else -(-program.steps // each)
+        for program, each in zip(row_graph(graph).programs, together, strict=True)
+    ]
+
+
+def test_a_ring_holds_what_is_made_ahead() -> None:
+    net = GraphBuilder("two by two", (9, 4, 2))
+    graph = net.build(net.conv(net.conv(net.input, 2, 3), 2, 3))
+    slots = {}
+    for pair in [(1, 1), (2, 1), (1, 2), (2, 2)]:
+        rows = row_graph(graph, [replace(choose(graph, i), rows=each) for i, each in enumerate(pair)])
+        slots[pair] = rows.streams[rows.programs[0].output].slots
+    # rows 2 and 3 are made for the window of rows 1 to 3; run from the bottom of 9 they fall otherwise
+    assert slots == {(1, 1): 3, (2, 1): 4, (1, 2): 4, (2, 2): 5}
 
 
 @pytest.mark.parametrize("name", ESTIMATED)

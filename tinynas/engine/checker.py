@@ -23,14 +23,14 @@ class PlanError(AssertionError):
     """A plan that would compute something else: a fault of the planner, never of the user."""
 
 
-def check_plan(plan: Plan) -> None:
-    """Replay `plan`.
+def check_plan(plan: Plan, rows: RowGraph | None = None) -> None:
+    """Replay `plan`, by what its kernels read and write, or by `rows`.
 
     Raises:
         PlanError: a step reads what is not there (any more), writes outside the arena or over what it
             reads, is done twice, or a row of an output is missing at the end.
     """
-    _Replay(plan, planned_rows(plan)).run()
+    _Replay(plan, rows or planned_rows(plan)).run()
 
 
 class _Replay:
@@ -67,9 +67,8 @@ class _Replay:
         working, kept = self._rows.working[operator], self._rows.kernels[operator].keeps
         if working:
             self._use_working_memory(operator, number, working, kept, where)
-        writes = 0 if program.at_end else number
-        if not program.at_end or number == program.steps - 1:
-            self._write(program.output, writes)
+        for row in program.making.rows_of(number):
+            self._write(program.output, row)
         # read after writing: an output over a row it is made from would show
         for reading in program.readings:
             for row in range(int(reading.lows[number]), int(reading.highs[number]) + 1):

@@ -62,7 +62,8 @@ class Form(enum.Enum):
 class Kernel:
     """A row kernel in C: `function`, the operators it accepts, its working memory in bytes, and its cost.
 
-    Working memory is free between two steps, unless it `keeps` it from the first step to the last.
+    Working memory is free between two steps, unless it `keeps` it from the first step to the last. A step
+    makes `rows` of the output, the last one what is left over.
     `reads` and `writes` are the forms of its first input and of its output.
     `instructions` is the modelled number of all steps together; it may be unknown where there is no choice.
     """
@@ -76,6 +77,7 @@ class Kernel:
     instructions: Instructions = _none
     reads: Form = Form.ROWS
     writes: Form = Form.ROWS
+    rows: int = 1
 
 
 def choose(graph: Graph, index: int) -> Kernel:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tinynas.engine.alike import Remembered, has_values, number_operators
 from tinynas.engine.kernels import Kernel, choose
 from tinynas.engine.plan import aligned
-from tinynas.engine.rows import Reading, RowProgram, Span, row_program
+from tinynas.engine.rows import Making, Reading, RowProgram, Span, row_program
 from tinynas.graph import Graph, Operator
 
 
@@ -25,26 +25,24 @@ class Operation(NamedTuple):
     kernel: Kernel
     working: int
     reads: tuple[tuple[int, Span], ...]
-    steps: int
-    at_end: bool
+    making: Making
 
     def wired(self, operator: Operator) -> RowProgram:
         """As the row program of `operator`."""
         inputs = operator.inputs
         readings = tuple([Reading(inputs[place], span) for place, span in self.reads])
-        return RowProgram(readings, operator.outputs[0], self.steps, self.at_end)
+        return RowProgram(readings, operator.outputs[0], self.making)
 
 
 def operation(graph: Graph, operator: Operator, kernel: Kernel) -> Operation:
     """`operator` of a simplified `graph` run by `kernel`."""
-    program = row_program(graph, operator)
+    program = row_program(graph, operator, kernel.rows)
     places = [place for place, i in enumerate(operator.inputs) if i >= 0 and not graph.tensors[i].constant]
     return Operation(
         kernel,
         aligned(kernel.working(graph, operator)),
         tuple((place, reading.span) for place, reading in zip(places, program.readings, strict=True)),
-        program.steps,
-        program.at_end,
+        program.making,
     )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinynas.engine.plan import aligned
 from tinynas.engine.progress import Branch, Corners, corners_along
-from tinynas.engine.rows import Rows, Span
+from tinynas.engine.rows import Making, Rows, Span
 from tinynas.engine.streaming import RowGraph, Stream
 
 
@@ -41,17 +41,17 @@ class Overlaps:
     def __init__(self, rows: RowGraph) -> None:
         self._rows = rows
         #: operators before each that write at their end
-        self._ending = [0, *accumulate([program.at_end for program in rows.programs])]
+        self._ending = [0, *accumulate([program.making.at_end for program in rows.programs])]
         self._down: _Done = {}
         self._up: _Done = {}
 
     def find(self, reader: int, source: Stream, made: Stream) -> Overlap:
         """`made` over `source`, which operators from `reader` on (the first that still reads it) use up."""
         if reader == made.producer:
-            readings, _, steps, at_end = self._rows.programs[reader]
+            readings, _, making = self._rows.programs[reader]
             spans = [span for tensor, span in readings if tensor == source.tensor]
-            if len(spans) == 1 and spans[0].slide is not None:
-                ways = _alone(spans[0], steps, at_end, source.shape.row_bytes, made.shape.row_bytes)
+            if len(spans) == 1 and spans[0].slide is not None and making.even:
+                ways = _alone(spans[0], making, source.shape.row_bytes, made.shape.row_bytes)
                 return Overlap(source.tensor, made.tensor, *ways)
         closed = self._closed(reader, source, made)
         return self.row_by_row(reader, source, made) if closed is None else _overlap(source, made, *closed)
@@ -91,15 +91,13 @@ def _overlap(source: Stream, made: Stream, down: int, up: int | None) -> Overlap
 
 
 @lru_cache(maxsize=2**14)
-def _alone(
-    span: Span, steps: int, at_end: bool, row_bytes: int, made_bytes: int
-) -> tuple[int, int | None, int]:
+def _alone(span: Span, making: Making, row_bytes: int, made_bytes: int) -> tuple[int, int | None, int]:
     """`down`, `up` and `saved` of the output of one operator over all that it reads by `span`."""
-    corners = corners_along((Branch(steps, at_end, ()),), span)
+    corners = corners_along((Branch(making, ()),), span)
     assert corners is not None
     down, up = (_most_ahead(way, row_bytes, made_bytes) for way in corners)
-    made = made_bytes if at_end else steps * made_bytes
-    return _rounded(span.rows * row_bytes, made, down, None if at_end else up)
+    made = making.rows * made_bytes
+    return _rounded(span.rows * row_bytes, made, down, None if making.at_end else up)
 
 
 def _rounded(source_bytes: int, made_bytes: int, down: int, up: int | None) -> tuple[int, int | None, int]:
@@ -127,7 +125,7 @@ def _ahead(rows: RowGraph, reader: int, source: Stream, made: Stream, known: _Do
             continue
         if index == made.producer:
             # it reads while it writes
-            needed = reading.lows[-1:] if rows.programs[index].at_end else reading.lows
+            needed = reading.lows[rows.programs[index].making.by]
         else:
             done = _done_by(rows, index, made.producer, known)
             if done is None:
@@ -150,8 +148,7 @@ def _done_by(rows: RowGraph, operator: int, target: int, known: _Done) -> Rows |
 def _work_out_done(rows: RowGraph, operator: int, target: int, known: _Done) -> Rows | None:
     program = rows.programs[target]
     if operator == target:
-        steps = np.arange(1, program.steps + 1)
-        return steps[-1:] if program.at_end else steps
+        return program.making.until[1:]
     done: Rows | None = None
     for reading in program.readings:
         producer = rows.producers.get(reading.tensor, -1)
@@ -159,4 +156,4 @@ def _work_out_done(rows: RowGraph, operator: int, target: int, known: _Done) -> 
         if found is not None:
             reached = np.concatenate([[0], found])[reading.highs + 1]
             done = reached if done is None else np.maximum(done, reached)
-    return done[-1:] if done is not None and program.at_end else done
+    return None if done is None else done[program.making.by]

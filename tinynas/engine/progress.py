@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from tinynas.engine.rows import Slide, Span
+from tinynas.engine.rows import Making, Slide, Span
 
 
 class Branch(NamedTuple):
@@ -19,8 +19,7 @@ class Branch(NamedTuple):
     `sources` are (distance, span): how many operators before it the one stands that makes what it reads.
     """
 
-    steps: int
-    at_end: bool
+    making: Making
     sources: tuple[tuple[int, Span], ...]
 
 
@@ -104,34 +103,36 @@ def corners_along(branches: tuple[Branch, ...], span: Span) -> tuple[Corners, Co
 
     None where that has no closed form.
     """
-    (steps, at_end, _), last = branches[0], branches[-1]
-    if span.slide is None:
+    making, last = branches[0].making, branches[-1].making
+    if span.slide is None or not all(branch.making.even for branch in branches):
         return None
+    steps = making.steps
     found = []
     for up in (False, True):
         if len(branches) > 1:
             progress = _along(branches, up)
         else:
             # it reads while it writes
-            progress = Progress(0, steps - 1, steps - 1) if at_end else Progress(1, 0, steps - 1)
+            progress = Progress(0, steps - 1, steps - 1) if making.at_end else Progress(1, 0, steps - 1)
         if progress is None:
             return None
-        found.append(progress.corners(span, up, steps, 1 if last.at_end else last.steps))
+        found.append(progress.corners(span, up, steps, last.rows))
     return found[0], found[1]
 
 
 def _along(branches: tuple[Branch, ...], up: bool) -> Progress | None:
     """Of the first operator, once each row of what the last one makes is made."""
-    steps, at_end, _ = branches[0]
-    found: list[Progress | None] = [Progress(0, steps, steps) if at_end else Progress(1, 1, steps)]
-    for index, (steps, at_end, sources) in enumerate(branches[1:], start=1):
+    making, _ = branches[0]
+    steps = making.steps
+    found: list[Progress | None] = [Progress(0, steps, steps) if making.at_end else Progress(1, 1, steps)]
+    for index, (making, sources) in enumerate(branches[1:], start=1):
         further: Progress | None = NO_PROGRESS
         for distance, span in sources:
             before = found[index - distance] if distance <= index else NO_PROGRESS
             if further is not None and before is not NO_PROGRESS:
-                through = before and before.through(span, up, steps - 1)
+                through = before and before.through(span, up, making.steps - 1)
                 further = through and further.and_of(through)
-        found.append(further.in_last() if at_end and further else further)
+        found.append(further.in_last() if making.at_end and further else further)
     return found[-1]
 
 

@@ -1,7 +1,8 @@
 """Operators as the engine runs them: step by step, each reading some rows of its inputs and writing some.
 
-A step of most operators makes one row of the output. A mean over rows takes one row of its input a step and
-writes in its last one; what turns a whole map around (dense layers, transposes) reads all its rows.
+A step of most operators makes one row of the output; some kernels make several at once, from which they
+gain. A mean over rows takes one row of its input a step and writes in its last one; what turns a whole map
+around (dense layers, transposes) reads all its rows.
 """
 
 from __future__ import annotations
@@ -113,6 +114,71 @@ class Span:
         return Span(lows, highs, self.rows)
 
 
+@dataclass(frozen=True, eq=False)
+class Making:
+    """When the rows of an output are made: its first c rows are there after `until[c]` steps.
+
+    `until` is int64 [rows + 1]. One that is made `at_end` has a single row, made in the last step, whichever
+    way rows run. Operators alike share one object.
+    """
+
+    until: Rows
+    at_end: bool = False
+
+    @cached_property
+    def steps(self) -> int:
+        """Of the operator."""
+        return int(self.until[-1])
+
+    @cached_property
+    def rows(self) -> int:
+        """Of the output."""
+        return len(self.until) - 1
+
+    @cached_property
+    def by(self) -> Rows:
+        """The step that makes each row: [rows]."""
+        return self.until[1:] - 1
+
+    @cached_property
+    def even(self) -> bool:
+        """Whether every step makes one row, or the last the only one."""
+        return self.at_end or self.steps == self.rows
+
+    @cached_property
+    def there(self) -> Rows:
+        """How many rows there are as soon as the first c are: [rows + 1]."""
+        counts: Rows = np.searchsorted(self.until, self.until, side="right").astype(np.int64) - 1
+        return counts
+
+    @cached_property
+    def mirrored(self) -> Making:
+        """The same with the steps in reverse, and rows counted from the bottom."""
+        until = np.concatenate([[0], self.steps - self.by[::-1]])
+        if self.at_end or np.array_equal(until, self.until):
+            return self
+        return Making(until)
+
+    def rows_of(self, step: int) -> range:
+        """The rows that a step makes."""
+        first, end = np.searchsorted(self.by, (step, step + 1)).tolist()
+        return range(first, end)
+
+
+@lru_cache(maxsize=4096)
+def made_together(rows: int, together: int = 1) -> Making:
+    """So many rows a step, and in the last one what is left over."""
+    until: Rows = -(-np.arange(rows + 1, dtype=np.int64) // together)
+    until.flags.writeable = False
+    return Making(until)
+
+
+@lru_cache(maxsize=4096)
+def made_at_end(steps: int) -> Making:
+    """A single row in the last of so many steps."""
+    return Making(np.array([0, steps], np.int64), at_end=True)
+
+
 class Reading(NamedTuple):
     """Which rows of the input `tensor` each step of an operator reads."""
 
@@ -131,36 +197,49 @@ class Reading(NamedTuple):
 
 
 class RowProgram(NamedTuple):
-    """How one operator runs: `steps` of them, each writing row `step` of `output`.
-
-    One that writes `at_end` writes its only row in its last step.
-    """
+    """How one operator runs: what its steps read, and when they make the rows of `output`."""
 
     readings: tuple[Reading, ...]
     output: int
-    steps: int
-    at_end: bool = False
+    making: Making
 
-    def steps_until(self, row: int) -> int:
-        """How many steps it takes until `row` of the output is there."""
-        return self.steps if self.at_end else row + 1
+    @property
+    def steps(self) -> int:
+        """How many there are."""
+        return self.making.steps
+
+    @property
+    def mirrored(self) -> RowProgram:
+        """The same with the steps in reverse, and all rows counted from the bottom."""
+        readings = tuple([Reading(reading.tensor, reading.span.mirrored) for reading in self.readings])
+        return RowProgram(readings, self.output, self.making.mirrored)
 
 
-def row_program(graph: Graph, operator: Operator) -> RowProgram:
-    """The steps of one operator of a simplified graph."""
+def row_program(graph: Graph, operator: Operator, together: int = 1) -> RowProgram:
+    """The steps of one operator of a simplified graph, each of which makes `together` rows."""
     output = operator.outputs[0]
-    steps = map_shape(graph.tensors[output]).rows
+    made = map_shape(graph.tensors[output]).rows
     if averages_rows(graph, operator):
         source = operator.inputs[0]
         rows = map_shape(graph.tensors[source]).rows
-        return RowProgram((Reading(source, sliding(1, 1, 0, rows, rows)),), output, rows, at_end=True)
+        return RowProgram((Reading(source, sliding(1, 1, 0, rows, rows)),), output, made_at_end(rows))
     above = 0
     readings = []
+    making = made_together(made, together)
     for source in graph.activations_in(operator):
         rows = map_shape(graph.tensors[source]).rows
-        readings.append(Reading(source, _span(graph, operator, source, rows, steps, above)))
+        span = _span(graph, operator, source, rows, made, above)
+        readings.append(Reading(source, span if together == 1 else _of_steps(span, making)))
         above += rows
-    return RowProgram(tuple(readings), output, steps)
+    return RowProgram(tuple(readings), output, making)
+
+
+@lru_cache(maxsize=4096)
+def _of_steps(span: Span, making: Making) -> Span:
+    """What steps read that make several rows, by what each row is made of."""
+    lasts = np.flatnonzero(np.diff(making.by, append=making.steps))
+    firsts = np.concatenate([[0], lasts[:-1] + 1])
+    return Span(span.lows[firsts], span.highs[lasts], span.rows)
 
 
 def averages_rows(graph: Graph, operator: Operator) -> bool:

@@ -38,28 +38,29 @@ class _Pull:
     def __init__(self, rows: RowGraph, group: Group, up: bool) -> None:
         self.order: list[int] = []
         inside = range(group.first, group.end)
-        self._programs = {op: rows.programs[op] for op in inside}
+        programs = {op: rows.programs[op].mirrored if up else rows.programs[op] for op in inside}
         self._done = dict.fromkeys(inside, 0)
-        #: of each operator, those inside that it reads, and the last row of theirs that each step needs
+        #: of each operator, the steps until so many rows are there
+        self._steps = {op: program.making.until.tolist() for op, program in programs.items()}
+        #: those inside that it reads, and how many rows of theirs each step needs
         self._sources = {
             op: [
-                (rows.producers[reading.tensor], (span.mirrored if up else span).highs.tolist())
+                (rows.producers[reading.tensor], (reading.highs + 1).tolist())
                 for reading in program.readings
-                for span in (reading.span,)
                 if rows.producers.get(reading.tensor, -1) >= group.first
             ]
-            for op, program in self._programs.items()
+            for op, program in programs.items()
         }
         outputs = [op for op in inside if rows.streams[rows.programs[op].output].last >= group.end]
         made = {op: rows.shapes[rows.programs[op].output].rows for op in outputs}
         tallest = max(made.values(), default=0)
         for turn in range(1, tallest + 1) if len(outputs) > 1 else (tallest,):
             for op in outputs:
-                self._until(op, -(-turn * made[op] // tallest) - 1)
+                self._until(op, -(-turn * made[op] // tallest))
 
-    def _until(self, operator: int, row: int) -> None:
-        """Run `operator` until `row` of its output is there, and whatever that takes before."""
-        until, sources = self._programs[operator].steps_until(row), self._sources[operator]
+    def _until(self, operator: int, rows: int) -> None:
+        """Run `operator` until so many rows of its output are there, and whatever that takes before."""
+        until, sources = self._steps[operator][rows], self._sources[operator]
         if not sources:
             self.order += [operator] * (until - self._done[operator])
             self._done[operator] = max(until, self._done[operator])

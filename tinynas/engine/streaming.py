@@ -20,7 +20,16 @@ from tinynas.engine.operations import list_operations
 from tinynas.engine.plan import Plan, aligned
 from tinynas.engine.planes import planes_shape
 from tinynas.engine.progress import Branch
-from tinynas.engine.rows import MapShape, Reading, RowProgram, Rows, Span, map_shape
+from tinynas.engine.rows import (
+    Making,
+    MapShape,
+    Reading,
+    RowProgram,
+    Rows,
+    Span,
+    made_together,
+    map_shape,
+)
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Graph
 
@@ -109,10 +118,13 @@ class RowGraph:
             elif consumers:
                 join = _meet(consumers, joins) if producer < 0 else joins[producer]
             if join != NOWHERE:
-                if len(consumers) == 1:
+                making = made_together(slots) if producer < 0 else self.programs[producer].making
+                if len(consumers) > 1:
+                    wanted = _rows_until_join(*self._until(tensor, join), making)
+                elif making.even:
                     wanted = consumers[0][1].span.most
                 else:
-                    wanted = _rows_until_join(*self._until(tensor, join), slots)
+                    wanted = _rows_of_window(making, consumers[0][1].span)
                 if wanted < slots:
                     slots = max(wanted, 1)
                     ring = aligned(slots * shape.row_bytes)
@@ -136,19 +148,15 @@ class RowGraph:
         places = self._places
         return tuple(
             [
-                Branch(steps, at_end, tuple([(op - places[tensor], span) for tensor, span in readings]))
-                for op, (readings, _, steps, at_end) in enumerate(self.programs)
+                Branch(making, tuple([(op - places[tensor], span) for tensor, span in readings]))
+                for op, (readings, _, making) in enumerate(self.programs)
             ]
         )
 
     @cached_property
     def mirrored(self) -> RowGraph:
         """The same network run from the bottom row upwards: rows and steps counted from there."""
-        programs = tuple(
-            program._replace(readings=tuple(Reading(r.tensor, r.span.mirrored) for r in program.readings))
-            for program in self.programs
-        )
-        return replace(self, programs=programs)
+        return replace(self, programs=tuple([program.mirrored for program in self.programs]))
 
 
 def planned_rows(plan: Plan) -> RowGraph:
@@ -218,8 +226,15 @@ def _meet(consumers: Sequence[tuple[int, Reading]], joins: Sequence[int]) -> int
 
 
 @lru_cache(maxsize=4096)
-def _rows_until_join(branches: tuple[Branch, ...], before: int, height: int) -> int:
-    """Rows of a map of `height` that exist at most while the last of `branches` pulls what a step needs.
+def _rows_of_window(making: Making, span: Span) -> int:
+    """Rows of a map that exist at most while its only consumer reads it by `span`."""
+    ways = ((making, span), (making.mirrored, span.mirrored))
+    return max(int((made.there[read.highs + 1] - read.lows).max()) for made, read in ways)
+
+
+@lru_cache(maxsize=4096)
+def _rows_until_join(branches: tuple[Branch, ...], before: int, making: Making) -> int:
+    """Rows of a map, made so, that exist at most while the last of `branches` pulls what a step needs.
 
     The map is made `before` operators before the first of them.
     """
@@ -235,21 +250,24 @@ def _rows_until_join(branches: tuple[Branch, ...], before: int, height: int) -> 
                 continue
             down[source].append((index, span))
             up[source].append((index, span.mirrored))
-    return max(_rows_at_once(branches, readers, height) for readers in (down, up))
+    mirrored = [branch.making.mirrored for branch in branches]
+    return max(
+        _rows_at_once([branch.making for branch in branches], down, making),
+        _rows_at_once(mirrored, up, making.mirrored),
+    )
 
 
 def _rows_at_once(
-    branches: Sequence[Branch], readers: Sequence[Sequence[tuple[int, Span]]], height: int
+    makings: Sequence[Making], readers: Sequence[Sequence[tuple[int, Span]]], made: Making
 ) -> int:
-    """The same one way; `readers` are (operator, span) of what each operator makes, the map first."""
-    join = len(branches)
+    """The same one way: of each operator how its output is made and who reads that, the map first."""
+    join, height = len(makings), made.rows
     # the steps each operator has done once the last has all that its step z reads: [steps of the last]
-    done: dict[int, Rows] = {join: np.arange(1, branches[-1].steps + 1)}
+    done: dict[int, Rows] = {join: np.arange(1, makings[-1].steps + 1)}
     for index in range(join - 1, 0, -1):
-        branch = branches[index - 1]
         demanded = _highest_demand(readers[index], done)
         if demanded is not None:
-            done[index] = np.where(demanded < 0, 0, branch.steps if branch.at_end else demanded + 1)
+            done[index] = makings[index - 1].until[demanded + 1]
     newest = _highest_demand(readers[0], done)
     if newest is None:
         return height
@@ -258,7 +276,7 @@ def _rows_at_once(
         if index in done:
             before = np.concatenate([[0], done[index][:-1]])
             oldest = np.minimum(oldest, np.append(span.lows, height)[before])
-    return int((newest - oldest).max()) + 1
+    return int((made.there[newest + 1] - oldest).max())
 
 
 def _highest_demand(readers: Sequence[tuple[int, Span]], done: dict[int, Rows]) -> Rows | None:

@@ -53,9 +53,8 @@ def timeline(plan: Plan) -> Timeline:
         for reading in program.readings:
             for row in range(int(reading.lows[number]), int(reading.highs[number]) + 1):
                 read[reading.tensor, row] = moment
-        if not program.at_end or number == program.steps - 1:
-            made = (program.output, 0 if program.at_end else number)
-            born[made] = read[made] = moment
+        for row in program.making.rows_of(number):
+            born[program.output, row] = read[program.output, row] = moment
     read.update({key: len(moments) - 1 for key in born if key[0] in plan.graph.outputs})
     lives = []
     for (tensor, row), begin in born.items():
