@@ -31,8 +31,8 @@ typedef struct {
 
 typedef struct tn_op tn_op;
 
-/* Makes step `step` of `op`. For most operators a step is a row of the output; tn_mean takes one row of its
- * input a step and writes its output in the last. */
+/* Makes step `step` of `op`. For most operators a step is a row of the output, for tn_convolve_winograd two;
+ * tn_mean takes one row of its input a step and writes its output in the last. */
 typedef void tn_kernel(const tn_op *op, int8_t *arena, int step);
 
 struct tn_op {

@@ -68,8 +68,9 @@ tn_kernel tn_convolve_packed_planes; /* the same, whose output is planes */
 tn_kernel tn_convolve_paired, tn_convolve_paired_planes, tn_dense_paired; /* the same with paired weights */
 tn_kernel tn_dense_packed;    /* as tn_dense; scratch 8 * depth, of one vector 2 * depth */
 
-/* 3 x 3, stride 1, channels and outputs by fours, with 24 * 128 * sum(|weights|) < 2^31 for every channel; weights are
- * transformed (winograd.c), depth is 3 * channels; scratch 26 * depth + 192 */
+/* 3 x 3, stride 1, with 48 * 128 * sum(|weights|) < 2^31 for every channel. A step makes two rows, the last perhaps one:
+ * kernel_rows (4), stride_rows (2) and pad_top are those of its window. Weights are transformed (winograd.c), depth is the
+ * channels rounded up to a multiple of four; scratch 102 * depth + 768 */
 tn_kernel tn_convolve_winograd;
 
 /* Depthwise of planes, which are int16 less the zero point -128 (tn_planes.h has the weights' layout); depth is the

@@ -373,7 +373,7 @@ static void run_all(void)
         layer_of_blocks("convolve_packed_planes", tn_convolve_packed_planes, rows, columns, channels, outputs + 1, window,
                         stride, pad, 1, 1);
         const uint32_t width = (uint32_t)draw(1, 19);
-        winograd(rows, width, 4 * ((channels + 9) / 10), 4 * ((outputs + 6) / 7));
+        winograd(rows, width, (channels + 3) / 4 + 2, outputs);
         const uint32_t height = (uint32_t)draw(1, 7), step = (uint32_t)draw(1, 2);
         planes("planes 3", tn_depthwise_planes_3, rows + 2, columns, channels, 3, 3, step);
         planes("planes 5", tn_depthwise_planes, rows + 6, columns, channels, height, 5, step);

@@ -77,11 +77,11 @@ def convolutions(draw: st.DrawFn) -> bytes:
 def threes(draw: st.DrawFn) -> bytes:
     """Layers that the Winograd kernel accepts, of any rests."""
     padding = draw(paddings)
-    image = draw(st.tuples(st.integers(3, 7), st.integers(3, 21), st.sampled_from([4, 8, 12])))
+    image = draw(st.tuples(st.integers(3, 7), st.integers(3, 21), st.sampled_from([3, 4, 8, 10, 12, 13])))
     return make.convolution(
         draw(seeds),
         image,
-        draw(st.sampled_from([4, 8])),
+        draw(st.sampled_from([3, 4, 5, 8])),
         (3, 3),
         (1, 1),
         padding,

@@ -69,8 +69,10 @@ def test_blocks_of_rings(
     expected = finish(
         rescale(sums, layer.multipliers, layer.shifts), layer.output_zero, layer.low, layer.high
     )
-    reads = [(y * stride[0] - pad[0], y * stride[0] - pad[0] + kernel[0] - 1) for y in range(out[0])]
     for each in _kernels(graph):
+        # a step's window: those of its rows together
+        reach, steps = kernel[0] + (each.rows - 1) * stride[0], -(-out[0] // each.rows)
+        firsts = [step * each.rows * stride[0] - pad[0] for step in range(steps)]
         packed, constants = pack(graph, 0, each.function), Constants()
         assert isinstance(packed, PackedBlocks)
         made = run_operator(
@@ -79,8 +81,9 @@ def test_blocks_of_rings(
             [values],
             (*out, outputs),
             scratch=each.working(graph, operator),
-            slots=[kernel[0] if kernel[0] < image[0] else None],
-            reads=reads,
+            steps=steps,
+            slots=[reach if reach < image[0] else None],
+            reads=[(first, first + reach - 1) for first in firsts],
         )
         constants.check()
         np.testing.assert_array_equal(made, expected, each.function)

@@ -22,18 +22,27 @@ Lines = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Pixels multiplied together; bytes of a value of theirs, of a weight, of a channel's constants."""
+    """Pixels of a row multiplied together; bytes of a value of theirs, of a weight, of a channel's constants.
+
+    A step makes so many `rows`.
+    """
 
     pixels: int = 2
-    value_bytes: int = 1
-    weight_bytes: int = 1
+    value_bytes: float = 1
+    weight_bytes: float = 1
     constants: int = 9
+    rows: int = 1
 
 
 #: columns of zeros beside a plane, about
 _PLANE_MARGIN = 4
 #: of kernels whose names end so
-_LAYOUTS = {"packed": _Layout(4, 2, 1, 16), "paired": _Layout(4, 2, 2, 16), "winograd": _Layout(8, 4, 3, 16)}
+_LAYOUTS = {
+    "packed": _Layout(4, 2, 1, 16),
+    "paired": _Layout(4, 2, 2, 16),
+    # of 9 values and weights 24 of two bytes are made
+    "winograd": _Layout(8, 2 * 24 * 2 / 8 / 9, 24 * 2 / 9, 16, rows=2),
+}
 
 
 def _layout(work: Work) -> _Layout:
@@ -81,38 +90,41 @@ def _pointwise(work: Work, memory: DataMemory) -> Lines:
 
 
 def _windows(work: Work, memory: DataMemory) -> Lines:
-    """For each row and group some pixels: a vector of their inputs, and every two channels' weights."""
+    """For each step and group some pixels: a vector of their inputs, and every two channels' weights."""
     assert work.window is not None
     line, seen, made, layout = memory.line_bytes, work.exposed.source, work.exposed.output, _layout(work)
     groups, source, output = work.groups, work.source, work.output
     inputs, channels = source.channels // groups, output.channels // groups
     (kernel_rows, kernel_columns), pixels = work.window.kernel, _ceil(output.columns, layout.pixels)
+    steps, moved = _ceil(output.rows, layout.rows), layout.rows * work.window.stride[0]
+    reach = kernel_rows + moved - work.window.stride[0]
     constants = layout.constants * channels
     weights = work.depth * layout.weight_bytes * channels
     vector = layout.pixels * work.depth * layout.value_bytes * work.exposed.scratch
-    taps = kernel_rows * kernel_columns * layout.pixels
+    taps = reach * kernel_columns * layout.pixels
     row_bytes, pixel_bytes = _made(work, layout.pixels, line)
 
     by_channels = 2 * work.depth * layout.weight_bytes + vector
     fixed = weights + constants + vector
-    by_pixels = fixed + pixel_bytes / groups * made + taps * max(inputs, line) * seen
+    by_pixels = fixed + layout.rows * pixel_bytes / groups * made + taps * max(inputs, line) * seen
     by_groups = (
         fixed
-        + kernel_rows * source.columns * min(max(inputs, line), source.channels) * seen
-        + output.columns * min(max(channels, line), output.channels) * made
+        + reach * source.columns * min(max(inputs, line), source.channels) * seen
+        + layout.rows * output.columns * min(max(channels, line), output.channels) * made
     )
-    by_rows = groups * (weights + constants) + kernel_rows * source.row_bytes * seen + output.row_bytes * made
-    fetched = groups * _again(memory, by_pixels, pixels) * _again(memory, by_rows, output.rows)
-    new_rows = _either(memory.lost(by_rows), work.window.stride[0], kernel_rows)
+    maps = reach * source.row_bytes * seen + layout.rows * output.row_bytes * made
+    by_steps = groups * (weights + constants) + maps
+    fetched = groups * _again(memory, by_pixels, pixels) * _again(memory, by_steps, steps)
+    new_rows = _either(memory.lost(by_steps), moved, reach)
     scattered = memory.lost(by_groups) if groups > 1 else 0.0
     group_lines = source.columns * groups * max(1.0, inputs / line)
-    vectors = output.rows * groups * pixels * _again(memory, by_channels, _ceil(channels, 2))
+    vectors = steps * groups * pixels * _again(memory, by_channels, _ceil(channels, 2))
     made_lines = output.columns * groups * _ceil(channels, line)
     return {
         "weights": _ceil(weights, line) * fetched,
         "constants": constants / line * fetched,
         "scratch": _ceil(vector, line) * vectors,
-        "inputs": seen * output.rows * new_rows * _either(scattered, source.row_bytes / line, group_lines),
+        "inputs": seen * steps * new_rows * _either(scattered, source.row_bytes / line, group_lines),
         "outputs": made * output.rows * _either(scattered, row_bytes / line, made_lines),
     }
 

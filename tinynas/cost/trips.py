@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 from tinynas.cost.work import Work
+from tinynas.engine import winograd
 from tinynas.graph import OpKind
 
 #: how often, by the name of the loop
@@ -120,14 +121,17 @@ def _blocks(work: Work, trips: Tally) -> None:
 
 
 def _tiles(work: Work, trips: Tally) -> None:
-    """winograd.c: tiles of four columns by twos, for each every two input and four output channels."""
-    rows, tiles = work.output.rows, work.output.rows * _ceil(work.output.columns, 8)
-    words, fours = 3 * work.source.channels // 2, _ceil(work.output.channels, 4)
-    trips["tiles"] += tiles
-    trips["tiles.word"] += tiles * words
-    _loops(trips, "tiles.four", tiles * fours, {"word": words})
-    trips["value"] += rows * work.output.columns * work.output.channels
-    trips["edge"] += rows * work.output.columns - (rows - work.padded[0]) * work.output.columns
+    """winograd.c: tiles of two rows by four columns by twos, for each every four output channels."""
+    rows, columns = work.output.rows, work.output.columns
+    steps, pairs = _ceil(rows, winograd.ROWS), _ceil(columns, winograd.TILES * winograd.COLUMNS)
+    words, fours = winograd.winograd_depth(work.source.channels) // 2, _ceil(work.output.channels, 4)
+    values = winograd.WINDOW_ROWS * winograd.WINDOW_COLUMNS
+    trips["step"] = steps
+    trips["tiles"] += steps * pairs
+    trips["tiles.word"] += steps * pairs * words
+    _loops(trips, "tiles.four", steps * pairs * fours * values, {"word": words})
+    trips["value"] += rows * columns * work.output.channels
+    trips["edge"] += work.padded[0] * columns
 
 
 def _depthwise(work: Work, trips: Tally) -> None:

@@ -75,7 +75,7 @@ def pack_depthwise_planes(graph: Graph, operator: Operator) -> Blocks:
     return replace(
         _blocks(graph, operator, layer, lambda ordered: weights),
         weights=weights.ravel(),
-        constants=_constants(plain, layer.output_zero).ravel(),
+        constants=plain_constants(plain, layer.output_zero).ravel(),
         depth=weights.shape[1],
     )
 
@@ -137,10 +137,11 @@ def channel_constants(layer: Layer, zero: int) -> Int32s:
 
     The rounding has the zero point `zero` in it.
     """
-    return _by_pairs(_constants(layer, zero)).ravel()
+    return _by_pairs(plain_constants(layer, zero)).ravel()
 
 
-def _constants(layer: Layer, zero: int) -> Int32s:
+def plain_constants(layer: Layer, zero: int) -> Int32s:
+    """The same channel by channel: [channels, 4]."""
     # half of what is divided by, if anything is, and the zero point times that
     rounding = (zero << layer.rights) + (1 << layer.rights) // 2
     columns = (2 * layer.bias.astype(np.int64), layer.multipliers, rounding, layer.rights)

@@ -70,8 +70,7 @@ def winograd(graph: Graph, operator: Operator) -> bool:
     window = operator.window
     if window is None or (window.kernel, window.stride) != ((3, 3), (1, 1)) or not paired(graph, operator):
         return False
-    outputs, _, _, inputs = graph.tensors[operator.inputs[1]].shape
-    return outputs % 4 == inputs % 4 == 0 and fits_winograd(layer_of(graph, operator))
+    return fits_winograd(layer_of(graph, operator))
 
 
 def paired_planes(graph: Graph, operator: Operator) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinynas.engine import winograd
 from tinynas.engine.rows import map_shape
 from tinynas.graph import Graph, Operator, OpKind
 
@@ -68,10 +69,10 @@ class BlockRates:
 
 @dataclass(frozen=True, slots=True)
 class WinogradRates:
-    """Instructions of a 3 x 3 convolution by tiles of four columns (firmware/engine/winograd.c).
+    """Instructions of a 3 x 3 convolution by tiles of two rows and four columns (firmware/engine/winograd.c).
 
     Of two tiles a `step` is two input channels by four output channels of one value, `end` what is around
-    all steps of one, `word` the transformation of two input channels of one tile and kernel row.
+    all steps of one, `word` the transformation of two input channels of one tile.
     """
 
     step: float
@@ -83,10 +84,11 @@ class WinogradRates:
         """All instructions of `operator`."""
         made = map_shape(graph.tensors[operator.outputs[0]])
         channels = map_shape(graph.tensors[operator.inputs[0]]).channels
-        pairs_of_tiles, words = -(-made.columns // 8), 3 * channels // 2
-        products = 6 * made.channels / 4 * (words * self.step + self.end)
-        values = 2 * words * self.word
-        return made.rows * (pairs_of_tiles * (products + values) + made.columns * made.channels * self.output)
+        steps, words = -(-made.rows // winograd.ROWS), winograd.winograd_depth(channels) // 2
+        pairs_of_tiles = -(-made.columns // (winograd.TILES * winograd.COLUMNS))
+        sums = winograd.WINDOW_ROWS * winograd.WINDOW_COLUMNS * -(-made.channels // winograd.FOUR)
+        of_tiles = sums * (words * self.step + self.end) + winograd.TILES * words * self.word
+        return steps * pairs_of_tiles * of_tiles + self.output * made.rows * made.columns * made.channels
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tinynas.engine import conditions
+from tinynas.engine import conditions, winograd
 from tinynas.engine.block_packing import block_depth
 from tinynas.engine.costs import BlockRates, ElementRates, PlaneRates, Rates, WinogradRates, depth_of
 from tinynas.engine.goals import Price, instructions
@@ -238,8 +238,8 @@ def _plane(graph: Graph, operator: Operator) -> int:
 
 
 def _tiles(graph: Graph, operator: Operator) -> int:
-    """Values and sums of two tiles, and the columns of one, of tn_convolve_winograd."""
-    return 26 * 3 * map_shape(graph.tensors[operator.inputs[0]]).channels + 192
+    """That of tn_convolve_winograd."""
+    return winograd.winograd_memory(map_shape(graph.tensors[operator.inputs[0]]).channels)
 
 
 _PACKED = BlockRates((24.75, 13.75, 8.75), (70, 51, 28), pixel=30, gathered=1.2)
@@ -303,7 +303,8 @@ CATALOGUE: tuple[Kernel, ...] = (
         conditions.winograd,
         _tiles,
         spends=Spends.ARENA | Spends.FLASH,
-        instructions=WinogradRates(step=11.25, end=20, word=42, output=13.5),
+        instructions=WinogradRates(step=11, end=18, word=222, output=16.5),
+        rows=winograd.ROWS,
     ),
     Kernel(
         "tn_depthwise_planes_3",
