@@ -21,7 +21,7 @@
  *     sums     [6][4][4 output channels][2 tiles], each with all before it in it: none begins at 0, and C needs less
  *
  * The inner loop is 11 instructions for 16 products of two channels, which stand for 48 of the convolution; around it are 16
- * for eight sums, 220 for a word of all 24 values (winograd_values.c), and 126 for eight outputs.
+ * for eight sums, 220 for a word of all 24 values (winograd_values.c), and 141 for eight outputs.
  */
 #include "tn_winograd.h"
 
@@ -108,6 +108,14 @@ static const int16_t *tn_winograd_sums(const int16_t *weights, const uint32_t *v
 #endif
 }
 
+/* Where the outputs of two tiles go: those of the second row are `below` bytes behind the first's, if that is not 0, and those
+ * of a column `step` behind the column's before. */
+typedef struct {
+    int8_t *first;
+    int32_t below;
+    uint32_t step;
+} tn_winograd_target;
+
 /* An output of 48 times its sum without bias. */
 TN_INLINE int8_t tn_winograd_output(uint32_t sum, const int32_t *constants)
 {
@@ -116,21 +124,24 @@ TN_INLINE int8_t tn_winograd_output(uint32_t sum, const int32_t *constants)
     return tn_saturate((high + (x >> 31)) >> constants[TN_SHIFT]);
 }
 
-/* The first `count` (1 to 4) outputs of one channel in row `row` of one tile, `step` bytes apart. */
-TN_NOINLINE static void tn_winograd_outputs(const int32_t *sums, uint32_t row, const int32_t *constants, uint32_t count,
-                                            int8_t *out, uint32_t step)
+/* The first `count` (1 to 4) columns of outputs of one channel in one tile, the first of which goes to `out`. */
+TN_NOINLINE static void tn_winograd_outputs(const int32_t *sums, const int32_t *constants, uint32_t count, int8_t *out,
+                                            const tn_winograd_target *target)
 {
-    uint32_t m[TN_ALONG], before = 0;
-    for (uint32_t i = 0; i < TN_ALONG; i++, sums += TN_DOWN * TN_SUMS) { /* C, of sums with all before them in them */
-        const uint32_t z0 = (uint32_t)sums[0], z1 = (uint32_t)sums[TN_SUMS];
-        const uint32_t z2 = (uint32_t)sums[2 * TN_SUMS], z3 = (uint32_t)sums[3 * TN_SUMS];
-        m[i] = row ? 2 * z1 - z0 - z3 : z2 - before;
-        before = z3;
-    }
-    const uint32_t made[TN_TILE] = {m[0] + m[1] + m[2] + m[3] + m[4], m[1] - m[2] + 2 * (m[3] - m[4]),
-                                    m[1] + m[2] + 4 * (m[3] + m[4]), m[1] - m[2] + 8 * (m[3] - m[4]) + m[5]};
-    for (uint32_t i = 0; i < count; i++) {
-        out[i * step] = tn_winograd_output(made[i], constants);
+    for (uint32_t row = 0; row < (target->below ? TN_TILE_ROWS : 1); row++, out += target->below) {
+        uint32_t m[TN_ALONG], before = 0;
+        for (uint32_t i = 0; i < TN_ALONG; i++) { /* C, of sums with all before them in them */
+            const int32_t *const column = sums + i * TN_DOWN * TN_SUMS;
+            const uint32_t z0 = (uint32_t)column[0], z1 = (uint32_t)column[TN_SUMS];
+            const uint32_t z2 = (uint32_t)column[2 * TN_SUMS], z3 = (uint32_t)column[3 * TN_SUMS];
+            m[i] = row ? 2 * z1 - z0 - z3 : z2 - before;
+            before = z3;
+        }
+        const uint32_t made[TN_TILE] = {m[0] + m[1] + m[2] + m[3] + m[4], m[1] - m[2] + 2 * (m[3] - m[4]),
+                                        m[1] + m[2] + 4 * (m[3] + m[4]), m[1] - m[2] + 8 * (m[3] - m[4]) + m[5]};
+        for (uint32_t i = 0; i < count; i++) {
+            out[i * target->step] = tn_winograd_output(made[i], constants);
+        }
     }
 }
 
@@ -168,53 +179,92 @@ TN_NOINLINE static void tn_winograd_outputs(const int32_t *sums, uint32_t row, c
     "strb   %[f], [" to_y "]                                   \n"
 
 /* A row of a tile: A of the columns of C m. */
-#define TN_TILE_ROW(first, column, at)                                                                                      \
-    __asm__ volatile(column("b", "e", "1") column("c", "f", "2")                                                            \
-                     "add    %[a], %[b], %[c]              \n"                                                              \
-                     "sub    %[b], %[b], %[c]              \n"                                                              \
-                     column("d", "f", "3") column("e", "f", "4")                                                            \
-                     "add    %[f], %[d], %[e]              \n"                                                              \
-                     "sub    %[d], %[d], %[e]              \n"                                                              \
-                     "add    %[e], %[a], %[f], lsl #2      \n"                                                              \
-                     "add    %[a], %[a], %[f]              \n"                                                              \
-                     first                                                                                                  \
-                     "add    %[c], %[c], %[a]              \n"                                                              \
-                     TN_OUTPUTS("c", "%[out]", "e", "%[out], %[step], lsl #1", "a")                                         \
-                     column("c", "e", "5")                                                                                  \
-                     "add    %[a], %[b], %[d], lsl #1      \n"                                                              \
-                     "add    %[b], %[b], %[d], lsl #3      \n"                                                              \
-                     "add    %[d], %[out], %[step]         \n"                                                              \
-                     "add    %[b], %[b], %[c]              \n"                                                              \
-                     TN_OUTPUTS("a", "%[d]", "b", "%[d], %[step], lsl #1", "e")                                             \
-                     : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f)                   \
-                     : [sums] "r"(sums), [out] "r"(at), [step] "r"(step), [third] "r"(TN_THIRD), [bias] "r"(bias),          \
-                       [multiplier] "r"(multiplier), [rounding] "r"(rounding), [shift] "r"(shift)                           \
-                     : "memory")
+#define TN_TILE_ROW(first, column)                                 \
+    column("b", "e", "1") column("c", "f", "2")                    \
+    "add    %[a], %[b], %[c]                                   \n" \
+    "sub    %[b], %[b], %[c]                                   \n" \
+    column("d", "f", "3") column("e", "f", "4")                    \
+    "add    %[f], %[d], %[e]                                   \n" \
+    "sub    %[d], %[d], %[e]                                   \n" \
+    "add    %[e], %[a], %[f], lsl #2                           \n" \
+    "add    %[a], %[a], %[f]                                   \n" \
+    first                                                          \
+    "add    %[c], %[c], %[a]                                   \n" \
+    TN_OUTPUTS("c", "%[out]", "e", "%[out], %[step], lsl #1", "a") \
+    column("c", "e", "5")                                          \
+    "add    %[a], %[b], %[d], lsl #1                           \n" \
+    "add    %[b], %[b], %[d], lsl #3                           \n" \
+    "add    %[d], %[out], %[step]                              \n" \
+    "add    %[b], %[b], %[c]                                   \n" \
+    TN_OUTPUTS("a", "%[d]", "b", "%[d], %[step], lsl #1", "e")
 #endif
 
-/* One channel's outputs in both tiles, of which `left` columns are left of the row; those of the second row are `below` bytes
- * behind the first's, if that is not 0. */
-static void tn_winograd_channel(const int32_t *sums, const int32_t *constants, uint32_t left, int8_t *out, int32_t below,
-                                uint32_t step)
+/* `channels` (1 to 4) output channels in the first `tiles` (1 or 2) tiles, which are whole. */
+static void tn_winograd_tiles(const int32_t *sums, const int32_t *constants, uint32_t channels, uint32_t tiles,
+                              const tn_winograd_target *target)
 {
+    const int32_t step = (int32_t)target->step, next = TN_TILE * step;
+    int8_t *out = target->first;
 #if TN_DSP
-    const int32_t bias = constants[TN_BIAS], multiplier = constants[TN_MULTIPLIER];
-    const int32_t rounding = constants[TN_ROUNDING], shift = constants[TN_SHIFT];
-    uint32_t a, b, c, d, e, f;
-    for (; left >= TN_TILE; left -= TN_TILE, sums++, out += TN_TILE * step) {
-        TN_TILE_ROW(TN_UPPER_FIRST, TN_UPPER, out);
-        if (below) {
-            TN_TILE_ROW(TN_LOWER_FIRST, TN_LOWER, out + below);
+    const int32_t *const last = sums + channels * TN_TILES, *end;
+    const int32_t lanes = 4 * (int32_t)tiles, skipped = 4 * TN_TILES - lanes;
+    const int32_t below = target->below, on = next - below, back = 1 - (int32_t)tiles * next;
+    int32_t bias, multiplier, rounding, shift, a, b, c, d, e, f;
+    __asm__ volatile("1:                                       \n"
+                     "ldr    %[a], %[constants]                \n"
+                     "ldr    %[b], %[lanes]                    \n"
+                     "ldrd   %[bias], %[multiplier], [%[a]], #8 \n"
+                     "add    %[b], %[b], %[sums]               \n"
+                     "ldrd   %[rounding], %[shift], [%[a]], #8 \n"
+                     "str    %[b], %[end]                      \n"
+                     "str    %[a], %[constants]                \n"
+                     "2:                                       \n"
+                     TN_TILE_ROW(TN_UPPER_FIRST, TN_UPPER)
+                     "ldr    %[a], %[below]                    \n"
+                     "cmp    %[a], #0                          \n"
+                     "beq    3f                                \n"
+                     "add    %[out], %[out], %[a]              \n"
+                     TN_TILE_ROW(TN_LOWER_FIRST, TN_LOWER)
+                     "3:                                       \n"
+                     "ldr    %[a], %[on]                       \n"
+                     "ldr    %[b], %[end]                      \n"
+                     "add    %[sums], %[sums], #4              \n"
+                     "add    %[out], %[out], %[a]              \n"
+                     "cmp    %[sums], %[b]                     \n"
+                     "bne    2b                                \n"
+                     "ldr    %[c], %[skipped]                  \n"
+                     "ldr    %[a], %[last]                     \n"
+                     "add    %[sums], %[sums], %[c]            \n"
+                     "ldr    %[b], %[back]                     \n"
+                     "add    %[out], %[out], %[b]              \n"
+                     "cmp    %[sums], %[a]                     \n"
+                     "bne    1b                                \n"
+                     : [sums] "+&r"(sums), [out] "+&r"(out), [bias] "=&r"(bias), [multiplier] "=&r"(multiplier),
+                       [rounding] "=&r"(rounding), [shift] "=&r"(shift), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c),
+                       [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f), [constants] "+m"(constants), [end] "=&m"(end)
+                     : [step] "r"(step), [third] "r"(TN_THIRD), [lanes] "m"(lanes), [skipped] "m"(skipped),
+                       [below] "m"(below), [on] "m"(on), [back] "m"(back), [last] "m"(last)
+                     : "memory", "cc");
+#else
+    for (uint32_t i = 0; i < channels; i++, constants += TN_CONSTANTS, out++) {
+        for (uint32_t tile = 0; tile < tiles; tile++) {
+            tn_winograd_outputs(sums + i * TN_TILES + tile, constants, TN_TILE, out + (int32_t)tile * next, target);
         }
     }
 #endif
-    for (; left; sums++, out += TN_TILE * step) {
-        const uint32_t count = tn_min(left, TN_TILE);
-        tn_winograd_outputs(sums, 0, constants, count, out, step);
-        if (below) {
-            tn_winograd_outputs(sums, 1, constants, count, out + below, step);
-        }
-        left -= count;
+}
+
+/* The same of any tiles, of which `left` columns are left of the row. */
+static void tn_winograd_channels(const int32_t *sums, const int32_t *constants, uint32_t channels, uint32_t left,
+                                 const tn_winograd_target *target)
+{
+    const uint32_t tiles = left / TN_TILE, rest = left % TN_TILE;
+    if (tiles) {
+        tn_winograd_tiles(sums, constants, channels, tiles, target);
+    }
+    for (uint32_t i = 0; rest && i < channels; i++, constants += TN_CONSTANTS) {
+        tn_winograd_outputs(sums + i * TN_TILES + tiles, constants, rest, target->first + i + tiles * TN_TILE * target->step,
+                            target);
     }
 }
 
@@ -223,8 +273,8 @@ void tn_convolve_winograd(const tn_op *op, int8_t *arena, int step)
     const tn_patch patch = tn_patch_at(op, arena, step);
     const int upper = TN_TILE_ROWS * step, two = upper + 1 < op->output->rows;
     const tn_target first = tn_target_of(op, arena, upper), second = tn_target_of(op, arena, upper + two);
-    const int32_t below = (int32_t)(second.row - first.row);
     const uint32_t channels = first.channels, columns = patch.layer->columns, steps = patch.layer->depth / 2;
+    tn_winograd_target target = {first.row, (int32_t)(second.row - first.row), channels};
     tn_winograd working;
     working.values = (uint32_t *)(void *)(arena + op->scratch);
     working.sums = (int32_t *)(void *)(working.values + TN_ALONG * TN_DOWN * TN_TILES * steps);
@@ -233,13 +283,12 @@ void tn_convolve_winograd(const tn_op *op, int8_t *arena, int step)
         const uint32_t left = tn_min(columns - column, TN_TILES * TN_TILE);
         const int16_t *weights = patch.layer->weights;
         const int32_t *constants = patch.layer->constants;
-        int8_t *out = first.row + column * channels;
+        target.first = first.row + column * channels;
         tn_transform_tiles(&patch, column, &working);
-        for (uint32_t channel = 0; channel < channels; channel++, constants += TN_CONSTANTS, out++) {
-            if (channel % TN_FOUR == 0) {
-                weights = tn_winograd_sums(weights, working.values, steps, working.sums);
-            }
-            tn_winograd_channel(working.sums + channel % TN_FOUR * TN_TILES, constants, left, out, below, channels);
+        for (uint32_t channel = 0; channel < channels; channel += TN_FOUR, constants += TN_FOUR * TN_CONSTANTS) {
+            weights = tn_winograd_sums(weights, working.values, steps, working.sums);
+            tn_winograd_channels(working.sums, constants, tn_min(channels - channel, TN_FOUR), left, &target);
+            target.first += TN_FOUR;
         }
     }
     tn_finish_row(op, &first);

@@ -100,13 +100,12 @@ static void tn_transform_padding(int8_t padding, uint32_t depth, uint32_t *to, u
 /* The columns of a tile that begins at column x, where some are outside: copied to `to`, with padding. */
 static void tn_copy_columns(const tn_patch *patch, const int8_t *row, int32_t x, int8_t *to)
 {
-    for (int32_t i = x; i < x + TN_ALONG; i++, to += patch->channels) {
-        if (i < 0 || i >= patch->columns) {
-            memset(to, patch->layer->padding, patch->channels);
-        } else {
-            memcpy(to, row + (uint32_t)i * patch->channels, patch->channels);
-        }
-    }
+    const int32_t end = x + TN_ALONG, from = tn_clamp(0, x, end), until = tn_clamp(patch->columns, from, end);
+    const uint32_t before = (uint32_t)(from - x) * patch->channels, behind = (uint32_t)(end - until) * patch->channels;
+    const uint32_t inside = (uint32_t)(until - from) * patch->channels;
+    memset(to, patch->layer->padding, before);
+    memcpy(to + before, row + (uint32_t)from * patch->channels, inside);
+    memset(to + before + inside, patch->layer->padding, behind);
 }
 
 #if TN_DSP

@@ -303,7 +303,7 @@ CATALOGUE: tuple[Kernel, ...] = (
         conditions.winograd,
         _tiles,
         spends=Spends.ARENA | Spends.FLASH,
-        instructions=WinogradRates(step=11, end=18, word=222, output=16.5),
+        instructions=WinogradRates(step=11.2, end=15, word=270, output=17.8),
         rows=winograd.ROWS,
     ),
     Kernel(
