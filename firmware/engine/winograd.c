@@ -43,7 +43,7 @@
     "smlad  %[s7], %[d], %[b], %[s7]   \n"
 #define TN_FOUR_STEPS TN_STEP_SUMS TN_STEP_SUMS TN_STEP_SUMS TN_STEP_SUMS
 /* Bytes of a step, and steps of a round. */
-enum { TN_SUMS_BYTES = 11 * 4, TN_ROUND = 16 };
+enum { TN_SUMS_BYTES = 11 * 4, TN_ROUND = 12 };
 #endif
 
 /* All sums of two tiles and four output channels, of `steps` words each. Returns the next weights. */
@@ -70,7 +70,7 @@ static const int16_t *tn_winograd_sums(const int16_t *weights, const uint32_t *v
                      "ldr.w  pc, %[enter]         \n"
                      ".p2align 2                  \n"
                      "2:                          \n"
-                     TN_FOUR_STEPS TN_FOUR_STEPS TN_FOUR_STEPS TN_FOUR_STEPS
+                     TN_FOUR_STEPS TN_FOUR_STEPS TN_FOUR_STEPS
                      "ldr    %[a], %[end]         \n"
                      "cmp    %[x], %[a]           \n"
                      "bne    2b                   \n"

@@ -140,7 +140,7 @@ TN_INLINE uint32_t tn_plus(uint32_t a, uint32_t b)
 }
 #endif
 
-/* The values down the columns of both tiles, in the place of four rows of one kind, of `words` (a multiple of 4) each. */
+/* The values down the columns of both tiles, in the place of four rows of one kind, of `words` (even) each. */
 static void tn_transform_down(uint32_t *x0, uint32_t words)
 {
     uint32_t *x1 = x0 + words, *x2 = x1 + words, *x3 = x2 + words;
@@ -148,7 +148,6 @@ static void tn_transform_down(uint32_t *x0, uint32_t words)
     uint32_t *const end = x1;
     uint32_t a, b, c, d, e, f;
     __asm__ volatile("1:               \n"
-                     TN_DOWN_COLUMNS
                      TN_DOWN_COLUMNS
                      "cmp  %[x0], %[end] \n"
                      "bne  1b            \n"
@@ -178,14 +177,17 @@ void tn_transform_tiles(const tn_patch *patch, uint32_t column, const tn_winogra
         for (uint32_t tile = 0; tile < TN_TILES; tile++) {
             const int32_t x = (int32_t)(column + TN_TILE * tile) - patch->layer->pad_left;
             uint32_t *const to = working->values + y * words + tile;
+            const int8_t *columns = working->columns;
             if (!there) {
                 tn_transform_padding(patch->layer->padding, depth, to, TN_DOWN * words);
-            } else if (x >= 0 && x <= last) {
-                tn_transform(row + (uint32_t)x * channels, channels, depth, to, TN_DOWN * words);
+                continue;
+            }
+            if (x >= 0 && x <= last) {
+                columns = row + (uint32_t)x * channels;
             } else {
                 tn_copy_columns(patch, row, x, working->columns);
-                tn_transform(working->columns, channels, depth, to, TN_DOWN * words);
             }
+            tn_transform(columns, channels, depth, to, TN_DOWN * words);
         }
         row = there ? tn_next_row(&patch->window, row) : row;
     }

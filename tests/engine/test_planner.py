@@ -43,12 +43,17 @@ def test_every_plan_of_a_random_graph_is_proven(graph: Graph) -> None:
     assert plan.bound <= plan.arena
 
 
+def making(kernel: Kernel, together: int) -> Kernel:
+    """One like `kernel` whose steps make so many rows; what is known of kernels goes by their names."""
+    return replace(kernel, function=f"{kernel.function} by {together}", rows=together)
+
+
 @settings(max_examples=150, deadline=None)
 @given(graphs(), st.data())
 def test_steps_of_several_rows_are_planned_and_proven(graph: Graph, data: st.DataObject) -> None:
     graph = simplify(graph)
     together = [data.draw(st.integers(1, 3)) for _ in graph.operators]
-    rows = row_graph(graph, [replace(choose(graph, i), rows=each) for i, each in enumerate(together)])
+    rows = row_graph(graph, [making(choose(graph, i), each) for i, each in enumerate(together)])
     groups = best_groups(rows)
     arranged = Arrangement(rows, groups, lay_out(rows, groups), Goal.RAM)
     check_plan(arranged.plan(), rows)
@@ -63,7 +68,7 @@ def test_a_ring_holds_what_is_made_ahead() -> None:
     graph = net.build(net.conv(net.conv(net.input, 2, 3), 2, 3))
     slots = {}
     for pair in [(1, 1), (2, 1), (1, 2), (2, 2)]:
-        rows = row_graph(graph, [replace(choose(graph, i), rows=each) for i, each in enumerate(pair)])
+        rows = row_graph(graph, [making(choose(graph, i), each) for i, each in enumerate(pair)])
         slots[pair] = rows.streams[rows.programs[0].output].slots
     # rows 2 and 3 are made for the window of rows 1 to 3; run from the bottom of 9 they fall otherwise
     assert slots == {(1, 1): 3, (2, 1): 4, (1, 2): 4, (2, 2): 5}
