@@ -131,6 +131,26 @@ TN_INLINE int32_t tn_rescale_narrow(int32_t value, int32_t multiplier, int32_t r
     return (tn_high_plus(twice, multiplier, rounding) + (twice >> 31)) >> right;
 }
 
+#if TN_DSP
+/* A byte four times, and of the bytes of two words the larger and the smaller ones. */
+TN_INLINE uint32_t tn_four_bytes(int8_t byte)
+{
+    return 0x01010101u * (uint8_t)byte;
+}
+
+TN_INLINE uint32_t tn_larger_bytes(uint32_t a, uint32_t b)
+{
+    (void)__ssub8((int8x4_t)a, (int8x4_t)b); /* sets a flag for each byte that is not below */
+    return (uint32_t)__sel((uint8x4_t)a, (uint8x4_t)b);
+}
+
+TN_INLINE uint32_t tn_smaller_bytes(uint32_t a, uint32_t b)
+{
+    (void)__ssub8((int8x4_t)b, (int8x4_t)a);
+    return (uint32_t)__sel((uint8x4_t)a, (uint8x4_t)b);
+}
+#endif
+
 /* Clamps a finished row to low..high. Kernels saturate to int8 as they write, and a layer whose activation is tighter
  * than int8 (most are not) pays for it here. */
 TN_INLINE void tn_clamp_row(int8_t *row, uint32_t count, int8_t low, int8_t high)
@@ -140,14 +160,9 @@ TN_INLINE void tn_clamp_row(int8_t *row, uint32_t count, int8_t low, int8_t high
         return;
     }
 #if TN_DSP
-    const int8x4_t lows = (int8x4_t)(0x01010101u * (uint8_t)low);
-    const int8x4_t highs = (int8x4_t)(0x01010101u * (uint8_t)high);
+    const uint32_t lows = tn_four_bytes(low), highs = tn_four_bytes(high);
     for (; i + 4 <= count; i += 4) {
-        int8x4_t bytes = (int8x4_t)tn_load4(row + i);
-        (void)__ssub8(bytes, lows); /* sets a flag for each byte that is not below */
-        bytes = (int8x4_t)__sel((uint8x4_t)bytes, (uint8x4_t)lows);
-        (void)__ssub8(highs, bytes);
-        bytes = (int8x4_t)__sel((uint8x4_t)bytes, (uint8x4_t)highs);
+        const uint32_t bytes = tn_smaller_bytes(tn_larger_bytes(tn_load4(row + i), lows), highs);
         memcpy(row + i, &bytes, 4);
     }
 #endif
