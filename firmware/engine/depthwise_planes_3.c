@@ -14,8 +14,8 @@ void tn_depthwise_planes_3(const tn_op *op, int8_t *arena, int step)
     tn_plane_channels(op, arena, step);
 }
 #else
-/* Where a channel begins, by its pairs: they go by twos. */
-enum { TN_EVEN, TN_ODD, TN_NONE };
+/* Bytes of the code of a pair, and of two in a loop; those of stride 2 come first. */
+enum { TN_PAIR = 27 * 4, TN_PAIR_2 = 30 * 4, TN_PAIRS = 2 * TN_PAIR + 3 * 4, TN_PAIRS_2 = 2 * TN_PAIR_2 + 4 * 4 };
 
 /* What the assembly keeps in memory, for want of registers: a line is what it moves at once. */
 typedef struct {
@@ -30,7 +30,7 @@ typedef struct {
     int32_t to_third, to_out;
     int32_t span;       /* from a channel's first output to `end` */
     const int8_t *last; /* behind the last channel's first output */
-    uint32_t enter;     /* where a channel begins: TN_EVEN ... */
+    uint32_t enter;     /* what a channel begins with: bytes from its loops, then its address */
 } tn_triple;
 
 /* A row of a pair: `w` is (w0 w1), `x` is (w1 w2). */
@@ -49,13 +49,13 @@ typedef struct {
 #define TN_LOAD_3_2(p) "ldrd   %[u], %[v], [%[" p "]], #8     \n"
 #define TN_SUMS_3_2(p, w, x)                \
     "smlad  %[y], %[u], " w ", %[y]     \n" \
-    "ldr    %[u], [%[" p "]]            \n" \
+    "ldr.w  %[u], [%[" p "]]            \n" \
     "smlabt %[y], %[v], " x ", %[y]     \n" \
     "smlad  %[z], %[v], " w ", %[z]     \n" \
     "smlabt %[z], %[u], " x ", %[z]     \n"
 #define TN_FIRST_SUMS_3_2                   \
     "smlad  %[y], %[u], r4, %[z]        \n" \
-    "ldr    %[u], [%[p]]                \n" \
+    "ldr.w  %[u], [%[p]]                \n" \
     "smlabt %[y], %[v], r5, %[y]        \n" \
     "smlad  %[z], %[v], r4, %[z]        \n" \
     "smlabt %[z], %[u], r5, %[z]        \n"
@@ -71,80 +71,86 @@ typedef struct {
     "smmlar %[y], %[y], %[u], %[v]        \n" \
     "smmlar %[z], %[z], %[u], %[v]        \n" \
     "ldrd   %[u], %[v], %[shift]          \n" \
-    "asr    %[y], %[y], %[u]              \n" \
-    "asr    %[z], %[z], %[u]              \n" \
+    "asr.w  %[y], %[y], %[u]              \n" \
+    "asr.w  %[z], %[z], %[u]              \n" \
     "ssat   %[y], #8, %[y]                \n" \
     "ssat   %[z], #8, %[z]                \n" \
-    "strb   %[y], [%[o]]                  \n" \
-    "strb   %[z], [%[o], %[v]]            \n" \
-    "add    %[o], %[o], %[v], lsl #1      \n"
+    "strb.w %[y], [%[o]]                  \n" \
+    "strb.w %[z], [%[o], %[v]]            \n" \
+    "add.w  %[o], %[o], %[v], lsl #1      \n"
 
-/* All channels: r4 .. r9 are a channel's weights. Whether a pair is the last is asked before it, and nothing in it sets flags. */
-#define TN_CHANNELS_3(pair)                 \
-    "ldr    %[v], %[enter]              \n" \
-    "adr.w  %[u], 2f                    \n" \
-    "cmp    %[v], #1                    \n" \
-    "it     eq                          \n" \
-    "adreq.w %[u], 3f                   \n" \
-    "it     hi                          \n" \
-    "adrhi.w %[u], 4f                   \n" \
-    "add    %[u], %[u], #1              \n" /* Thumb */ \
-    "str    %[u], %[enter]              \n" \
-    "ldr    %[z], %[end]                \n" \
-    "1:                                 \n" \
-    "ldrd   %[u], %[v], %[weights]      \n" \
-    "ldm    %[v]!, {r4, r5, r6, r7}     \n" \
-    "strd   %[z], r4, %[end]            \n" \
-    "strd   r5, r6, %[multiplier]       \n" \
-    "str    r7, %[shift]                \n" \
+/* What a pair loads for its sums to begin with; of the second of two also the last one's place. */
+#define TN_BEGIN "ldr.w  %[z], %[bias]               \n"
+#define TN_BEGIN_LAST                       \
+    "ldrd   %[y], %[z], %[end]          \n" \
+    "cmp.w  %[o], %[y]                  \n"
+
+/* All channels: r4 .. r9 are a channel's weights. Whether a pair is the last is asked before it, and nothing in it sets flags.
+ * Every instruction of the loops is four bytes long, so that `enter` can be a number of bytes. */
+#define TN_CHANNELS_3                           \
+    "adr.w  %[u], 2f                        \n" \
+    "ldr    %[v], %[enter]                  \n" \
+    "add    %[u], %[u], %[v]                \n" \
+    "str    %[u], %[enter]                  \n" \
+    "ldr    %[z], %[end]                    \n" \
+    "1:                                     \n" \
+    "ldrd   %[u], %[v], %[weights]          \n" \
+    "ldm    %[v]!, {r4, r5, r6, r7}         \n" \
+    "strd   %[z], r4, %[end]                \n" \
+    "strd   r5, r6, %[multiplier]           \n" \
+    "str    r7, %[shift]                    \n" \
     "ldm    %[u]!, {r4, r5, r6, r7, r8, r9} \n" \
-    "strd   %[u], %[v], %[weights]      \n" \
-    "ldr.w  pc, %[enter]                \n" \
-    ".p2align 2                         \n" /* or ADR counts from elsewhere */ \
-    "2:                                 \n" \
-    pair("ldr    %[z], %[bias]          \n") \
-    "3:                                 \n" \
-    pair("ldrd   %[y], %[z], %[end]     \n" \
-         "cmp    %[o], %[y]             \n") \
-    "blo    2b                          \n" \
-    "beq    5f                          \n" \
+    "strd   %[u], %[v], %[weights]          \n" \
+    "ldr.w  pc, %[enter]                    \n" \
+    ".p2align 2                             \n" \
+    "2:                                     \n" \
+    TN_PAIR_3_2(TN_BEGIN) TN_PAIR_3_2(TN_BEGIN_LAST) \
+    "blo.w  2b                              \n" \
+    "beq.w  5f                              \n" \
+    "b.w    4f                              \n" \
+    "3:                                     \n" \
+    TN_PAIR_3(TN_BEGIN) TN_PAIR_3(TN_BEGIN_LAST) \
+    "blo.w  3b                              \n" \
+    "beq.w  5f                              \n" \
     /* a single output, with weights' registers where they are no longer wanted */ \
-    "4:                                 \n" \
-    "ldrd   %[u], %[v], [%[p]]          \n" \
-    "ldr    %[y], %[bias]               \n" \
-    "smlad  %[y], %[u], r4, %[y]        \n" \
-    "ldrd   %[u], r4, [%[q]]            \n" \
-    "smlabt %[y], %[v], r5, %[y]        \n" \
-    "ldrd   %[v], r5, [%[r]]            \n" \
-    "smlad  %[y], %[u], r6, %[y]        \n" \
-    "smlabt %[y], r4, r7, %[y]          \n" \
-    "ldrd   r6, r7, %[multiplier]       \n" \
-    "smlad  %[y], %[v], r8, %[y]        \n" \
-    "smlabt %[y], r5, r9, %[y]          \n" \
-    "ldr    %[u], %[shift]              \n" \
-    "smmlar %[y], %[y], r6, r7          \n" \
-    "asr    %[y], %[y], %[u]            \n" \
-    "ssat   %[y], #8, %[y]              \n" \
-    "strb   %[y], [%[o]]                \n" \
-    "5:                                 \n" \
-    "ldrd   %[u], %[v], %[to_first]     \n" \
-    "ldrd   r4, r5, %[to_third]         \n" \
-    "ldrd   r6, r7, %[span]             \n" \
-    "add    %[p], %[p], %[u]            \n" \
-    "add    %[q], %[q], %[v]            \n" \
-    "add    %[r], %[r], r4              \n" \
-    "add    %[o], %[o], r5              \n" \
-    "add    %[z], %[o], r6              \n" \
-    "cmp    %[o], r7                    \n" \
-    "bne    1b                          \n"
-#define TN_TRIPLE(pair)                                                                                               \
-    __asm__ volatile(TN_CHANNELS_3(pair)                                                                              \
-                     : [p] "+r"(p), [q] "+r"(q), [r] "+r"(r), [o] "+r"(out), [u] "=&r"(u), [v] "=&r"(v),              \
-                       [y] "=&r"(y), [z] "=&r"(z), [weights] "+m"(triple.weights), [end] "+m"(triple.end),            \
-                       [multiplier] "=m"(triple.multiplier), [shift] "=m"(triple.shift), [enter] "+m"(triple.enter)   \
-                     : [bias] "m"(triple.bias), [to_first] "m"(triple.to_first), [to_third] "m"(triple.to_third),     \
-                       [span] "m"(triple.span)                                                                        \
-                     : "r4", "r5", "r6", "r7", "r8", "r9", "memory", "cc")
+    "4:                                     \n" \
+    "ldrd   %[u], %[v], [%[p]]              \n" \
+    "ldr    %[y], %[bias]                   \n" \
+    "smlad  %[y], %[u], r4, %[y]            \n" \
+    "ldrd   %[u], r4, [%[q]]                \n" \
+    "smlabt %[y], %[v], r5, %[y]            \n" \
+    "ldrd   %[v], r5, [%[r]]                \n" \
+    "smlad  %[y], %[u], r6, %[y]            \n" \
+    "smlabt %[y], r4, r7, %[y]              \n" \
+    "ldrd   r6, r7, %[multiplier]           \n" \
+    "smlad  %[y], %[v], r8, %[y]            \n" \
+    "smlabt %[y], r5, r9, %[y]              \n" \
+    "ldr    %[u], %[shift]                  \n" \
+    "smmlar %[y], %[y], r6, r7              \n" \
+    "asr    %[y], %[y], %[u]                \n" \
+    "ssat   %[y], #8, %[y]                  \n" \
+    "strb   %[y], [%[o]]                    \n" \
+    "5:                                     \n" \
+    "ldrd   %[u], %[v], %[to_first]         \n" \
+    "ldrd   r4, r5, %[to_third]             \n" \
+    "ldrd   r6, r7, %[span]                 \n" \
+    "add    %[p], %[p], %[u]                \n" \
+    "add    %[q], %[q], %[v]                \n" \
+    "add    %[r], %[r], r4                  \n" \
+    "add    %[o], %[o], r5                  \n" \
+    "add    %[z], %[o], r6                  \n" \
+    "cmp    %[o], r7                        \n" \
+    "bne    1b                              \n"
+
+/* What a channel begins with: the first pair of two, the second where they are odd, its only output where there is none. The
+ * last bit says Thumb. */
+static uint32_t tn_enter(uint32_t pairs, uint32_t stride)
+{
+    if (pairs == 0) {
+        return (TN_PAIRS_2 + TN_PAIRS) | 1;
+    }
+    return (stride == 1 ? TN_PAIRS_2 + pairs % 2 * TN_PAIR : pairs % 2 * TN_PAIR_2) | 1;
+}
 
 void tn_depthwise_planes_3(const tn_op *op, int8_t *arena, int step)
 {
@@ -179,12 +185,14 @@ void tn_depthwise_planes_3(const tn_op *op, int8_t *arena, int step)
     triple.span = (int32_t)((pairs - 1) * 2 * channels) - (int32_t)(columns % 2);
     triple.end = row + triple.span;
     triple.last = row + channels;
-    triple.enter = pairs == 0 ? TN_NONE : pairs % 2 ? TN_ODD : TN_EVEN;
-    if (layer->stride_columns == 1) {
-        TN_TRIPLE(TN_PAIR_3);
-    } else {
-        TN_TRIPLE(TN_PAIR_3_2);
-    }
+    triple.enter = tn_enter(pairs, layer->stride_columns);
+    __asm__ volatile(TN_CHANNELS_3
+                     : [p] "+r"(p), [q] "+r"(q), [r] "+r"(r), [o] "+r"(out), [u] "=&r"(u), [v] "=&r"(v), [y] "=&r"(y),
+                       [z] "=&r"(z), [weights] "+m"(triple.weights), [end] "+m"(triple.end),
+                       [multiplier] "=m"(triple.multiplier), [shift] "=m"(triple.shift), [enter] "+m"(triple.enter)
+                     : [bias] "m"(triple.bias), [to_first] "m"(triple.to_first), [to_third] "m"(triple.to_third),
+                       [span] "m"(triple.span)
+                     : "r4", "r5", "r6", "r7", "r8", "r9", "memory", "cc");
     tn_clamp_row(row, columns * channels, layer->low, layer->high);
 }
 #endif
