@@ -115,37 +115,36 @@ _SUPERNET = frozenset(
 )
 _TRIALS = frozenset({"trial_epochs", "trial_rate", "rungs"})
 
+#: what an effort means however networks are scored
+_QUICK = Effort(
+    max_steps=400,
+    batch_size=32,
+    finetune_rate=0.03,
+    calibration_batches=4,
+    held_out=0.2,
+    held_out_most=1000,
+)
+_STANDARD = Effort(calibration_batches=10, held_out_most=2000)
+_PAPER = Effort(finetune_epochs=100)
+
 SHARED_WEIGHTS = Presets(
     "shared weights",
     {
-        "quick": Effort(
+        "quick": replace(
+            _QUICK,
             largest_epochs=4,
             supernet_epochs=2,
             finetune_epochs=8,
-            max_steps=400,
-            batch_size=32,
             largest_rate=0.05,
             supernet_rate=0.03,
-            finetune_rate=0.03,
             population=20,
             iterations=5,
             parents=6,
             crossover=6,
             mutation=6,
-            calibration_batches=4,
-            held_out=0.2,
-            held_out_most=1000,
         ),
-        "standard": Effort(
-            largest_epochs=6,
-            supernet_epochs=6,
-            finetune_epochs=20,
-            population=100,
-            iterations=10,
-            calibration_batches=10,
-            held_out_most=2000,
-        ),
-        "paper": Effort(largest_epochs=60, supernet_epochs=120, finetune_epochs=100),
+        "standard": replace(_STANDARD, largest_epochs=6, supernet_epochs=6, iterations=10),
+        "paper": replace(_PAPER, largest_epochs=60, supernet_epochs=120),
     },
     foreign=_TRIALS,
 )
@@ -154,25 +153,21 @@ SHARED_WEIGHTS = Presets(
 SHORT_TRAINING = Presets(
     "short training",
     {
-        "quick": Effort(
+        "quick": replace(
+            _QUICK,
             samples=40,
             trial_epochs=3,
             finetune_epochs=6,
-            max_steps=400,
-            batch_size=32,
             trial_rate=0.05,
-            finetune_rate=0.03,
             population=8,
             iterations=2,
             parents=4,
             crossover=3,
             mutation=3,
             mutation_probability=0.3,
-            calibration_batches=4,
-            held_out=0.2,
-            held_out_most=1000,
         ),
-        "standard": Effort(
+        "standard": replace(
+            _STANDARD,
             samples=100,
             trial_epochs=4,
             population=32,
@@ -181,17 +176,9 @@ SHORT_TRAINING = Presets(
             crossover=8,
             mutation=8,
             mutation_probability=0.3,
-            calibration_batches=10,
-            held_out_most=2000,
         ),
-        "paper": Effort(
-            samples=100,
-            population=100,
-            iterations=8,
-            crossover=25,
-            mutation=25,
-            mutation_probability=0.3,
-            finetune_epochs=100,
+        "paper": replace(
+            _PAPER, samples=100, iterations=8, crossover=25, mutation=25, mutation_probability=0.3
         ),
     },
     foreign=_SUPERNET,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tinynas.search.candidate import Candidate, Origin
 from tinynas.search.objective import ranked
 from tinynas.search.pool import Pool, Proposal
 from tinynas.search.space_protocol import ChoiceT
-from tinynas.search.strategy import require_at_least, require_share
+from tinynas.search.strategy import batches, require_at_least, require_share
 
 
+@dataclass(frozen=True, kw_only=True)
 class RegularisedEvolution:
     """A population of fixed size, a tournament for every child, and death by age.
 
@@ -23,47 +25,44 @@ class RegularisedEvolution:
         RequestError: a setting is out of its range.
     """
 
-    def __init__(
-        self,
-        *,
-        evaluations: int,
-        population: int = 100,
-        tournament: int = 25,
-        mutation_probability: float = 0.1,
-        together: int = 1,
-    ) -> None:
+    evaluations: int
+    population: int = 100
+    tournament: int = 25
+    mutation_probability: float = 0.1
+    together: int = 1
+
+    def __post_init__(self) -> None:
         require_at_least(
-            1, evaluations=evaluations, population=population, tournament=tournament, together=together
+            1,
+            evaluations=self.evaluations,
+            population=self.population,
+            tournament=self.tournament,
+            together=self.together,
         )
-        require_share(mutation_probability=mutation_probability)
-        self._evaluations = evaluations
-        self._population = min(population, evaluations)
-        self._tournament = tournament
-        self._probability = mutation_probability
-        self._together = together
+        require_share(mutation_probability=self.mutation_probability)
+
+    @property
+    def first(self) -> int:
+        """Networks of the first population."""
+        return min(self.population, self.evaluations)
 
     @property
     def generations(self) -> int:
         """The first population, then children."""
-        return 1 + -(-(self._evaluations - self._population) // self._together)
-
-    @property
-    def evaluations(self) -> int:
-        """Networks scored if every child can be found."""
-        return self._evaluations
+        return 1 + batches(self.evaluations - self.first, self.together)
 
     def propose(
         self, generation: int, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT]
     ) -> list[Proposal[ChoiceT]]:
         """The population at first, then mutants of winners of tournaments among the youngest."""
         if generation == 0:
-            return pool.random(self._population)
-        alive = scored[-self._population :]
+            return pool.random(self.first)
+        alive = scored[-self.first :]
 
         def child() -> ChoiceT:
-            entered = pool.rng.integers(len(alive), size=self._tournament)
+            entered = pool.rng.integers(len(alive), size=self.tournament)
             winner = ranked(alive[int(i)] for i in entered)[0]
-            return pool.space.mutate(winner.choice, pool.rng, self._probability)
+            return pool.space.mutate(winner.choice, pool.rng, self.mutation_probability)
 
-        count = min(self._together, self._evaluations - len(scored))
+        count = min(self.together, self.evaluations - len(scored))
         return pool.collect(count, Origin.MUTATION, child)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tinynas.search.candidate import Candidate, Origin
 from tinynas.search.objective import ranked
 from tinynas.search.pool import Pool, Proposal
 from tinynas.search.space_protocol import ChoiceT
-from tinynas.search.strategy import require_at_least
+from tinynas.search.strategy import batches, require_at_least
 from tinynas.search.tokens import Alphabet
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _MOST_BARREN = 100
 
 
+@dataclass(frozen=True, kw_only=True)
 class BayesianSearch:
     """`startup` networks at random, then `together` at a time from the estimator.
 
@@ -37,32 +39,33 @@ class BayesianSearch:
         RequestError: a setting is out of its range.
     """
 
-    def __init__(self, *, evaluations: int, startup: int = 20, together: int = 1) -> None:
-        require_at_least(1, evaluations=evaluations, startup=startup, together=together)
-        self._evaluations = evaluations
-        self._startup = min(startup, evaluations)
-        self._together = together
+    evaluations: int
+    startup: int = 20
+    together: int = 1
+
+    def __post_init__(self) -> None:
+        require_at_least(1, evaluations=self.evaluations, startup=self.startup, together=self.together)
+
+    @property
+    def first(self) -> int:
+        """Networks drawn at random."""
+        return min(self.startup, self.evaluations)
 
     @property
     def generations(self) -> int:
         """The start, then proposals."""
-        return 1 + -(-(self._evaluations - self._startup) // self._together)
-
-    @property
-    def evaluations(self) -> int:
-        """Networks scored if so many can be found."""
-        return self._evaluations
+        return 1 + batches(self.evaluations - self.first, self.together)
 
     def propose(
         self, generation: int, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT]
     ) -> list[Proposal[ChoiceT]]:
         """Random networks at first, then those that the estimator thinks good."""
         if generation == 0:
-            return pool.random(self._startup)
+            return pool.random(self.first)
         alphabet = Alphabet(pool.space)
         study, distributions = _study(scored, alphabet, int(pool.rng.integers(2**32)))
         found: list[Proposal[ChoiceT]] = []
-        count, barren = min(self._together, self._evaluations - len(scored)), 0
+        count, barren = min(self.together, self.evaluations - len(scored)), 0
         while len(found) < count and barren < _MOST_BARREN:
             trial = study.ask(distributions)
             choice = alphabet.choice([trial.params[name] for name in distributions])

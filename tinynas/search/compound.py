@@ -50,6 +50,7 @@ def coefficient_grid() -> list[Coefficients]:
     return [Coefficients(2 / (beta**2 * gamma**2), beta, gamma) for beta, gamma in pairs]
 
 
+@dataclass(frozen=True, kw_only=True)
 class CompoundGrid:
     """First every pair of coefficients at phi = 1, then the best of them first, phi from large to small.
 
@@ -64,16 +65,15 @@ class CompoundGrid:
         RequestError: there is nothing to score.
     """
 
-    generations = 2
+    evaluations: int
 
-    def __init__(self, *, evaluations: int) -> None:
-        require_at_least(1, evaluations=evaluations)
-        self._evaluations = evaluations
+    def __post_init__(self) -> None:
+        require_at_least(1, evaluations=self.evaluations)
 
     @property
-    def evaluations(self) -> int:
-        """Networks scored if the grid has as many."""
-        return self._evaluations
+    def generations(self) -> int:
+        """The grid of coefficients, then growth."""
+        return 2
 
     def propose(
         self, generation: int, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT]
@@ -83,11 +83,11 @@ class CompoundGrid:
         first = {c: scaled(space, space.smallest(), c.factors(1.0)) for c in coefficient_grid()}
         if generation == 0:
             baseline = pool.offered(1, Origin.SEED, [space.smallest()])
-            left = self._evaluations - len(baseline)
+            left = self.evaluations - len(baseline)
             return baseline + pool.offered(left, Origin.GRID, first.values())
         place = {candidate.genotype: i for i, candidate in enumerate(ranked(scored))}
         best_first = sorted(first, key=lambda c: place.get(str(space.genotype(first[c])), len(place)))
-        count = self._evaluations - len(scored)
+        count = self.evaluations - len(scored)
         return pool.offered(count, Origin.GRID, _growth(space, best_first))
 
 

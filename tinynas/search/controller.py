@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
@@ -11,7 +12,7 @@ from tinynas.search.candidate import Candidate, Origin
 from tinynas.search.policy import Policy, Ppo, fresh_policy
 from tinynas.search.pool import Pool, Proposal
 from tinynas.search.space_protocol import ChoiceT
-from tinynas.search.strategy import require_at_least
+from tinynas.search.strategy import batches, require_at_least
 from tinynas.search.tokens import Alphabet
 
 #: sequences drawn from the policy at a time, and at most for each network wanted
@@ -20,6 +21,7 @@ _AT_ONCE, _MOST_DRAWS = 16, 32
 _MEMORY = 0.8
 
 
+@dataclass(frozen=True, kw_only=True)
 class Controller:
     """`together` networks at random, then generations of as many drawn from a policy, which learns from each.
 
@@ -33,26 +35,23 @@ class Controller:
         RequestError: a setting is out of its range.
     """
 
-    def __init__(self, *, evaluations: int, together: int = 10, ppo: Ppo | None = None) -> None:
-        require_at_least(1, evaluations=evaluations, together=together)
-        self._evaluations, self._together = evaluations, together
-        self._ppo = ppo or Ppo()
+    evaluations: int
+    together: int = 10
+    ppo: Ppo = field(default_factory=Ppo)
+
+    def __post_init__(self) -> None:
+        require_at_least(1, evaluations=self.evaluations, together=self.together)
 
     @property
     def generations(self) -> int:
         """Each of `together` networks."""
-        return -(-self._evaluations // self._together)
-
-    @property
-    def evaluations(self) -> int:
-        """Networks scored if so many can be found."""
-        return self._evaluations
+        return batches(self.evaluations, self.together)
 
     def propose(
         self, generation: int, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT]
     ) -> list[Proposal[ChoiceT]]:
         """Random networks at first, then those that the policy draws."""
-        count = min(self._together, self._evaluations - len(scored))
+        count = min(self.together, self.evaluations - len(scored))
         if generation == 0:
             return pool.random(count)
         alphabet = Alphabet(pool.space)
@@ -76,6 +75,6 @@ class Controller:
             expected = mean if expected is None else expected
             advantages = (rewards - expected) / (rewards.std() + 1e-6)
             tokens = np.array([alphabet.tokens(candidate.choice) for candidate in batch], np.int64)
-            policy = policy.updated(tokens, advantages, self._ppo)
+            policy = policy.updated(tokens, advantages, self.ppo)
             expected = _MEMORY * expected + (1 - _MEMORY) * mean
         return policy

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
 from tinynas.search.candidate import Candidate
 from tinynas.search.domination import by_domination
-from tinynas.search.evolution import Evolution
+from tinynas.search.evolution import Breeding
 from tinynas.search.space_protocol import ChoiceT
 
 
-class ParetoEvolution(Evolution):
+@dataclass(frozen=True, kw_only=True)
+class ParetoEvolution(Breeding):
     """Evolution among those that nobody beats in accuracy, time, SRAM and flash together.
 
     Of the population and its children as many as the population survive, by front, then by room on it;
@@ -24,30 +26,12 @@ class ParetoEvolution(Evolution):
         RequestError: a setting is out of its range.
     """
 
-    def __init__(
-        self,
-        *,
-        population: int = 100,
-        iterations: int = 30,
-        crossover: int = 50,
-        mutation: int = 50,
-        mutation_probability: float = 0.1,
-    ) -> None:
-        super().__init__(
-            population=population,
-            iterations=iterations,
-            parents=population,
-            crossover=crossover,
-            mutation=mutation,
-            mutation_probability=mutation_probability,
-        )
-
     def mates(self, scored: Sequence[Candidate[ChoiceT]], rng: np.random.Generator) -> list[ChoiceT]:
         """Winners of as many tournaments as the population has places."""
         alive: list[Candidate[ChoiceT]] = []
         # selected anew from the first generation on, so that nothing has to be remembered
         for _, born in groupby(scored, key=lambda candidate: candidate.generation):
-            alive = by_domination([*alive, *born])[: self._parents]
+            alive = by_domination([*alive, *born])[: self.population]
         # they stand best first
-        winners = rng.integers(len(alive), size=(self._parents, 2)).min(axis=1)
+        winners = rng.integers(len(alive), size=(self.population, 2)).min(axis=1)
         return [alive[winner].choice for winner in winners.tolist()]

@@ -35,6 +35,11 @@ class Strategy(Protocol):
         ...
 
 
+def batches(networks: int, together: int) -> int:
+    """Generations that it takes to score `networks`, `together` in each."""
+    return -(-networks // together)
+
+
 def require_at_least(least: int, **settings: int) -> None:
     """Refuses settings below `least`.
 
