@@ -109,31 +109,6 @@ static uint32_t bytes_of(const tn_map *map)
     return map->slots * map->columns * map->channels * map->size;
 }
 
-/* Constants for `channels` output channels of a convolution of `depth` products. */
-static void draw_channels(tn_conv *conv, uint32_t channels, int wide)
-{
-    int32_t *const bias = allocate(4 * channels), *const multipliers = allocate(4 * channels);
-    int8_t *const shifts = allocate(channels);
-    const int32_t reach = 127 * 128 * (int32_t)conv->depth;
-    int32_t right = 1;
-    while (right < 31 && reach >> right > 200) {
-        right++;
-    }
-    for (uint32_t i = 0; i < channels; i++) {
-        const int32_t shift = USUAL || draw(0, 7) ? draw(right > 3 ? right - 3 : 1, right) : draw(1, 31);
-        bias[i] = wide && draw(0, 3) == 0 ? INT32_MAX - draw(0, 99) : draw(-reach, reach); /* sums may wrap around */
-        multipliers[i] = draw(0, 7) ? draw(1 << 30, INT32_MAX) : draw(0, 1) ? 1 << 30 : INT32_MAX;
-        shifts[i] = (int8_t)(wide && draw(0, 3) == 0 ? draw(-1, 5) : -shift);
-    }
-    conv->bias = bias;
-    conv->multipliers = multipliers;
-    conv->shifts = shifts;
-    conv->output_zero = (int8_t)draw(-128, 127);
-    conv->low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
-    conv->high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
-    conv->narrow = !wide;
-}
-
 /* Runs `steps` steps on maps that follow each other in an arena just large enough; input and scratch are random. */
 __attribute__((unused)) static const int8_t *run(tn_kernel *kernel, const void *parameters, tn_map *inputs, uint32_t input_count, tn_map *output,
                          uint32_t scratch, int steps)
@@ -199,122 +174,9 @@ static void report(const char *name, tn_kernel *kernel, const void *parameters, 
 #endif
 }
 
-/* Output rows or columns of a window over `size` with padding before and after. */
-static uint32_t window_count(uint32_t size, uint32_t kernel, uint32_t stride, uint32_t pad)
-{
-    return (size + pad - kernel) / stride + 1;
-}
-
-static void convolution(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns, uint32_t channels,
-                        uint32_t outputs, uint32_t window, uint32_t stride, uint32_t pad, uint32_t groups, int wide)
-{
-    tn_conv conv;
-    memset(&conv, 0, sizeof conv);
-    const int depthwise = kernel == tn_depthwise || kernel == tn_depthwise_multiplied;
-    const uint32_t before = pad / 2;
-    tn_map input = map_of(rows, columns, channels, 1);
-    tn_map output = map_of(window_count(rows, window, stride, pad), window_count(columns, window, stride, pad), outputs, 1);
-    conv.depth = window * window * (depthwise ? 1 : channels / groups);
-    conv.kernel_rows = conv.kernel_columns = (uint16_t)window;
-    conv.stride_rows = conv.stride_columns = (uint16_t)stride;
-    conv.pad_top = conv.pad_left = (uint16_t)before;
-    conv.groups = (uint16_t)groups;
-    if (kernel == tn_depthwise) {
-        const uint32_t fours = (channels + 3) / 4, pairs = (conv.depth + 1) / 2;
-        int8_t *const weights = draw_bytes(fours * pairs * 8, -127);
-        if (conv.depth % 2) { /* what the packing leaves 0 */
-            for (uint32_t i = 1; i <= fours; i++) {
-                int8_t *const last = weights + (i * pairs - 1) * 8;
-                last[2] = last[3] = last[6] = last[7] = 0;
-            }
-        }
-        conv.weights = weights;
-    } else {
-        conv.weights = draw_bytes(outputs * conv.depth, -127);
-    }
-    int8_t *const padding = allocate(channels);
-    memset(padding, draw(-128, 127), channels);
-    conv.padding = padding;
-    draw_channels(&conv, outputs, wide);
-    report(name, kernel, &conv, &input, 1, &output, 2 * ((conv.depth + 3) & ~3u), output.rows);
-#ifdef BENCHMARK
-    const uint32_t macs = output.rows * output.columns * outputs * conv.depth;
-    print(" ");
-    print_number(macs, 10);
-    print(" ");
-    print_number(ran, 10);
-    print("\n");
-#endif
-    release_all();
-}
-
+#include "kernel_driver_windows.h"
 #include "kernel_driver_fast.h"
-
-static void elementwise(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns, uint32_t channels, int once)
-{
-    tn_binary binary;
-    memset(&binary, 0, sizeof binary);
-    tn_map inputs[2] = {map_of(rows, columns, channels, 1), map_of(once ? 1 : rows, once ? 1 : columns, channels, 1)};
-    tn_map output = inputs[0];
-    binary.left.multiplier = 1 << 30;
-    binary.right.multiplier = draw(1 << 30, INT32_MAX);
-    binary.right.shift = -draw(0, 4);
-    binary.output.multiplier = draw(1 << 30, INT32_MAX);
-    binary.output.shift = kernel == tn_add ? -draw(16, 20) : -draw(-2, 10);
-    binary.left_zero = (int16_t)draw(-128, 127);
-    binary.right_zero = (int16_t)draw(-128, 127);
-    binary.output_zero = (int8_t)draw(-128, 127);
-    binary.low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
-    binary.high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
-    report(name, kernel, &binary, inputs, 2, &output, 0, (int)rows);
-#ifdef BENCHMARK
-    print(" ");
-    print_number(rows * columns * channels, 10);
-    print(" ");
-    print_number(ran, 10);
-    print("\n");
-#endif
-    release_all();
-}
-
-__attribute__((unused)) static void others(uint32_t rows, uint32_t columns, uint32_t channels)
-{
-    tn_map input = map_of(rows, columns, channels, 1);
-    tn_map same = input;
-    tn_map single = map_of(1, 1, channels, 1);
-    {
-        const uint32_t kernel = (uint32_t)draw(1, (int32_t)(rows < columns ? rows : columns));
-        const uint32_t stride = (uint32_t)draw(1, 3);
-        tn_pool pool = {(uint16_t)kernel, (uint16_t)kernel, (uint16_t)stride, (uint16_t)stride, 0, 0, -100, 120};
-        tn_map output =
-            map_of(window_count(rows, kernel, stride, 0), window_count(columns, kernel, stride, 0), channels, 1);
-        report("average_pool", tn_average_pool, &pool, &input, 1, &output, 0, output.rows);
-        report("max_pool", tn_max_pool, &pool, &input, 1, &output, 0, output.rows);
-    }
-    {
-        tn_mean_parameters mean = {{draw(1 << 29, INT32_MAX), -draw(0, 6)}, draw(-128, 127), draw(-128, 127), 1, 1};
-        report("mean", tn_mean, &mean, &input, 1, &single, 4 * channels, (int)rows);
-    }
-    {
-        tn_lookup_parameters lookup = {draw_bytes(256, -128)};
-        report("lookup", tn_lookup, &lookup, &input, 1, &same, 0, (int)rows);
-    }
-    {
-        int32_t *const exponentials = allocate(4 * 256);
-        tn_softmax_parameters softmax = {exponentials};
-        exponentials[0] = INT32_MAX;
-        for (int i = 1; i < 256; i++) {
-            exponentials[i] = (int32_t)((int64_t)exponentials[i - 1] * draw(800, 1000) / 1000);
-        }
-        report("softmax", tn_softmax, &softmax, &input, 1, &same, 0, (int)rows);
-    }
-    {
-        tn_affine affine = {0.25f, draw(-128, 127)};
-        tn_map real = map_of(rows, columns, channels, 4);
-        report("dequantize", tn_dequantize, &affine, &input, 1, &real, 0, (int)rows);
-    }
-    release_all();
-}
+#include "kernel_driver_maps.h"
 
 #ifdef BENCHMARK
 static void run_all(void)
