@@ -22,7 +22,7 @@ from tinynas.report import style
 from tinynas.report.run_page.html import render
 from tinynas.report.run_page.pictures import THEMED, pictures_of
 from tinynas.report.run_page.read import read_page
-from tinynas.report.run_page.sections import Missing, RunPage, plain
+from tinynas.report.run_page.sections import Missing, RunPage, as_modelled, plain
 from tinynas.search import Timing, open_run
 from tinynas.search.timings import TimingJournal
 
@@ -332,3 +332,8 @@ def test_the_first_network_alone_can_be_drawn(tmp_path: Path) -> None:
     found = pictures_of(read_page(folder))
     for name in ("training", "evolution", "front", "network"):
         assert found[name].svg().startswith("<svg ")
+
+
+def test_a_label_says_modelled_once() -> None:
+    assert as_modelled("modelled, +-15 %; by the virtual board") == "modelled, +-15 %; by the virtual board"
+    assert as_modelled("measured on 40 networks") == "modelled, measured on 40 networks"

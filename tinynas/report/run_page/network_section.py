@@ -14,7 +14,16 @@ from tinynas.graph import Graph
 from tinynas.networks import Genotype, build_graph
 from tinynas.networks.blocks import Block as Gene
 from tinynas.networks.blocks import Conv, MBConv
-from tinynas.report.run_page.sections import Block, Latency, Layer, Layers, Maybe, Missing, Network
+from tinynas.report.run_page.sections import (
+    Block,
+    Latency,
+    Layer,
+    Layers,
+    Maybe,
+    Missing,
+    Network,
+    as_modelled,
+)
 
 #: operators behind the last block: mean and classifier
 _HEAD = 2
@@ -47,7 +56,7 @@ def modelled_latency(genotype: Genotype, board: Board, runtime: Runtime) -> Late
     return (
         None
         if model is None
-        else Latency(model.milliseconds(build_graph(genotype)), f"modelled, {model.label}")
+        else Latency(model.milliseconds(build_graph(genotype)), as_modelled(model.label))
     )
 
 
@@ -59,7 +68,7 @@ def modelled_layers(genotype: Genotype, board: Board, runtime: Runtime) -> Maybe
     graph = build_graph(genotype)
     return Layers(
         board=board.id,
-        source=f"modelled, {model.label}",
+        source=as_modelled(model.label),
         clock_hz=board.clock_hz,
         operators=tuple(operator.kind.value for operator in runtime.runs(graph).operators),
         cycles=tuple(round(ms * board.clock_hz / 1e3) for ms in model.layers(graph)),

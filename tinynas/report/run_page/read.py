@@ -28,6 +28,7 @@ from tinynas.report.run_page.sections import (
     Network,
     Result,
     RunPage,
+    as_modelled,
     reading,
 )
 from tinynas.search import CANDIDATES, Candidate, Genes, RunSummary, read_candidates, read_run
@@ -139,7 +140,7 @@ def _recorded_latency(result: Mapping[str, Any] | None) -> Latency | None:
     """What the search believed: models get better after it."""
     if result is None or result.get("latency_ms") is None:
         return None
-    return Latency(float(result["latency_ms"]), f"modelled, {result.get('latency_label', 'unknown')}")
+    return Latency(float(result["latency_ms"]), as_modelled(str(result.get("latency_label", "unknown"))))
 
 
 def _result(run: RunSummary) -> Maybe[Result]:

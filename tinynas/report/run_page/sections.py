@@ -206,6 +206,11 @@ class Latency:
     cycles: int | None = None
 
 
+def as_modelled(label: str) -> str:
+    """The `label` of a model of times, which says once that nothing was measured."""
+    return label if label.startswith("modelled") else f"modelled, {label}"
+
+
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """What a board, real or virtual, told of the model, beside what was predicted.
