@@ -11,15 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_search import REQUEST, Guard
+from test_deploy import needs_board
 
 from tinynas.board import Budget, make_budget
 from tinynas.cli.main import main
 from tinynas.engine.goals import Goal
 from tinynas.errors import RequestError, RunError
-from tinynas.pipeline.pick import choose, export_pick
+from tinynas.pipeline.deploy_stage import Onto
+from tinynas.pipeline.pick import Pick, _announcement, choose, export_front, export_pick
 from tinynas.pipeline.request import SearchRequest
+from tinynas.pipeline.target import VirtualTarget
 from tinynas.search import Candidate, Footprint, Origin, open_run, read_run
-from tinynas.search.run_folder import CHOSEN, MODEL
+from tinynas.search.run_folder import CHOSEN, MODEL, RESULT
 
 ROOMY = Budget(10**6, 10**6)
 
@@ -123,3 +126,80 @@ def test_a_pick_is_trained_and_exported_once(
 
     monkeypatch.setattr("tinynas.pipeline.pick.export_winner", never)
     assert export_pick(pick, Guard()) == result
+
+
+@pytest.mark.slow
+def test_the_whole_front_is_exported_but_for_what_does_not_fit_as_a_file(
+    finished: tuple[Path, Guard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two, watch = _winner_and_another(finished[0]), Guard()
+    made = export_front(two, watch)
+    assert [each["genotype"] for each in made] == [member.genotype for member in two.members]
+    assert made[0]["folder"] == str(finished[0]) and "of 2 networks to fine-tune and export" in watch.notes[0]
+    assert all((Path(each["folder"]) / MODEL).is_file() for each in made)
+
+    # what is there is not asked about again; what is not, and is too large, is left out
+    lost = Path(made[1]["folder"]) / RESULT
+    kept = lost.read_bytes()
+    lost.unlink()
+    monkeypatch.setattr("tinynas.pipeline.pick.fits_as_file", lambda _session, _member: False)
+    again = Guard()
+    assert export_front(two, again) == made[:1]
+    assert "left out" in again.notes[-1]
+    lost.write_bytes(kept)
+
+
+@needs_board
+@pytest.mark.slow
+def test_a_pick_is_deployed_as_a_run_is(
+    finished: tuple[Path, Guard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = _winner_and_another(finished[0])
+    other = replace(two, front=two.front[1:])
+    onto = Onto(VirtualTarget(), 3)
+    result = export_pick(other, Guard(), onto=onto)
+    found = result["deployment"]
+    assert (found["samples"], found["wrong_samples"]) == (3, 0) and found["optimize"] == "ram"
+    assert found["arena_bytes"]["predicted"] == found["arena_bytes"]["board"]
+    folder = Path(result["folder"])
+    assert folder.parent == finished[0] / "picks" and Path(found["elf"]).is_relative_to(folder)
+    assert json.loads((folder / "deployments" / "stm32f746-virtual.json").read_text()) == found
+
+    def never(*_arguments: object) -> None:
+        raise AssertionError("built again")
+
+    monkeypatch.setattr("tinynas.pipeline.deploy_stage.deploy", never)
+    watch = Guard()
+    assert export_pick(other, watch, onto=onto) == result and "deployed already" in watch.notes[-1]
+
+
+def _winner_and_another(run: Path) -> Pick:
+    """The winner of that run, and of the others the one with least SRAM, as if they were its front."""
+    own, summary = choose(run, REQUEST.budget), read_run(run)
+    assert summary.result is not None
+    winner = next(c for c in summary.candidates if c.genotype == summary.result["genotype"])
+    rest = [member for member in summary.candidates if member.genotype != winner.genotype]
+    return replace(own, front=(winner, min(rest, key=lambda member: member.footprint.sram_bytes)))
+
+
+def test_exporting_all_says_before_how_long_it_takes(tmp_path: Path) -> None:
+    run = _run(tmp_path / "run", [(0.9, 4000, 9000, 20.0), (0.8, 3000, 9000, 10.0), (0.7, 2000, 9000, 5.0)])
+    assert _announcement(choose(run, ROOMY)) == "3 of 3 networks to fine-tune and export"
+    (run / "times.json").write_text('{"fine-tuning": 50.0, "export and verification": 10.0, "search": 9.0}')
+    (run / RESULT).write_text('{"genotype": "net 0"}')
+    (run / MODEL).touch()
+    assert _announcement(choose(run, ROOMY)) == (
+        "2 of 3 networks to fine-tune and export, about 2 min 00 s by what the run's winner took"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["--virtual", "--port", "/dev/x"], "use one of them"), (["--deploy-samples", "3"], "add --port or")],
+)
+def test_a_pick_onto_no_board_or_two_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    run = str(_run(tmp_path / "run", [(0.9, 4000, 9000, 20.0)]))
+    assert main(["pick", run, *words]) == 2
+    assert said in capsys.readouterr().err

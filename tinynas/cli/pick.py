@@ -21,13 +21,18 @@ from tinynas.cli.console import (
     remarks,
     say,
 )
+from tinynas.cli.onto import OntoOptions
+from tinynas.cli.option_groups import with_option_groups
 from tinynas.units import format_milliseconds, format_size
 
 if TYPE_CHECKING:
+    from tinynas.pipeline.deploy_stage import Onto
     from tinynas.pipeline.pick import Pick
 
 
+@with_option_groups
 def pick(
+    *,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished search.")],
     latency: Annotated[
         str | None,
@@ -41,6 +46,10 @@ def pick(
         str | None, typer.Option("--flash", help="Flash it may take: 512k. Default: the run's own.")
     ] = None,
     data_dir: DataDirOption = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Export every network within the limits, not only the best.")
+    ] = False,
+    deployed: OntoOptions,
     only_list: Annotated[
         bool, typer.Option("--list", help="Show what there is to choose from; train and export nothing.")
     ] = False,
@@ -49,24 +58,29 @@ def pick(
     """Choose the most accurate network of a run's front within other limits, fine-tune and export it.
 
     Nothing is searched again: every network scored is in the run. The one picked goes to RUN/picks/, with the
-    checks that the run's own result had to pass; picked once, it is only shown.
+    checks that the run's own result had to pass; picked once, it is only shown. --all does so with each
+    network within the limits; each takes as long as the run's winner did. With --port or --virtual it is
+    built, flashed and measured, too.
     """
     from tinynas.pipeline.pick import choose
     from tinynas.search import read_run
 
+    onto = deployed.onto()
     found = choose(run, _budget(read_run(run).request, sram, flash, latency, fps))
     console = remarks()
     say(console, f"within {budget_line(found.budget)}")
     if not as_json:
-        _print_front(found)
-    result = None if only_list else _export(found, data_dir)
+        _print_front(found, every)
+    results = [] if only_list else _export(found, every, data_dir, onto)
     if as_json:
-        print_json(_plain(found) | {"picked": result})
-    elif result is not None:
-        from tinynas.cli.result import print_result
-
-        say(output())
-        print_result(output(), result, Path(result["folder"]))
+        picked = {"exported": results} if every else {"picked": results[0] if results else None}
+        print_json(_plain(found) | picked)
+    elif every:
+        _print_exported(results)
+    else:
+        _print_picked(results)
+    if any(result.get("deployment", {}).get("wrong_samples") for result in results):
+        raise typer.Exit(1)
 
 
 def _budget(
@@ -82,14 +96,15 @@ def _budget(
     )
 
 
-def _export(found: Pick, data_dir: str | None) -> dict[str, Any]:
+def _export(found: Pick, every: bool, data_dir: str | None, onto: Onto | None) -> list[dict[str, Any]]:
     from tinynas.cli.progress import watching
 
     choose_backend(str(found.run.request["backend"]))
-    from tinynas.pipeline.pick import export_pick
+    from tinynas.pipeline.pick import export_front, export_pick
 
+    place = Path(data_dir) if data_dir is not None else None
     with watching() as watch:
-        return export_pick(found, watch, Path(data_dir) if data_dir is not None else None)
+        return export_front(found, watch, place, onto) if every else [export_pick(found, watch, place, onto)]
 
 
 def _plain(found: Pick) -> dict[str, Any]:
@@ -106,7 +121,7 @@ def _plain(found: Pick) -> dict[str, Any]:
     }
 
 
-def _print_front(found: Pick) -> None:
+def _print_front(found: Pick, every: bool) -> None:
     within = {member.genotype for member in found.members}
     timed = all(candidate.footprint.latency_ms is not None for candidate in found.front)
     table = make_table((), ("accuracy", *(["latency"] if timed else []), "SRAM", "flash", "MACs"), ("",))
@@ -125,5 +140,39 @@ def _print_front(found: Pick) -> None:
     console.print(table)
     say(
         console,
-        f"{len(within)} of {len(found.front)} networks on the front are within; the best of them is taken",
+        f"{len(within)} of {len(found.front)} networks on the front are within; "
+        f"{'all of them are' if every else 'the best of them is'} taken",
     )
+
+
+def _print_picked(results: list[dict[str, Any]]) -> None:
+    """The one, as `search` shows its own."""
+    from tinynas.cli.findings import print_findings
+    from tinynas.cli.result import print_result
+
+    for result in results:
+        say(output())
+        print_result(output(), result, Path(result["folder"]))
+        if "deployment" in result:
+            say(output())
+            print_findings(output(), result["deployment"])
+
+
+def _print_exported(results: list[dict[str, Any]]) -> None:
+    """A line for each, with its file; times are the board's where one was asked."""
+    timed = all(result.get("latency_ms") is not None for result in results)
+    # a board that does not know its clock tells no time
+    measured = all(result.get("deployment", {}).get("latency_ms") for result in results)
+    columns = ("int8", *(["latency"] if timed else []), *(["on the board"] if measured else []))
+    table = make_table((), (*columns, "SRAM", "flash"), ("file",))
+    for result in results:
+        table.add_row(
+            percent(result["accuracy_int8"], 2),
+            *([format_milliseconds(result["latency_ms"])] if timed else []),
+            *([format_milliseconds(result["deployment"]["latency_ms"])] if measured else []),
+            format_size(result["sram_bytes"]),
+            format_size(result["flash_bytes"]),
+            str(Path(result["folder"]) / result["model"]),
+        )
+    say(output())
+    output().print(table)

@@ -20,9 +20,9 @@ from tinynas.cli.console import (
     say,
 )
 from tinynas.cli.effort_options import with_effort_options
+from tinynas.cli.onto import OntoOptions
 from tinynas.cli.option_groups import with_option_groups
 from tinynas.cli.search_options import SearchOptions
-from tinynas.errors import RequestError
 
 if TYPE_CHECKING:
     from tinynas.pipeline.deploy_stage import Onto
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @with_effort_options
 @with_option_groups
 def search(
+    *,
     board: BoardOption,
     asked: SearchOptions,
     objective: Annotated[
@@ -57,16 +58,7 @@ def search(
             "controller (learns by PPO).",
         ),
     ] = "evolution",
-    port: Annotated[
-        str | None, typer.Option("--port", help="Deploy the result on the board at this port and measure it.")
-    ] = None,
-    virtual: Annotated[
-        bool, typer.Option("--virtual", help="Deploy the result on the virtual board: times are modelled.")
-    ] = False,
-    deploy_samples: Annotated[
-        int | None,
-        typer.Option("--deploy-samples", min=1, help="Test pictures compared there. Default: 100."),
-    ] = None,
+    deployed: OntoOptions,
     measure_every: Annotated[
         int,
         typer.Option(
@@ -89,14 +81,14 @@ def search(
     """
     from tinynas.search import default_run_path
 
-    target, onto = load_board(board), _onto(port, virtual, deploy_samples)
+    target, onto = load_board(board), deployed.onto()
     request = asked.request(
         target,
         numbers,
         strategy=strategy,
         objective=objective,
         measure_every=measure_every,
-        measure_on=("virtual" if virtual else "port" if port is not None else "") if measure_every else "",
+        measure_on=deployed.kind if measure_every else "",
     )
     path = run if run is not None else default_run_path(request.to_dict())
     console = remarks()
@@ -112,19 +104,6 @@ def search(
         _print(result, path)
     if result.get("deployment", {}).get("wrong_samples"):
         raise typer.Exit(1)
-
-
-def _onto(port: str | None, virtual: bool, samples: int | None) -> Onto | None:
-    """Where the result is deployed, if anywhere."""
-    from tinynas.pipeline.deploy_stage import Onto
-    from tinynas.pipeline.target import find_target
-
-    if port is None and not virtual:
-        if samples is not None:
-            raise RequestError("--deploy-samples are compared on a board: add --port or --virtual")
-        return None
-    target = find_target(port, virtual)
-    return Onto(target) if samples is None else Onto(target, samples)
 
 
 def _run(request: SearchRequest, path: Path, onto: Onto | None) -> dict[str, Any]:
@@ -146,3 +125,6 @@ def _print(result: dict[str, Any], path: Path) -> None:
         print_findings(console, result["deployment"])
         say(console)
     say(console, f"`tinynas show {path}` shows the run again, with the other networks found")
+    say(
+        console, f"`tinynas pick {path} --all` exports those of its front; each takes as long as this one did"
+    )

@@ -14,7 +14,7 @@ from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.subject import Subject
 from tinynas.pipeline.target import Target
 from tinynas.search.disk import written_whole
-from tinynas.search.run_folder import DEPLOYMENTS, is_run
+from tinynas.search.run_folder import DEPLOYMENTS, RESULT
 
 #: figures that are predicted, read from the ELF, and told by the board
 _FIGURES = ("arena_bytes", "sram_bytes", "flash_bytes")
@@ -67,14 +67,14 @@ def deploy(
 
 
 def save_deployment(deployment: Deployment, target: Target, model: Path) -> Path:
-    """Write what the board said into the run `model`, else beside the firmware; the file is returned.
+    """Write what the board said into the folder `model` of a result, else beside the firmware; the file.
 
-    A run keeps one record for each board, and one for each virtual board.
+    A run, and a pick of it, keeps one record for each board, and one for each virtual board.
 
     Raises:
         RunError: the disk does not take it.
     """
-    if is_run(model):
+    if (model / RESULT).is_file():
         file = model / deployment_record(deployment.built.board.id, target.suffix)
     else:
         file = deployment.built.firmware.elf.with_name("deployment.json")

@@ -16,7 +16,7 @@ from tinynas.pipeline.deploy import deploy, deployment_record, save_deployment
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.session import Session
-from tinynas.pipeline.subject import subject_of_run
+from tinynas.pipeline.subject import subject_of_result
 from tinynas.pipeline.target import Target
 from tinynas.search.run_folder import MODEL, RESULT, TIMES
 from tinynas.units import format_milliseconds
@@ -66,7 +66,8 @@ def _deploy(session: Session, onto: Onto) -> None:
     stopwatch = session.stopwatch("deployment")
     try:
         board = session.request.board
-        subject = subject_of_run(run.path, board, onto.samples, session.data)
+        asked = session.request.to_dict()
+        subject = subject_of_result(run.path, asked, board, onto.samples, session.data)
         where = places(run.path / FIRMWARE)
         found = deploy(subject, board, onto.target, where, session.observer)
         save_deployment(found, onto.target, run.path)

@@ -13,6 +13,8 @@ from tinynas.search import Candidate, Need
 from tinynas.search.run_folder import MODEL, RESULT, TIMES
 from tinynas.spaces import DesignSpace
 
+#: what all this is called
+EXPORTING = "export and verification"
 #: pictures that set the int8 ranges
 REPRESENTATIVE_PICTURES = 500
 #: batches that give the winner its final batch-norm statistics, at least
@@ -30,8 +32,8 @@ def export_winner(
     effort, data, seed = session.effort, session.data, session.request.seed
     subnet, resolution = trainee.subnet, trainee.subnet.resolution
     fine_tune(session, trainee)
-    stopwatch = session.stopwatch("export and verification")
-    session.observer.begin("export and verification", 3)
+    stopwatch = session.stopwatch(EXPORTING)
+    session.observer.begin(EXPORTING, 3)
     batches = max(FINAL_CALIBRATION_BATCHES, effort.calibration_batches)
     calibration = Calibration(batches, effort.calibration_batch_size)
     calibrator = Calibrator(trainee.model, data.train, calibration=calibration, seed=seed, fixed=subnet)

@@ -7,7 +7,8 @@ got: fine-tuning from the weights it has, int8, every check; in a folder of its 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ from typing import Any
 from tinynas.board import Budget
 from tinynas.data import fingerprint, load_dataset
 from tinynas.errors import RequestError, RunError
-from tinynas.pipeline.export_stage import export_winner
+from tinynas.pipeline.deploy_stage import Onto, deploy_result
+from tinynas.pipeline.export_stage import EXPORTING, export_winner
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.scoring import method_of
-from tinynas.pipeline.search_stage import best_as_file
+from tinynas.pipeline.search_stage import best_as_file, fits_as_file
 from tinynas.pipeline.session import Session
 from tinynas.pipeline.space_stage import searched_space
+from tinynas.pipeline.training_stage import FINE_TUNING
 from tinynas.search import (
     Candidate,
     Genes,
@@ -34,8 +37,9 @@ from tinynas.search import (
     restore_choice,
 )
 from tinynas.search.objective import ACCURACY
-from tinynas.search.run_folder import CHOSEN, MODEL, PICKS, RESULT, SPACE, read_json
+from tinynas.search.run_folder import CHOSEN, MODEL, PICKS, REQUEST, RESULT, SPACE, read_json
 from tinynas.spaces import SpaceReport, find_family
+from tinynas.units import format_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +78,51 @@ def choose(run: Path, budget: Budget) -> Pick:
     return pick
 
 
-def export_pick(pick: Pick, watch: Observer, data_dir: Path | None = None) -> dict[str, Any]:
+def export_pick(
+    pick: Pick, watch: Observer, data_dir: Path | None = None, onto: Onto | None = None
+) -> dict[str, Any]:
     """The most accurate of `pick` whose file fits too, fine-tuned and verified, as the result of a run is.
 
     It lies in a folder of the run named after the network (``folder`` in what is returned), or is the run's
-    own result where that is the one. What is there already is not made again; interrupted, it goes on.
+    own result where that is the one. What is there already is not made again; interrupted, it goes on. It is
+    deployed `onto` a board where that is asked for.
 
     Raises:
-        TinynasError: the pictures are not there any more, the disk fails, or the network fails its check.
+        TinynasError: the pictures are not there any more, the disk fails, the network fails its check, or it
+            cannot be deployed.
     """
+    best = pick.members[0]
+    if onto is None and _is_exported(pick, best):
+        return _result(pick, best)
+    with _opened(pick, watch, data_dir) as session:
+        member = best if _is_exported(pick, best) else best_as_file(session, pick.members)
+        return _made(pick, session, member, onto)
+
+
+def export_front(
+    pick: Pick, watch: Observer, data_dir: Path | None = None, onto: Onto | None = None
+) -> list[dict[str, Any]]:
+    """All of `pick` whose files fit, each made and deployed as by `export_pick`, in the front's order.
+
+    Raises:
+        TinynasError: as `export_pick`.
+    """
+    made = []
+    with _opened(pick, watch, data_dir) as session:
+        watch.note(_announcement(pick))
+        for number, member in enumerate(pick.members, 1):
+            watch.note(f"network {number} of {len(pick.members)}: {member.genotype}")
+            if _is_exported(pick, member) or fits_as_file(session, member):
+                made.append(_made(pick, session, member, onto))
+            else:
+                watch.note("it does not fit once it is a file, and is left out")
+    return made
+
+
+@contextmanager
+def _opened(pick: Pick, watch: Observer, data_dir: Path | None) -> Iterator[Session]:
+    """The run of `pick`, held, asked for what stays within its budget."""
     path, recorded = pick.run.path, pick.run.request
-    if (there := _exported(pick)) is not None:
-        return there
     request = SearchRequest.from_dict(recorded, data_dir)
     data = load_dataset(request.data, data_dir, seed=request.seed)
     if fingerprint(data) != recorded.get("data_fingerprint"):
@@ -94,42 +131,54 @@ def export_pick(pick: Pick, watch: Observer, data_dir: Path | None = None) -> di
         )
     with open_run(path, recorded) as run:
         asked = replace(request, budget=pick.budget, objective=ACCURACY)
-        session = Session(asked, run, data, watch).corrected()
-        member = _restored(best_as_file(session, pick.members), request.family)
-        folder = _folder(pick.run, member.genotype)
-        if not _is_there(folder):
-            _export(session, request, member, folder)
-    return _result(folder, member)
+        yield Session(asked, run, data, watch).corrected()
 
 
-def _exported(pick: Pick) -> dict[str, Any] | None:
-    """The best of `pick` if it is exported already, and fits as the file it is."""
-    best = pick.members[0]
-    if not _is_there(folder := _folder(pick.run, best.genotype)):
-        return None
-    result = _result(folder, best)
+def _made(pick: Pick, session: Session, member: Candidate[Genes], onto: Onto | None) -> dict[str, Any]:
+    """`member` exported, if it was not, and deployed `onto` a board."""
+    folder = _folder(pick.run, member.genotype)
+    if not _is_there(folder):
+        _export(session, member, folder)
+    if onto is not None:
+        own = RunFolder(folder)
+        deploy_result(replace(session, run=own), onto, own.read_json(RESULT))
+    return _result(pick, member)
+
+
+def _is_exported(pick: Pick, member: Candidate[Any]) -> bool:
+    """Whether `member` is exported, and fits as the file it is."""
+    folder = _folder(pick.run, member.genotype)
+    if not _is_there(folder):
+        return False
+    result = read_json(folder / RESULT)
     need = Need(result["sram_bytes"], result["flash_bytes"], result.get("latency_ms"))
-    return result if need.excess(pick.budget) is None else None
+    return need.excess(pick.budget) is None
 
 
-def _result(folder: Path, member: Candidate[Any]) -> dict[str, Any]:
-    """What was exported in `folder`, and what the search knew of it."""
+def _announcement(pick: Pick) -> str:
+    """How many there are to make, and how long that takes where the run knows it of its winner."""
+    new = sum(not _is_there(_folder(pick.run, member.genotype)) for member in pick.members)
+    each = sum(pick.run.times.get(stage, 0.0) for stage in (FINE_TUNING, EXPORTING))
+    time = f", about {format_seconds(new * each)} by what the run's winner took" if new and each else ""
+    return f"{new} of {len(pick.members)} networks to fine-tune and export{time}"
+
+
+def _result(pick: Pick, member: Candidate[Any]) -> dict[str, Any]:
+    """What was exported of `member`, and what the search knew of it."""
+    folder = _folder(pick.run, member.genotype)
     result: dict[str, Any] = read_json(folder / RESULT)
     searched = {"accuracy": member.accuracy, **asdict(member.footprint)}
     return result | {"folder": str(folder), "searched": searched}
 
 
-def _export(session: Session, request: SearchRequest, member: Candidate[Any], folder: Path) -> None:
-    """Fine-tune `member` of the search `request` from the weights it has in the run, and export it."""
-    report = SpaceReport.from_dict(session.run.read_json(SPACE))
-    space = searched_space(request, report)
-    whole = replace(session, request=request)
-    trainee = method_of(request).prepare(whole, space).trainee(member)
-    export_winner(replace(session, run=RunFolder(folder)), space, trainee, member)
-
-
-def _restored(member: Candidate[Genes], family: str) -> Candidate[Any]:
-    return replace(member, choice=restore_choice(find_family(family).choice_type, member.choice))
+def _export(session: Session, member: Candidate[Genes], folder: Path) -> None:
+    """Fine-tune `member` from the weights it has in the run, and export it."""
+    recorded = session.run.read_json(REQUEST)
+    request = SearchRequest.from_dict(recorded, session.request.data_dir)
+    space = searched_space(request, SpaceReport.from_dict(session.run.read_json(SPACE)))
+    scored = replace(member, choice=restore_choice(find_family(request.family).choice_type, member.choice))
+    trainee = method_of(request).prepare(replace(session, request=request), space).trainee(scored)
+    export_winner(replace(session, run=RunFolder(folder)), space, trainee, scored)
 
 
 def _folder(run: RunSummary, genotype: str) -> Path:

@@ -107,25 +107,26 @@ def _front(request: SearchRequest, candidates: Sequence[Candidate[Any]]) -> dict
 def best_as_file(session: Session, candidates: Sequence[Candidate[Any]]) -> Candidate[Any]:
     """The first of `candidates` whose .tflite fits too: flash was estimated until here, within 2 %.
 
-    Each is exported untrained, which takes seconds and gives a file of the final size, until one fits.
-
     Raises:
         VerificationError: none does.
     """
-    from tinynas.export import convert_int8, random_weights
-
     for candidate in candidates:
-        weights = random_weights(parse_genotype(candidate.genotype), np.random.default_rng(0))
-        genotype = weights.genotype
-        picture = np.zeros((1, genotype.resolution, genotype.resolution, genotype.in_channels), np.uint8)
-        if (
-            need_of_file(session, genotype, convert_int8(weights, picture)).excess(session.request.limits)
-            is None
-        ):
+        if fits_as_file(session, candidate):
             return candidate
     raise VerificationError(
         "none of the networks found fits the flash once it is a file: search again with a smaller --flash"
     )
+
+
+def fits_as_file(session: Session, candidate: Candidate[Any]) -> bool:
+    """Whether its .tflite fits: exported untrained, in seconds, it has the size that it will have."""
+    from tinynas.export import convert_int8, random_weights
+
+    weights = random_weights(parse_genotype(candidate.genotype), np.random.default_rng(0))
+    genotype = weights.genotype
+    picture = np.zeros((1, genotype.resolution, genotype.resolution, genotype.in_channels), np.uint8)
+    need = need_of_file(session, genotype, convert_int8(weights, picture))
+    return need.excess(session.request.limits) is None
 
 
 def strategy_of(request: SearchRequest) -> Strategy:

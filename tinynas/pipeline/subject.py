@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -124,15 +124,14 @@ def subject_of_run(
     folder: Path,
     board: Board,
     samples: int,
-    data: Dataset | None = None,
     *,
     goal: Goal | None = None,
     data_dir: Path | None = None,
 ) -> Subject:
-    """The model of the finished run in `folder`, with the first `samples` test pictures of its `data`.
+    """The model of the finished run in `folder`, with the first `samples` of its test pictures.
 
-    It is planned for `board` and for `goal`, by default the run's own. Without `data` the run's own pictures
-    are loaded again, looked for in `data_dir` first.
+    It is planned for `board` and for `goal`, by default the run's own. The pictures are loaded again, looked
+    for in `data_dir` first.
 
     Raises:
         RequestError: the run has no result yet.
@@ -141,16 +140,33 @@ def subject_of_run(
     run = read_run(folder)
     if run.result is None:
         raise RequestError(f"the run in '{folder}' has no result yet ({run.state}): finish it first")
+    data = load_dataset(run.request["data"], data_dir, seed=int(run.request["seed"]))
+    return subject_of_result(folder, run.request, board, samples, data, goal=goal)
+
+
+def subject_of_result(
+    folder: Path,
+    request: Mapping[str, Any],
+    board: Board,
+    samples: int,
+    data: Dataset,
+    *,
+    goal: Goal | None = None,
+) -> Subject:
+    """The model in `folder`, a run's result or a pick of it, as it was asked for by `request`.
+
+    With the first `samples` test pictures of `data`; planned for `board` and for `goal`, by default the
+    request's.
+    """
     file = (folder / MODEL).read_bytes()
     original = graph_from_bytes(file, str(folder / MODEL))
-    found = data or load_dataset(run.request["data"], data_dir, seed=int(run.request["seed"]))
-    chosen = found.test.take(np.arange(min(samples, len(found.test))))
+    chosen = data.test.take(np.arange(min(samples, len(data.test))))
     shape = original.tensors[original.inputs[0]].shape
     pictures = to_int8_input(resize(chosen.images, shape[1]))
     values = [pictures.reshape(len(pictures), *shape)]
     labels = np.asarray(chosen.labels, np.int64)
     compiled = simplify(original)
-    aim = aim_of_run(run.request, board, compiled, goal)
+    aim = aim_of_run(request, board, compiled, goal)
     return Subject(str(folder), file, original, aim, _planned(compiled, aim), values, labels)
 
 

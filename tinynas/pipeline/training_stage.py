@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _Subnet = TypeVar("_Subnet", bound=Subnet)
 
+#: what the winner's training is called
+FINE_TUNING = "fine-tuning"
+
 
 @dataclass(frozen=True)
 class Trainee(Generic[_Subnet]):
@@ -35,7 +38,7 @@ def fine_tune(session: Session, winner: Trainee[_Subnet]) -> None:
     """Train the winner alone, from the weights it has, on all training pictures."""
     effort, pictures = session.effort, session.data.train
     steps = effort.steps(effort.finetune_epochs, len(pictures))
-    phase = Phase("fine-tuning", 2, steps, effort.finetune_rate, FixedSampler(winner.subnet))
+    phase = Phase(FINE_TUNING, 2, steps, effort.finetune_rate, FixedSampler(winner.subnet))
     train_phase(session, winner.model, phase, pictures, WINNER)
 
 
