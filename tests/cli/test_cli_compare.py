@@ -77,6 +77,29 @@ def test_a_folder_alone_is_shown(folder: Path, capsys: pytest.CaptureFixture[str
     assert "toys, stm32f746, 8 KiB of SRAM, space w0.2-r8" in plot.read_text()
 
 
+def test_a_comparison_for_time_is_judged_by_its_reward_and_says_who_is_in_time(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    request = json.loads((folder / REQUEST).read_text()) | {"objective": "mnasnet-hard", "latency_ms": 10.0}
+    (folder / REQUEST).write_text(json.dumps(request))
+    (folder / CURVES).unlink()
+    for seed, time in enumerate((5.0, 20.0)):
+        append_curve(folder / CURVES, Curve("grid", seed, 2, (0.4, 0.6), "r8x1 fc_c2", (8.0, time)))
+    plot = tmp_path / "compare.svg"
+    assert main(["compare", "--run", str(folder), "--plot", str(plot)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "judged by mnasnet-hard, a reward with 10 ms an inference as target" in out
+    # worth 0.6 in time, and 0.4 where the more accurate network takes twice as long
+    assert "0.5000" in out and "50.00 % 6.5 ms 2 of 2" in out
+    assert "8 KiB of SRAM, 10 ms" in plot.read_text()
+    assert main(["compare", "--run", str(folder), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (grid,) = found["strategies"]
+    assert found["objective"] == "mnasnet-hard" and grid["final_best"] == [0.6, 0.4]
+    assert (grid["best_accuracy"], grid["best_latency_ms"]) == ([0.6, 0.4], [5.0, 8.0])
+    assert grid["best_within_latency"] == 2
+
+
 def test_the_same_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", "--run", str(folder), "--level", "0.5", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)

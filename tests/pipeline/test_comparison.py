@@ -12,13 +12,16 @@ import pytest
 from small_search import BOARD, REQUEST, Guard
 
 from tinynas.board import make_budget
+from tinynas.data import load_dataset
 from tinynas.errors import RequestError, RunError
 from tinynas.networks import Genotype
 from tinynas.pipeline.comparison import ComparisonRequest, read_comparison, run_comparison
 from tinynas.pipeline.effort import SHORT_TRAINING
+from tinynas.pipeline.space_stage import space_report
 from tinynas.pipeline.strategies import STRATEGIES
 from tinynas.search import CANDIDATES, OneRung, read_candidates, read_run
-from tinynas.search.run_folder import CURVES
+from tinynas.search.objective import MnasNetReward
+from tinynas.search.run_folder import CURVES, SUPERNET
 
 #: a budget that most networks fit, quickly costed
 ROOMY = replace(REQUEST, budget=make_budget(BOARD, "64k", "256k"), runtime="tflm")
@@ -82,6 +85,34 @@ def test_everyone_gets_as_many_evaluations_and_no_network_is_scored_twice(
     assert {curve.key for curve in wider.curves} == set(more.searches)
     assert len(scorer.scored) == len(set(scorer.scored)) == wider.networks
     assert [curve.key for curve in wider.of(more.searches)] == more.searches
+
+
+def test_rewards_are_compared_where_time_is_weighed_and_all_are_in_time_where_it_is_a_limit(
+    scorer: Instead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a space is chosen sooner where no plans are made
+    report = space_report(ROOMY, load_dataset("digits"), tmp_path / "nowhere")
+    monkeypatch.setattr("tinynas.pipeline.comparison.space_report", lambda *_: report)
+    timed = replace(ASKED, strategies=("random", "grid"), evaluations=3)
+    limit = make_budget(BOARD, "64k", "256k", latency="200ms")
+    strict = run_comparison(
+        replace(timed, search=replace(ROOMY, budget=limit, runtime="engine")), tmp_path / "strict"
+    )
+    assert strict.objective is None
+    assert all(max(curve.latencies_ms) <= 200 for curve in strict.curves)
+    assert [standing.in_time(200.0) for standing in strict.standings()] == [2, 2]
+
+    target = make_budget(BOARD, "64k", "256k", latency="5ms")
+    weighing = replace(ROOMY, budget=target, runtime="engine", objective="mnasnet-hard")
+    found = run_comparison(replace(timed, search=weighing), tmp_path / "weighed")
+    objective = MnasNetReward(5.0, 0.0, -1.0)
+    assert found.objective == objective and found.target_ms == 5
+    assert any(time > 5 for curve in found.curves for time in curve.latencies_ms), "a target is no limit"
+    known = {c.genotype: c for c in read_candidates(tmp_path / "weighed" / CANDIDATES)}
+    for curve in found.curves:
+        best = known[curve.best]
+        reward = objective.reward(best.accuracy, best.footprint.latency_ms or 0.0)
+        assert curve.best_so_far(objective)[-1] == pytest.approx(reward)
 
 
 @pytest.mark.parametrize("survives", [3, 13])
@@ -151,3 +182,16 @@ def test_a_trained_supernet_tells_strategies_apart(finished: tuple[Path, Guard],
     shared = there.keys() & here.keys()
     assert shared and all(there[text] == here[text] for text in shared)
     assert json.loads((tmp_path / "run" / "request.json").read_text())["supernet"] == str(finished[0])
+
+
+@pytest.mark.slow
+def test_the_supernet_of_a_comparison_is_taken_over_too(finished: tuple[Path, Guard], tmp_path: Path) -> None:
+    first = replace(REQUEST, supernet=finished[0])
+    run_comparison(ComparisonRequest(first, ("random",), evaluations=2, seeds=1), tmp_path / "first")
+    second = replace(REQUEST, supernet=tmp_path / "first")
+    found = run_comparison(ComparisonRequest(second, ("grid",), evaluations=2, seeds=1), tmp_path / "second")
+    assert (tmp_path / "second" / SUPERNET).read_bytes() == (finished[0] / SUPERNET).read_bytes()
+    assert len(found.curves) == 1
+    other = ComparisonRequest(replace(second, seed=1), ("grid",), evaluations=2, seeds=1)
+    with pytest.raises(RequestError, match=r"cannot be taken over, since .*seed"):
+        run_comparison(other, tmp_path / "third")

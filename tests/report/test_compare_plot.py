@@ -36,6 +36,14 @@ def test_medians_are_lines_and_quartiles_bands() -> None:
     assert "median of 5 seeds" in axes.get_ylabel() and "quartiles" in axes.get_ylabel()
 
 
+def test_rewards_are_drawn_as_they_are() -> None:
+    (axes,) = draw_comparison(FOUND, "toy", "mnasnet-soft").axes
+    best = max(FOUND, key=lambda standing: standing.mean)
+    assert np.allclose(axes.lines[0].get_ydata(), best.median)
+    assert axes.get_ylabel().startswith("best mnasnet-soft reward so far\n")
+    assert f"{best.mean:.4f}" in str(axes.lines[0].get_label())
+
+
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_the_same_comparison_gives_the_same_file(tmp_path: Path, suffix: str) -> None:
     files = [tmp_path / f"{name}{suffix}" for name in "ab"]

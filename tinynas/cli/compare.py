@@ -13,10 +13,7 @@ from tinynas.cli.console import (
     board_line,
     budget_line,
     check_plot,
-    make_table,
     output,
-    percent,
-    print_facts,
     print_json,
     remarks,
     runtime_line,
@@ -25,11 +22,11 @@ from tinynas.cli.console import (
 from tinynas.cli.effort_options import with_effort_options
 from tinynas.cli.option_groups import with_option_groups
 from tinynas.cli.search_options import SearchOptions, StartBoardOption
+from tinynas.cli.standings import evaluations_of, print_comparison
 from tinynas.errors import RequestError
+from tinynas.units import format_milliseconds
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from tinynas.pipeline.comparison import Comparison, ComparisonRequest
     from tinynas.search.curves import Curve, Standing
 
@@ -60,8 +57,8 @@ def compare(
         typer.Option(
             "--level",
             min=0.0,
-            max=1.0,
-            help="Accuracy up to which evaluations are counted. Default: random search's mean at the end.",
+            help="Accuracy, or reward with --objective, up to which evaluations are counted. Default: random "
+            "search's mean at the end.",
         ),
     ] = None,
     run: Annotated[
@@ -76,7 +73,8 @@ def compare(
 
     One supernet is trained for all, and a network that one search scored is never scored again for another.
     --seed is that of pictures and training. The same command goes on where it was interrupted, and with more
-    strategies, seeds or evaluations adds those.
+    strategies, seeds or evaluations adds those. Networks whose modelled time is above --latency are not scored;
+    with --objective it is a target, and rewards are compared.
     """
     if plot is not None:
         check_plot(plot)
@@ -123,78 +121,40 @@ def _run(request: ComparisonRequest, path: Path | None) -> Comparison:
 def _show(
     found: Comparison, curves: list[Curve], level: float | None, plot: Path | None, as_json: bool
 ) -> None:
-    from tinynas.search.curves import standings
-
-    groups = {
-        count: [c for c in curves if c.evaluations == count] for count in {c.evaluations for c in curves}
-    }
-    most = max(groups, default=0)
-    # curves of different lengths do not compare
-    shown = standings(groups.get(most, []), level)
+    shown = found.standings(level, curves)
     if plot is not None:
         from tinynas.report.compare_plot import plot_comparison
 
-        plot_comparison(shown, plot, _title(found))
+        plot_comparison(shown, plot, _title(found), found.objective_name)
     if as_json:
-        print_json(_plain(found, shown, most, plot))
+        print_json(_plain(found, shown, plot))
     else:
-        _print(output(), found, shown, most, plot)
+        print_comparison(output(), found, shown, plot)
 
 
 def _title(found: Comparison) -> str:
     request = found.request
-    kilobytes = request["sram_bytes"] / 1024
-    return f"{Path(request['data']).stem}, {request['board']}, {kilobytes:g} KiB of SRAM, space {found.space}"
+    limits = f"{request['sram_bytes'] / 1024:g} KiB of SRAM"
+    if found.target_ms is not None:
+        limits += f", {format_milliseconds(found.target_ms)}"
+    return f"{Path(request['data']).stem}, {request['board']}, {limits}, space {found.space}"
 
 
-def _plain(found: Comparison, shown: list[Standing], evaluations: int, plot: Path | None) -> dict[str, Any]:
+def _plain(found: Comparison, shown: list[Standing], plot: Path | None) -> dict[str, Any]:
     return {
         "comparison": str(found.path),
         "request": dict(found.request),
+        "objective": found.objective_name,
         "space": found.space,
-        "evaluations": evaluations,
+        "evaluations": evaluations_of(shown),
         "networks_scored": found.networks,
-        "strategies": [standing.to_dict() for standing in shown],
+        "strategies": [standing.to_dict() | _feasible(found, standing) for standing in shown],
         "plot": str(plot) if plot is not None else None,
     }
 
 
-def _print(
-    console: Console, found: Comparison, shown: list[Standing], evaluations: int, plot: Path | None
-) -> None:
-    print_facts(
-        console,
-        [
-            ("comparison", str(found.path)),
-            ("space", str(found.space)),
-            ("searches", f"{sum(len(s.seeds) for s in shown)} of {evaluations} evaluations each"),
-            ("networks", f"{found.networks:,} different ones scored, once each"),
-        ],
-    )
-    if not shown:
-        say(console, "no search is done yet: the same command goes on")
-        return
-    say(console)
-    reach = f"evaluations to {percent(shown[0].level, 2)}"
-    table = make_table(
-        ("strategy",), ("seeds", "scored", "mean best", "std", "worst", "median", "best", reach, "got there")
-    )
-    for standing in sorted(shown, key=lambda s: -s.mean):
-        got_there = sum(count is not None for count in standing.reached)
-        table.add_row(
-            standing.strategy,
-            str(len(standing.seeds)),
-            f"{standing.networks:g}",
-            percent(standing.mean, 2),
-            percent(standing.deviation, 2),
-            percent(min(standing.finals), 2),
-            percent(float(standing.median[-1]), 2),
-            percent(max(standing.finals), 2),
-            "-" if standing.typical_reach is None else f"{standing.typical_reach:g}",
-            f"{got_there} of {len(standing.seeds)}",
-        )
-    console.print(table)
-    say(console)
-    say(console, "evaluations are the median over seeds, where who never gets there counts as last")
-    if plot is not None:
-        say(console, f"plot: {plot}")
+def _feasible(found: Comparison, standing: Standing) -> dict[str, Any]:
+    """How many of the best networks are in time, where a time was asked for and theirs are known."""
+    if found.target_ms is None or not standing.latencies_ms:
+        return {}
+    return {"best_within_latency": standing.in_time(found.target_ms)}

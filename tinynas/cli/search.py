@@ -35,13 +35,6 @@ def search(
     *,
     board: BoardOption,
     asked: SearchOptions,
-    objective: Annotated[
-        str,
-        typer.Option(
-            "--objective",
-            help="accuracy; or mnasnet-soft, mnasnet-hard: accuracy weighed by time, --latency as target.",
-        ),
-    ] = "accuracy",
     run: Annotated[
         Path | None,
         typer.Option(
@@ -86,7 +79,6 @@ def search(
         target,
         numbers,
         strategy=strategy,
-        objective=objective,
         measure_every=measure_every,
         measure_on=deployed.kind if measure_every else "",
     )

@@ -72,6 +72,13 @@ class LimitOptions:
 class SearchOptions(LimitOptions):
     """What every search is asked, whoever proposes its networks."""
 
+    objective: Annotated[
+        str,
+        typer.Option(
+            "--objective",
+            help="accuracy; or mnasnet-soft, mnasnet-hard: accuracy weighed by time, --latency as target.",
+        ),
+    ] = "accuracy"
     family: FamilyOption = "mobile"
     data: DataOption = "digits"
     data_dir: DataDirOption = None
@@ -84,7 +91,8 @@ class SearchOptions(LimitOptions):
         int, typer.Option("--elastic", min=0, help="Lower resolutions searched besides the chosen one.")
     ] = 1
     supernet: Annotated[
-        Path | None, typer.Option("--supernet", help="A finished run whose trained supernet is used again.")
+        Path | None,
+        typer.Option("--supernet", help="A run or comparison whose trained supernet is used again."),
     ] = None
     backend: BackendOption = None
 
@@ -113,5 +121,6 @@ class SearchOptions(LimitOptions):
             supernet=self.supernet,
             backend=choose_backend(self.backend),
             family=find_family(self.family).name,
+            objective=self.objective,
             **own,
         )

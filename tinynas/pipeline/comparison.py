@@ -6,7 +6,7 @@ strategies, seeds and evaluations can be added to it at any time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,19 @@ from tinynas.pipeline.scoring import method_of
 from tinynas.pipeline.session import Session
 from tinynas.pipeline.space_stage import choose_space, space_report
 from tinynas.pipeline.strategies import make_strategy
-from tinynas.search import AtMost, Progress, Strategy, is_run, open_run, read_candidates, search_by_rungs
-from tinynas.search.curves import Curve, append_curve, read_curves
+from tinynas.search import (
+    AtMost,
+    Outcome,
+    Progress,
+    Strategy,
+    is_run,
+    open_run,
+    read_candidates,
+    search_by_rungs,
+)
+from tinynas.search.curves import Curve, Standing, append_curve, read_curves, standings
 from tinynas.search.disk import disk_errors
+from tinynas.search.objective import ACCURACY, Objective, find_objective
 from tinynas.search.run_folder import CANDIDATES, COMPARISON, CURVES, REQUEST, SPACE, read_json
 from tinynas.spaces import DesignSpace, Scoring
 
@@ -78,6 +88,28 @@ class Comparison:
     space: str | None
     curves: tuple[Curve, ...]
     networks: int
+
+    @property
+    def objective_name(self) -> str:
+        """What the searches maximised: ``accuracy``."""
+        return str(self.request.get("objective", ACCURACY))
+
+    @property
+    def objective(self) -> Objective | None:
+        """The same; None is accuracy."""
+        return find_objective(self.objective_name, self.target_ms)
+
+    @property
+    def target_ms(self) -> float | None:
+        """The time asked for: a limit, or what the objective weighs times against."""
+        return self.request.get("latency_ms")
+
+    def standings(self, level: float | None = None, curves: Sequence[Curve] | None = None) -> list[Standing]:
+        """What each strategy came to in the longest of `curves`, by default all."""
+        found = self.curves if curves is None else curves
+        # shorter ones do not compare
+        most = max((curve.evaluations for curve in found), default=0)
+        return standings([c for c in found if c.evaluations == most], level, self.objective)
 
     def of(self, searches: Iterable[tuple[str, int, int]]) -> list[Curve]:
         """The curves of `searches` that are there."""
@@ -142,14 +174,27 @@ def _search_all(
             seed=seed,
             journal=run.journal,
             seeds=[space.smallest()],
+            objective=find_objective(request.search.objective, request.search.budget.latency_ms),
             on_candidate=_teller(watch, f"{name}, seed {seed}", done),
         )
-        accuracies = tuple(candidate.accuracy for candidate in outcome.candidates)
-        curve = Curve(name, seed, evaluations, accuracies, outcome.best.genotype)
-        append_curve(run.path / CURVES, curve)
+        append_curve(run.path / CURVES, _curve(name, seed, evaluations, outcome))
         stopwatch.lap()
         done += evaluations
     watch.end()
+
+
+def _curve(strategy: str, seed: int, evaluations: int, outcome: Outcome[Any]) -> Curve:
+    """What a search found, with the times of its networks where those are known."""
+    found = outcome.candidates
+    times = [c.footprint.latency_ms for c in found if c.footprint.latency_ms is not None]
+    return Curve(
+        strategy,
+        seed,
+        evaluations,
+        tuple(candidate.accuracy for candidate in found),
+        outcome.best.genotype,
+        tuple(times) if len(times) == len(found) else (),
+    )
 
 
 def _teller(watch: Observer, search: str, before: int) -> Callable[[Progress[Any]], None]:

@@ -15,7 +15,7 @@ from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.scoring import method_of
 from tinynas.pipeline.session import Session
 from tinynas.report.space_plot import plot_distribution
-from tinynas.search import read_run
+from tinynas.search import read_request
 from tinynas.search.run_folder import SPACE, TIMES, read_json
 from tinynas.spaces import DesignSpace, Pictures, SpaceReport, find_family, optimise_space
 from tinynas.spaces.families import MOBILE
@@ -58,7 +58,7 @@ def space_report(
 
 def _require_same_training(request: SearchRequest, data: Dataset, other: Path) -> None:
     """Refuses a supernet that saw pictures this run scores on, or lacks resolutions this run scores."""
-    theirs = read_run(other).request
+    theirs = read_request(other)
     here = request.to_dict() | {"data_fingerprint": fingerprint(data)}
     numbers, own = theirs.get("numbers", {}), here["numbers"]
     differing = [

@@ -35,7 +35,7 @@ from tinynas.search.run_folder import (
 )
 from tinynas.search.space_protocol import Evaluator, Space
 from tinynas.search.strategy import Strategy
-from tinynas.search.summary import RunSummary, read_run
+from tinynas.search.summary import RunSummary, read_request, read_run
 from tinynas.search.timings import Correction, Timing
 
 __all__ = [
@@ -86,6 +86,7 @@ __all__ = [
     "pareto_front",
     "ranked",
     "read_candidates",
+    "read_request",
     "read_run",
     "restore_choice",
     "search",

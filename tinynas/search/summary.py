@@ -100,13 +100,7 @@ def read_run(path: Path | str) -> RunSummary:
         RunError: a file of the run is damaged or cannot be read.
     """
     folder = Path(path)
-    with disk_errors(folder):
-        found = is_run(folder)
-    if (folder / STUDIED).exists():
-        raise RequestError(f"'{folder}' is a study, not a search: look at it with tinynas study {folder}")
-    if not found:
-        raise RequestError(f"'{folder}' is not the folder of a run: {_suggestion(folder)}")
-    request = read_json(folder / REQUEST)
+    request = read_request(folder)
     if request.get("kind") == COMPARISON:
         raise RequestError(
             f"'{folder}' is a comparison, not a search: look at it with tinynas compare --run {folder}"
@@ -127,6 +121,23 @@ def read_run(path: Path | str) -> RunSummary:
             if not file.name.startswith(PARTIAL)
         },
     )
+
+
+def read_request(folder: Path) -> dict[str, Any]:
+    """What was asked of the run or the comparison in `folder`.
+
+    Raises:
+        RequestError: there is neither; a run of similar name beside it is suggested.
+        RunError: it is damaged or cannot be read.
+    """
+    with disk_errors(folder):
+        found = is_run(folder)
+    if (folder / STUDIED).exists():
+        raise RequestError(f"'{folder}' is a study, not a search: look at it with tinynas study {folder}")
+    if not found:
+        raise RequestError(f"'{folder}' is not the folder of a run: {_suggestion(folder)}")
+    request: dict[str, Any] = read_json(folder / REQUEST)
+    return request
 
 
 def _rating(request: Mapping[str, Any], correction: Correction) -> Rating:
