@@ -73,8 +73,8 @@ def compare(
 
     One supernet is trained for all, and a network that one search scored is never scored again for another.
     --seed is that of pictures and training. The same command goes on where it was interrupted, and with more
-    strategies, seeds or evaluations adds those. Networks whose modelled time is above --latency are not scored;
-    with --objective it is a target, and rewards are compared.
+    strategies, seeds or evaluations adds those. Networks whose modelled time is above --latency are not
+    scored; with --objective it is a target, and rewards are compared.
     """
     if plot is not None:
         check_plot(plot)
