@@ -35,7 +35,6 @@ TFLM_CMSIS_NN = MappingProxyType(
 
 #: TinyEngine with fixed-point requantisation, the exact one; its float one is up to 16 LSB off
 TINYENGINE_FIXED = MappingProxyType({"tinyengine__vww": Peer(42_689_652, 93_992)})
-TINYENGINE_FLOAT = MappingProxyType({"tinyengine__vww": Peer(34_526_201, 93_992)})
 #: the same network in 2 x 2 patches, image included
 TINYENGINE_PATCHES = MappingProxyType({"tinyengine__vww": Peer(44_800_000, 81_552)})
 

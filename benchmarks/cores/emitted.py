@@ -46,7 +46,6 @@ def build_emitted(
     name: str,
     core: Core,
     folder: Path,
-    keep_float_io: bool = False,
     flags: tuple[str, ...] = (),
     goal: Goal = Goal.RAM,
     dsp: bool | None = None,
@@ -61,7 +60,7 @@ def build_emitted(
     """
     original = graph_from_bytes(model, name)
     aim = Aim(goal, dsp=core.dsp if dsp is None else dsp)
-    plan = plan_network(simplify(original, keep_float_io=keep_float_io), aim)
+    plan = plan_network(simplify(original), aim)
     library = folder / "library"
     emission = emit(plan, _NAME, library)
     mine = library / SOURCES / f"{_NAME}.c"

@@ -45,7 +45,7 @@ pytestmark = pytest.mark.skipif(
 )
 needs_unicorn = pytest.mark.skipif(bool(unicorn_missing()), reason=str(unicorn_missing()))
 
-#: light ones; benchmarks/instructions.py compares all of them
+#: light ones; benchmarks/exactness.py compares all of them
 MODELS = ("mlperftiny__kws_ref_model", "mlperftiny__ad01_int8", "tflm__hello_world_int8")
 CORES = pytest.mark.parametrize("core", [CORTEX_M7, CORTEX_M4], ids=lambda core: core.cpu)
 MOST_STACK, MOST_CODE = 2048, 20_000

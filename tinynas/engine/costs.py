@@ -1,7 +1,7 @@
 """Modelled cost of kernels: executed instructions of an Armv7E-M core for all rows of an operator.
 
 Rates are of the inner loops, counted in their source, and of what surrounds them, measured by
-benchmarks/instructions.py. They choose between kernels; no figure that anyone is told comes from here.
+benchmarks/speed.py. They choose between kernels; no figure that anyone is told comes from here.
 """
 
 from __future__ import annotations
