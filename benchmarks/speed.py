@@ -20,6 +20,7 @@ from pathlib import Path
 
 from cores.build import CORTEX_M7, Core, compiler_missing
 from cores.emitted import Emitted, build_emitted, differing_outputs, firmware_inputs, lcg_inputs
+from cores.stack import stack_bound
 from cores.unicorn_process import Count, count, unicorn_missing
 from published import F746_MS, TFLM_CMSIS_NN, TINYENGINE_FIXED
 from recording import record
@@ -49,7 +50,10 @@ class OperatorSpeed:
 
 @dataclass(frozen=True)
 class Speed:
-    """One model compiled for one goal. `macs` are the .tflite's."""
+    """One model compiled for one goal.
+
+    `macs` are the .tflite's, `stack_bytes` the most that an inference can need (cores/stack.py).
+    """
 
     model: str
     goal: str
@@ -60,6 +64,7 @@ class Speed:
     arena_bytes: int
     constants_bytes: int
     code_bytes: int
+    stack_bytes: int
     operators: tuple[OperatorSpeed, ...]
 
     @property
@@ -97,6 +102,7 @@ def measure(model: Path, goal: Goal, folder: Path) -> Speed:
         arena_bytes=emitted.plan.arena,
         constants_bytes=emitted.firmware.section_bytes(".constants"),
         code_bytes=emitted.firmware.section_bytes(".engine") + emitted.firmware.section_bytes(".model_code"),
+        stack_bytes=stack_bound(emitted.firmware, "run_model", set(emitted.plan.kernels)).bytes,
         operators=operators,
     )
 
@@ -126,7 +132,7 @@ def show(speeds: Iterable[Speed], console: Console) -> None:
     table.add_column("model")
     table.add_column("for")
     for heading in (
-        *("instructions", "a MAC", "M7 cycles", "F746 ms", "M4 cycles", "arena B", "constants B"),
+        *("instructions", "a MAC", "M7 cycles", "F746 ms", "M4 cycles", "arena B", "stack B", "constants B"),
         *("TFLM + CMSIS-NN", "times ours", "TinyEngine", "Plumerai F746 ms"),
     ):
         table.add_column(heading, justify="right")
@@ -142,6 +148,7 @@ def show(speeds: Iterable[Speed], console: Console) -> None:
             f"{each.f746_ms:.1f}",
             f"{each.cycles_m4:,}",
             f"{each.arena_bytes:,}",
+            f"{each.stack_bytes:,}",
             f"{each.constants_bytes:,}",
             f"{theirs:,}" if theirs else "",
             f"{theirs / each.instructions:.2f}" if theirs else "",
