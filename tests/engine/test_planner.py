@@ -14,10 +14,10 @@ from random_graphs import graphs
 from tinynas.engine.checker import PlanError, check_plan
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.grouping import Group, GroupTable, best_groups
-from tinynas.engine.kernels import Kernel, choose
+from tinynas.engine.kernels import Kernel, Spends, choose
 from tinynas.engine.layout import lay_out
 from tinynas.engine.plan import Placement, Plan, Step
-from tinynas.engine.planner import Arrangement, plan_network
+from tinynas.engine.planner import Arrangement, arrange, arrangements, plan_network
 from tinynas.engine.streaming import RowGraph, row_graph
 from tinynas.errors import ModelError
 from tinynas.graph import Graph, GraphBuilder
@@ -79,6 +79,18 @@ def test_published_networks_need_no_more_than_estimated(name: str) -> None:
     plan = plan_network(build_graph(PRESETS[name]))
     check_plan(plan)
     assert plan.arena == plan.bound <= ESTIMATED[name]
+
+
+def test_an_arena_that_is_enough_for_kernels_is_not_left_unused() -> None:
+    """Kernels are given back one by one, as few as it takes, down to those that spend nothing."""
+    graph = build_graph(PRESETS["mcunet-in0"])
+    ways = list(arrangements(graph, Aim(Goal.SPEED, arena=1, constants=1)))
+    assert len(ways) > 3 and len({way.rows.kernels for way in ways}) == len(ways)
+    assert ways[0] == arrange(graph, Aim(Goal.SPEED))
+    assert not any(kernel.spends & Spends.ARENA for kernel in ways[-1].rows.kernels)
+    for way in ways:
+        first = next(each for each in ways if each.arena <= way.arena)
+        assert arrange(graph, Aim(Goal.SPEED, way.arena)).rows.kernels == first.rows.kernels
 
 
 @settings(max_examples=60, deadline=None)

@@ -166,17 +166,19 @@ def plan_network(graph: Graph, aim: Aim | None = None) -> Plan:
 
 
 def _most_spending(arranged: Arrangement, arena: int) -> int | None:
-    """The operator whose kernel spends most in the groups that need more than `arena` bytes, if any does.
+    """The operator whose kernel spends most in the group that needs most, if that is more than `arena` bytes.
 
-    Where no group needs as much, and only the layout does, it may be of any group.
+    Of other groups it is not known that they need as much: they are as large as the worst lets them be. Where
+    no group needs more, and only the layout does, it may be of any.
     """
     rows = arranged.rows
     spending = [op for op, kernel in enumerate(rows.kernels) if kernel.spends & Spends.ARENA]
+    most = max(group.bytes for group in arranged.groups)
     large = [
         op
         for group in arranged.groups
         for op in spending
-        if group.first <= op < group.end and group.bytes > arena
+        if group.first <= op < group.end and group.bytes == most > arena
     ]
     return max(large or spending, key=lambda op: _spent(rows, op), default=None)
 
