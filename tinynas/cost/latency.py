@@ -50,8 +50,15 @@ class LatencyModel(Protocol):
         """The runtime."""
         ...
 
-    def arranged(self, arrangement: Arrangement) -> float:
-        """Milliseconds of an inference of a network that the runtime's engine runs so."""
+    def place(self, arena: int) -> int:
+        """The address of an arena of so many bytes, in whichever memory holds it."""
+        ...
+
+    def arranged(self, arrangement: Arrangement, arena: int | None = None) -> float:
+        """Milliseconds of an inference of a network that the runtime's engine runs so.
+
+        It is as in an arena of so many bytes, for a part of a network; without, as in its own.
+        """
         ...
 
     def layers(self, graph: Graph) -> tuple[float, ...]:
@@ -133,9 +140,13 @@ class CalibratedModel:
         """As `LatencyModel.milliseconds`."""
         return sum(self.layers(graph))
 
-    def arranged(self, arrangement: Arrangement) -> float:
+    def place(self, arena: int) -> int:
+        """As `LatencyModel.place`."""
+        return self._operators.memory(arena).arena
+
+    def arranged(self, arrangement: Arrangement, arena: int | None = None) -> float:
         """As `LatencyModel.arranged`."""
-        return 1e3 * sum(self.cycles(arrangement)) / self.on.clock_hz
+        return 1e3 * sum(self.cycles(arrangement, arena)) / self.on.clock_hz
 
     def layers(self, graph: Graph) -> tuple[float, ...]:
         """As `LatencyModel.layers`."""
@@ -143,10 +154,10 @@ class CalibratedModel:
             1e3 * cycles / self.on.clock_hz for cycles in self.cycles(self.runtime.arrangement(graph))
         )
 
-    def cycles(self, arranged: Arrangement) -> list[float]:
-        """Of every operator of a network that is arranged so."""
+    def cycles(self, arranged: Arrangement, arena: int | None = None) -> list[float]:
+        """Of every operator of a network that is arranged so, as in an arena of `arena` bytes."""
         rows, walk = arranged.rows, self.calibration.step_cycles
-        works = list_work(arranged, self._operators.memory(arranged.arena))
+        works = list_work(arranged, self._operators.memory(arranged.arena if arena is None else arena))
         facts = zip(rows.graph.operators, rows.kernels, works, strict=True)
         times = (self._operators.of(rows.graph, *each) for each in facts)
         return [time + walk * entries for time, entries in zip(times, count_entries(arranged), strict=True)]

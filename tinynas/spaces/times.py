@@ -10,9 +10,10 @@ gives back what saves least for a byte of flash, as the planner does (`tinynas.e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,24 +49,6 @@ def _arenas(batch: BlockBatch, aim: Aim) -> Ints:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """A part in an arena of so many bytes: its time, and the operators whose kernels spend nothing."""
-
-    arena: int
-    milliseconds: float
-    plain: frozenset[int]
-
-    @classmethod
-    def of(cls, arranged: Arrangement, model: LatencyModel) -> _Way:
-        plain = frozenset(index for index, kernel in enumerate(arranged.rows.kernels) if not kernel.spends)
-        return cls(arranged.arena, model.arranged(arranged), plain)
-
-
-#: of no block
-_NOTHING = _Way(0, 0.0, frozenset())
-
-
-@dataclass(frozen=True, slots=True)
 class _Saving:
     """A kernel of smaller constants for an operator: `freed` bytes of flash for so many milliseconds.
 
@@ -85,12 +68,20 @@ class _Part:
 
     graph: Graph
     model: LatencyModel
+    #: milliseconds of each way, by the place of the arena
+    _times: dict[int, list[float]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
-    def ways(self) -> list[_Way]:
+    def ways(self) -> list[Arrangement]:
         """In ever smaller arenas, whatever there is of flash."""
-        found = arrangements(self.graph, self.model.runtime.aim)
-        return [_Way.of(arranged, self.model) for arranged in found]
+        return list(arrangements(self.graph, self.model.runtime.aim))
+
+    def milliseconds(self, arena: int) -> list[float]:
+        """Of each way, in a network whose arena takes so many bytes."""
+        place = self.model.place(arena)
+        if place not in self._times:
+            self._times[place] = [self.model.arranged(way, arena) for way in self.ways]
+        return self._times[place]
 
     @cached_property
     def _choices(self) -> Choices:
@@ -106,7 +97,7 @@ class _Part:
     def savings(self) -> list[_Saving]:
         """Down to the smallest constants."""
         sizes, without, found = Constants(self._choices), dict[int, set[str]](), list[_Saving]()
-        kernels, time, turn = self._choices.choose(), self.ways[0].milliseconds, 0
+        kernels, time, turn = self._choices.choose(), self.model.arranged(self.ways[0]), 0
         while steps := sizes.steps(kernels):
             for step in steps:
                 without.setdefault(step.index, set()).update(step.functions)
@@ -128,20 +119,23 @@ class _Table:
     """A part for each block of `tinynas.spaces.batch.list_blocks`, or none: its time is in the next one's."""
 
     parts: Sequence[_Part | None]
-
-    @cached_property
-    def ways(self) -> list[list[_Way]]:
-        """Of every part equally many: behind the last one the same again."""
-        ways = [part.ways if part is not None else [_NOTHING] for part in self.parts]
-        most = max(len(each) for each in ways)
-        return [[*each, *each[-1:] * (most - len(each))] for each in ways]
+    model: LatencyModel
 
     def milliseconds(self, index: Ints, arenas: Ints, constants: int) -> Floats:
         """Of networks of blocks `index` [n, BLOCKS], their arenas [n] and constants of such bytes: [n]."""
-        sizes = np.array([[way.arena for way in ways] for ways in self.ways])
-        times = np.array([[way.milliseconds for way in ways] for ways in self.ways])
-        taken = (sizes[:, :-1][index] > arenas[:, None, None]).sum(axis=2)
-        total: Floats = times[index, taken].sum(axis=1)
+        sizes = self._spread(lambda part: [way.arena for way in part.ways])
+        # the first that stays within it, or the smallest there is
+        too_large = (sizes[index] > arenas[:, None, None]).sum(axis=2)
+        last = np.array([len(part.ways) - 1 if part is not None else 0 for part in self.parts])
+        taken = np.minimum(too_large, last[index])
+        # where a network's arena lies depends on its size, and so what the cache serves
+        needs = sizes[index, taken].max(axis=1)
+        places = np.array([self.model.place(need) for need in needs.tolist()])
+        total = np.zeros(len(index))
+        for place in set(places.tolist()):
+            here = places == place
+            times = self._spread(partial(_Part.milliseconds, arena=int(needs[here][0])))
+            total[here] = times[index[here], taken[here]].sum(axis=1)
         weights = np.array([part.constants if part is not None else 0 for part in self.parts])
         excess = weights[index].sum(axis=1) - constants
         large = np.flatnonzero(excess > 0)
@@ -154,25 +148,41 @@ class _Table:
 
         `taken` [n, BLOCKS] are the ways of their blocks.
         """
-        found = [(saving, entry) for entry, part in enumerate(self.parts) if part for saving in part.savings]
-        found.sort(key=lambda pair: (pair[0].turn, pair[0].price))
+        found = [
+            (saving, entry, part)
+            for entry, part in enumerate(self.parts)
+            if part is not None
+            for saving in part.savings
+        ]
         if not found:
             return np.zeros(len(index))
+        found.sort(key=lambda each: (each[0].turn, each[0].price))
         # the way of each part, -1 where a network has it not: [n, parts]
         ways = np.full((len(index), len(self.parts)), -1)
         np.put_along_axis(ways, index, taken, axis=1)
-        ways = ways[:, [entry for _, entry in found]]
-        freed = (ways >= 0) * np.array([saving.freed for saving, _ in found])
+        ways = ways[:, [entry for _, entry, _ in found]]
+        freed = (ways >= 0) * np.array([saving.freed for saving, *_ in found])
         # one after the other, until enough is free
         wanted = (ways >= 0) & (np.cumsum(freed, axis=1) - freed < excess[:, None])
         # what the arena has made give back all costs nothing more
-        costs = np.array(
+        spends = _padded(
             [
-                [0.0 if saving.operator in way.plain else saving.milliseconds for way in self.ways[entry]]
-                for saving, entry in found
+                [bool(way.rows.kernels[saving.operator].spends) for way in part.ways]
+                for saving, _, part in found
             ]
         )
+        costs = spends * np.array([[saving.milliseconds] for saving, *_ in found])
         return np.asarray((wanted * costs[np.arange(len(found)), ways]).sum(axis=1))
+
+    def _spread(self, tell: Callable[[_Part], Sequence[float]]) -> NDArray[Any]:
+        """What is told of each way of all parts; 0 of no block: [parts, most ways]."""
+        return _padded([tell(part) if part is not None else (0,) for part in self.parts])
+
+
+def _padded(rows: Sequence[Sequence[float]]) -> NDArray[Any]:
+    """Equally long rows: with zeros behind."""
+    most = max(len(row) for row in rows)
+    return np.array([[*row, *(0,) * (most - len(row))] for row in rows])
 
 
 def _tabulate(space: MobileSpace, model: LatencyModel) -> _Table:
@@ -189,7 +199,7 @@ def _tabulate(space: MobileSpace, model: LatencyModel) -> _Table:
             parts = _parts(space.genotype(alike))
             slots.append([known.setdefault(key, _Part(graph, model)) for key, graph in parts])
     # slot by slot every kernel with every expansion; before them stem and first block, behind them no block
-    return _Table([None, *(part for slot in zip(*slots, strict=True) for part in slot), None])
+    return _Table([None, *(part for slot in zip(*slots, strict=True) for part in slot), None], model)
 
 
 def _parts(genotype: Genotype) -> Iterator[tuple[object, Graph]]:
