@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_search import REQUEST, Guard
+from small_search import BOARD, REQUEST, Guard
 from test_deploy import needs_board
 
 from tinynas.board import Budget, make_budget
@@ -20,6 +20,7 @@ from tinynas.errors import RequestError, RunError
 from tinynas.pipeline.deploy_stage import Onto
 from tinynas.pipeline.pick import Pick, _announcement, choose, export_front, export_pick
 from tinynas.pipeline.request import SearchRequest
+from tinynas.pipeline.subject import find_subject
 from tinynas.pipeline.target import VirtualTarget
 from tinynas.search import Candidate, Footprint, Origin, open_run, read_run
 from tinynas.search.run_folder import CHOSEN, MODEL, RESULT
@@ -164,6 +165,11 @@ def test_a_pick_is_deployed_as_a_run_is(
     folder = Path(result["folder"])
     assert folder.parent == finished[0] / "picks" and Path(found["elf"]).is_relative_to(folder)
     assert json.loads((folder / "deployments" / "stm32f746-virtual.json").read_text()) == found
+
+    # and by itself later, within the budget it was picked for
+    subject = find_subject(folder, BOARD, 3)
+    assert subject.sha256 == found["model_sha256"] and subject.plan.arena == found["arena_bytes"]["board"]
+    assert subject.aim.constants is not None and subject.aim.constants <= other.budget.flash_bytes
 
     def never(*_arguments: object) -> None:
         raise AssertionError("built again")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tinynas.pipeline.samples import SampleSource
     from tinynas.pipeline.subject import Subject
 
-MODEL_HELP = "A run's folder, an int8 .tflite, or an .onnx with --data."
+MODEL_HELP = "A run's folder or a pick's, an int8 .tflite, or an .onnx with --data."
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)]
 FolderOption = Annotated[
     Path | None,

@@ -75,7 +75,7 @@ def pick(
     if as_json:
         picked = {"exported": results} if every else {"picked": results[0] if results else None}
         print_json(_plain(found) | picked)
-    elif every:
+    elif every and results:
         _print_exported(results)
     else:
         _print_picked(results)

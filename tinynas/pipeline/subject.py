@@ -26,7 +26,10 @@ from tinynas.pipeline.compile_check import input_borders, output_borders, random
 from tinynas.pipeline.model_file import MODEL_SUFFIXES, is_onnx, load_model, model_samples, stored
 from tinynas.pipeline.samples import SampleSource
 from tinynas.search import read_run
-from tinynas.search.run_folder import MODEL, is_run
+from tinynas.search.run_folder import MODEL, PICKS, RESULT, is_run, read_json
+
+#: of SRAM and flash in a request
+_MEMORIES = ("sram_bytes", "flash_bytes")
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def find_subject(
     goal: Goal | None = None,
     seed: int = 0,
 ) -> Subject:
-    """The model meant by `asked`, a finished run's, or that of a .tflite or .onnx file, planned for `board`.
+    """The model meant by `asked`, planned for `board`: a finished run's, a pick's, or a .tflite or .onnx file.
 
     Without a `goal` it is planned for that of its run, else for `Goal.RAM`. A run brings its test pictures; a
     file is compared on samples of `source`, without one on random samples.
@@ -98,7 +101,7 @@ def find_subject(
         ToolchainError: what converts an .onnx is not installed.
     """
     origin = source or SampleSource()
-    if asked.is_dir() and is_run(asked):
+    if asked.is_dir() and (is_run(asked) or _is_pick(asked)):
         if origin.data is not None:
             raise RequestError(f"'{asked}' is a run and brings its own pictures: leave out --data")
         return subject_of_run(asked, board, samples, goal=goal, data_dir=origin.data_dir)
@@ -128,20 +131,29 @@ def subject_of_run(
     goal: Goal | None = None,
     data_dir: Path | None = None,
 ) -> Subject:
-    """The model of the finished run in `folder`, with the first `samples` of its test pictures.
+    """The model of the finished run or the pick in `folder`, with the first `samples` test pictures.
 
     It is planned for `board` and for `goal`, by default the run's own. The pictures are loaded again, looked
     for in `data_dir` first.
 
     Raises:
-        RequestError: the run has no result yet.
-        DataError: its pictures are not there any more.
+        RequestError: there is no result yet.
+        DataError: the pictures are not there any more.
     """
-    run = read_run(folder)
-    if run.result is None:
-        raise RequestError(f"the run in '{folder}' has no result yet ({run.state}): finish it first")
+    run = read_run(folder.parent.parent if _is_pick(folder) else folder)
+    if not (folder / RESULT).is_file():
+        raise RequestError(f"there is no result in '{folder}' yet ({run.state}): finish it first")
+    found = read_json(folder / RESULT)
+    # a pick's own
+    budget = {name: found.get(f"{name.removesuffix('_bytes')}_budget_bytes") for name in _MEMORIES}
+    request = run.request | {name: size for name, size in budget.items() if size is not None}
     data = load_dataset(run.request["data"], data_dir, seed=int(run.request["seed"]))
-    return subject_of_result(folder, run.request, board, samples, data, goal=goal)
+    return subject_of_result(folder, request, board, samples, data, goal=goal)
+
+
+def _is_pick(folder: Path) -> bool:
+    """Whether `folder` is where `tinynas pick` puts what it takes of a run."""
+    return folder.parent.name == PICKS and is_run(folder.parent.parent)
 
 
 def subject_of_result(
