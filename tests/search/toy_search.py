@@ -125,11 +125,18 @@ class ToyClock:
     label = "a toy's"
 
     def milliseconds(self, graph: Graph) -> float:
-        shapes = [graph.tensors[op.outputs[0]].shape for op in graph.operators if op.window is not None]
-        return sum(shape[-1] for shape in shapes) / 10
+        return sum(_convolved(graph)) / 10
 
     def layers(self, graph: Graph) -> tuple[float, ...]:
-        raise NotImplementedError
+        return tuple(channels / 10 for channels in _convolved(graph))
+
+
+def _convolved(graph: Graph) -> list[int]:
+    """Channels that each operator convolves: 0 where it is no convolution."""
+    return [
+        graph.tensors[operator.outputs[0]].shape[-1] if operator.window is not None else 0
+        for operator in graph.operators
+    ]
 
 
 def toy_limits(
