@@ -34,6 +34,18 @@ def test_platformio_ini_has_an_environment_for_every_board(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
+    ("document", "things"),
+    [
+        ("CONTRIBUTING.md", [f"tinynas/{room.parent.name}/" for room in ROOT.glob("tinynas/*/__init__.py")]),
+        ("firmware/README.md", [file.name for file in ROOT.glob("firmware/engine/*.[ch]")]),
+    ],
+)
+def test_documents_name_every_room_and_every_file_of_the_engine(document: str, things: list[str]) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert len(things) > 10 and [thing for thing in things if f"`{thing}`" not in text] == []
+
+
+@pytest.mark.parametrize(
     ("prefix", "platform"),
     [("stm32", "ststm32"), ("nrf", "nordicnrf52"), ("rp", "raspberrypi"), ("esp32", "espressif32")],
 )

@@ -13,10 +13,13 @@ from tinynas.board import load_board
 from tinynas.cli.console import BoardOption
 from tinynas.errors import RequestError
 
-board_app = typer.Typer(help="Boards that run here: firmware on a virtual board.", no_args_is_help=True)
+_EXAMPLE = "Example: tinynas board run firmware.elf --board stm32f746 --serial"
+board_app = typer.Typer(
+    help="Boards that run here: firmware on a virtual board.", no_args_is_help=True, epilog=_EXAMPLE
+)
 
 
-@board_app.command("run", epilog="Example: tinynas board run firmware.elf --board stm32f746 --serial")
+@board_app.command("run", epilog=_EXAMPLE)
 def run(
     elf: Annotated[
         Path,
