@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tinynas.cli.console import JsonOption, OptimizeOption, output, print_facts, print_json, say
-from tinynas.cli.sample_options import with_sample_options
+from tinynas.cli.option_groups import with_option_groups
+from tinynas.cli.sample_options import SampleOptions
 from tinynas.engine.goals import Aim, Goal
 from tinynas.errors import RequestError
 from tinynas.units import format_size
@@ -17,10 +18,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tinynas.pipeline.compile import CompileReport
-    from tinynas.pipeline.samples import SampleSource
 
 
-@with_sample_options
+@with_option_groups
 def compile_(
     model: Annotated[
         Path,
@@ -63,7 +63,7 @@ def compile_(
     ] = False,
     as_json: JsonOption = False,
     *,
-    source: SampleSource,
+    given: SampleOptions,
 ) -> None:
     """Compile an int8 model to C: no heap, one static arena, TensorFlow Lite's outputs byte for byte.
 
@@ -78,7 +78,14 @@ def compile_(
     asked = Check(samples, inputs) if check else None
     aim = Aim(optimize, arena)
     report = compile_model(
-        model, folder, name, keep_float_io=keep_float_io, source=source, aim=aim, check=asked, force=force
+        model,
+        folder,
+        name,
+        keep_float_io=keep_float_io,
+        source=given.source(),
+        aim=aim,
+        check=asked,
+        force=force,
     )
     print_json(report.to_dict()) if as_json else _print_report(output(), report)
 

@@ -22,7 +22,7 @@ from tinynas.cli.console import (
 )
 from tinynas.cli.network import NETWORK_HELP, find_graph
 from tinynas.cli.option_groups import with_option_groups
-from tinynas.cli.sample_options import with_sample_options
+from tinynas.cli.sample_options import SampleOptions
 from tinynas.cli.search_options import LimitOptions
 from tinynas.engine.goals import Goal
 from tinynas.units import format_milliseconds, format_size
@@ -35,12 +35,10 @@ if TYPE_CHECKING:
     from tinynas.cost.runtime import FlashEstimate, SramEstimate
     from tinynas.graph import Graph
     from tinynas.networks import Genotype
-    from tinynas.pipeline.samples import SampleSource
     from tinynas.search import Need
 
 
 @with_option_groups
-@with_sample_options
 def cost(
     network: Annotated[
         list[str],
@@ -53,7 +51,7 @@ def cost(
     ] = None,
     as_json: JsonOption = False,
     *,
-    source: SampleSource,
+    given: SampleOptions,
 ) -> None:
     """Show what a network costs on a board, layer by layer, and where its memory peaks."""
     from tinynas.cost.latency import latency_model
@@ -66,7 +64,7 @@ def cost(
     if budget.latency_ms is not None and clock is None:
         raise unknown_times(target, rules)
     name = " ".join(network)
-    genotype, graph = find_graph(name, source, classes)
+    genotype, graph = find_graph(name, given.source(), classes)
     bill = _Bill(
         name=name,
         board=target,

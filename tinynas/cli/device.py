@@ -10,7 +10,8 @@ import typer
 
 from tinynas.board import Board, load_board
 from tinynas.cli.console import BoardOption, JsonOption, ModelOptimizeOption, output, print_json, say
-from tinynas.cli.sample_options import with_sample_options
+from tinynas.cli.option_groups import with_option_groups
+from tinynas.cli.sample_options import SampleOptions
 
 if TYPE_CHECKING:
     from tinynas.engine.goals import Goal
@@ -37,7 +38,7 @@ RunsOption = Annotated[int, typer.Option("--runs", min=1, help="Inferences to ti
 LayersOption = Annotated[bool, typer.Option("--layers", help="Print the cycles of every operator, too.")]
 
 
-@with_sample_options
+@with_option_groups
 def build(
     model: ModelArgument,
     board: BoardOption,
@@ -46,7 +47,7 @@ def build(
     optimize: ModelOptimizeOption = None,
     as_json: JsonOption = False,
     *,
-    source: SampleSource,
+    given: SampleOptions,
 ) -> None:
     """Build firmware of a model for a board with PlatformIO, after proving the C on this computer."""
     from tinynas.cli.findings import print_findings
@@ -54,13 +55,13 @@ def build(
     from tinynas.pipeline.build import build_firmware, places
 
     target = load_board(board)
-    subject = _subject(model, target, samples, source, optimize)
+    subject = _subject(model, target, samples, given.source(), optimize)
     with watching() as watch:
         built = build_firmware(subject, target, places(folder), watch).to_dict()
     print_json(built) if as_json else print_findings(output(), built)
 
 
-@with_sample_options
+@with_option_groups
 def flash(
     firmware: Annotated[
         Path,
@@ -79,7 +80,7 @@ def flash(
     optimize: ModelOptimizeOption = None,
     as_json: JsonOption = False,
     *,
-    source: SampleSource,
+    given: SampleOptions,
 ) -> None:
     """Write firmware into the board that is connected: a model's, which is built first, or any .elf file."""
     from tinynas.cli.progress import watching
@@ -90,7 +91,7 @@ def flash(
     elf = firmware
     with watching() as watch:
         if not is_firmware(firmware):
-            subject = _subject(firmware, target, samples, source, optimize)
+            subject = _subject(firmware, target, samples, given.source(), optimize)
             built = build_firmware(subject, target, places(folder), watch)
             elf = built.firmware.elf
         watch.note(f"writing {elf} into {target.id}")
@@ -101,7 +102,7 @@ def flash(
         say(output(), f"{elf} is on {target.id}; `tinynas measure --board {target.id}` asks it")
 
 
-@with_sample_options
+@with_option_groups
 def measure(
     board: BoardOption,
     model: Annotated[
@@ -121,7 +122,7 @@ def measure(
     optimize: ModelOptimizeOption = None,
     as_json: JsonOption = False,
     *,
-    source: SampleSource,
+    given: SampleOptions,
 ) -> None:
     """Ask a board that runs our firmware: latency, memory, its own check and, given MODEL, its outputs.
 
@@ -133,11 +134,11 @@ def measure(
     from tinynas.pipeline.target import find_target
 
     target, way = load_board(board), find_target(port, virtual)
-    given = model if model is not None and is_firmware(model) else None
+    finished = model if model is not None and is_firmware(model) else None
     subject = None
-    if model is not None and given is None:
-        subject = _subject(model, target, samples, source, optimize)
-    elf = way.firmware(given, target, folder)
+    if model is not None and finished is None:
+        subject = _subject(model, target, samples, given.source(), optimize)
+    elf = way.firmware(finished, target, folder)
     with watching() as watch, way.connect(elf, target) as line:
         found = ask(
             line, target, way.times(target), watch, subject=subject, goal=optimize, runs=runs, layers=layers
@@ -145,7 +146,7 @@ def measure(
     _answer(found.to_dict(), layers, as_json)
 
 
-@with_sample_options
+@with_option_groups
 def deploy(
     model: ModelArgument,
     board: BoardOption,
@@ -158,7 +159,7 @@ def deploy(
     optimize: ModelOptimizeOption = None,
     as_json: JsonOption = False,
     *,
-    source: SampleSource,
+    given: SampleOptions,
 ) -> None:
     """Build firmware of a model, run it on a board, and show predicted beside measured.
 
@@ -171,7 +172,7 @@ def deploy(
     from tinynas.pipeline.target import find_target
 
     target, way = load_board(board), find_target(port, virtual)
-    subject = _subject(model, target, samples, source, optimize)
+    subject = _subject(model, target, samples, given.source(), optimize)
     # nothing is built for a board that is not there
     way.require(target)
     with watching() as watch:

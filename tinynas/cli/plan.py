@@ -18,7 +18,8 @@ from tinynas.cli.console import (
     say,
 )
 from tinynas.cli.network import NETWORK_HELP, find_graph
-from tinynas.cli.sample_options import with_sample_options
+from tinynas.cli.option_groups import with_option_groups
+from tinynas.cli.sample_options import SampleOptions
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.rows import map_shape
 from tinynas.units import format_size
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tinynas.engine.plan import Plan
-    from tinynas.pipeline.samples import SampleSource
 
 
-@with_sample_options
+@with_option_groups
 def plan(
     network: Annotated[list[str], typer.Argument(metavar="NETWORK", help=NETWORK_HELP)],
     plot: Annotated[
@@ -43,7 +43,7 @@ def plan(
     optimize: OptimizeOption = Goal.RAM,
     as_json: JsonOption = False,
     *,
-    source: SampleSource,
+    given: SampleOptions,
 ) -> None:
     """Show how the engine runs a network: groups of operators, where their rows lie, and the arena."""
     from tinynas.cost.memory import buffers, plan_greedy
@@ -53,7 +53,7 @@ def plan(
 
     if plot is not None:
         check_plot(plot)
-    _, graph = find_graph(" ".join(network), source)
+    _, graph = find_graph(" ".join(network), given.source())
     found = plan_network(simplify(graph, keep_float_io=keep_float_io), Aim(optimize))
     check_plan(found)
     if plot is not None:
