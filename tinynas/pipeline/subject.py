@@ -89,7 +89,7 @@ def find_subject(
     goal: Goal | None = None,
     seed: int = 0,
 ) -> Subject:
-    """The model meant by `asked`, planned for `board`: a finished run's, a pick's, or a .tflite or .onnx file.
+    """The model meant by `asked`, planned for `board`: of a finished run, a pick, or a .tflite or .onnx file.
 
     Without a `goal` it is planned for that of its run, else for `Goal.RAM`. A run brings its test pictures; a
     file is compared on samples of `source`, without one on random samples.
