@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,14 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "search"))
+sys.path += [str(Path(__file__).resolve().parents[1] / room) for room in ("search", "device")]
 
+from fake_board import FakeBoard, build, compiled, small_network
 from toy_search import Scorer, ToyChoice, ToySpace, toy_limits
 
-from tinynas.errors import DeviceError, LinkError, PortError, RequestError, RunError
+from tinynas.board import load_board
+from tinynas.errors import DeviceError, FirmwareError, LinkError, PortError, RequestError, RunError
 from tinynas.networks import Genotype
 from tinynas.pipeline.board_loop import BoardLoop, Patience
 from tinynas.pipeline.observer import Silent
+from tinynas.pipeline.profile import Trial
+from tinynas.pipeline.target import VirtualTarget
 from tinynas.search import (
     CANDIDATES,
     Correction,
@@ -190,6 +196,29 @@ def test_other_troubles_and_the_user_are_not_waited_out() -> None:
                 Notes(),  # type: ignore[misc]
             )
     assert clock.time == 0
+
+
+@dataclass(frozen=True)
+class Elsewhere(VirtualTarget):
+    """The probe writes one board, and the port is another's, on which `program` runs."""
+
+    program: Path = Path()
+
+    def flash(self, elf: Path, board: object) -> None:
+        """Nothing comes here."""
+
+    @contextmanager
+    def connect(self, elf: Path | None, board: object) -> Iterator[FakeBoard]:  # type: ignore[override]
+        line = FakeBoard(self.program)
+        yield line
+        line.close()
+
+
+def test_times_of_another_firmware_than_was_written_are_refused(tmp_path: Path) -> None:
+    built = build(small_network(), tmp_path / "lib", compile_with=lambda library: compiled(library, ()))
+    trial = Trial(replace(load_board("stm32f746"), id="host"), tmp_path / "firmware.elf", "ab" * 32, 0)
+    with pytest.raises(FirmwareError, match="holds another model"):
+        trial.run_on(Elsewhere(program=built.program), layers=False)
 
 
 @given(times=st.lists(st.tuples(st.floats(0.1, 100), st.floats(0.5, 2)), min_size=3, max_size=9))
