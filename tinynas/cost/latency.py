@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Protocol
@@ -12,13 +13,15 @@ from tinynas.board import Board
 from tinynas.cost.calibration import Calibration, read, shipped
 from tinynas.cost.engine_runtime import EngineRuntime
 from tinynas.cost.estimates import Runtime
-from tinynas.cost.prices import OperatorCycles, map_bytes
+from tinynas.cost.prices import OperatorCycles, widest_bytes
 from tinynas.cost.work import list_work
-from tinynas.engine.choosing import choose_kernels
+from tinynas.engine.alike import Remembered, number_operators
+from tinynas.engine.choosing import Choices
 from tinynas.engine.goals import Goal
 from tinynas.engine.planner import Arrangement
 from tinynas.engine.schedule import MOST_STEPS
 from tinynas.graph import Graph
+from tinynas.graph.typical import PICTURE
 
 #: what is said of times that other kernels or another board had, in percent
 _STALE, _SCALED = 25, 30
@@ -26,6 +29,10 @@ _STALE, _SCALED = 25, 30
 
 class LatencyModel(Protocol):
     """Times of networks on the board, and under the runtime, that the model was made for."""
+
+    def __hash__(self) -> int:
+        """By identity, or what equal models share."""
+        ...
 
     @property
     def board(self) -> str:
@@ -70,7 +77,19 @@ class LatencyModel(Protocol):
         ...
 
     def estimate(self, graph: Graph) -> float:
-        """The same without a plan, so thousands a second: where feature maps lie is only guessed.
+        """The same without a plan: where feature maps lie is only guessed.
+
+        Of thousands of networks of one space a second it is told by `tinynas.spaces.estimates`.
+
+        Raises:
+            ModelError: an operator that the runtime does not run.
+        """
+        ...
+
+    def guess(self, simple: Graph, arena: int, source: int = PICTURE) -> tuple[float, ...]:
+        """Milliseconds of every operator of a simplified graph in an arena of so many bytes, without a plan.
+
+        `source` is the kind of values that its inputs have (`tinynas.graph.typical`), if it has none itself.
 
         Raises:
             ModelError: an operator that the runtime does not run.
@@ -126,6 +145,8 @@ class CalibratedModel:
     runtime: EngineRuntime
     calibration: Calibration
     label: str
+    #: milliseconds of an operator by its number, its kernel, and where the arena lies
+    _guesses: Remembered[float] = field(default_factory=Remembered, init=False, repr=False)
 
     @cached_property
     def _operators(self) -> OperatorCycles:
@@ -165,11 +186,21 @@ class CalibratedModel:
     def estimate(self, graph: Graph) -> float:
         """As `LatencyModel.estimate`."""
         simple = self.runtime.prepared(graph)
-        kernels = choose_kernels(simple, self.runtime.aim)
-        memory = self._operators.memory(max(map_bytes(simple, operator) for operator in simple.operators))
-        pairs = zip(simple.operators, kernels, strict=True)
-        cycles = sum(self._operators.guessed(simple, *each, memory) for each in pairs)
-        return 1e3 * cycles / self.on.clock_hz
+        return math.fsum(self.guess(simple, widest_bytes(simple)))
+
+    def guess(self, simple: Graph, arena: int, source: int = PICTURE) -> tuple[float, ...]:
+        """As `LatencyModel.guess`."""
+        kernels = Choices(simple, self.runtime.aim, source).choose()
+        memory = self._operators.memory(arena)
+        times = []
+        # what it takes does not depend on values, so all graphs have numbers
+        for number, operator, kernel in zip(number_operators(simple), simple.operators, kernels, strict=True):
+            key = (number, kernel.function, memory.arena)
+            if (known := self._guesses.get(key)) is None:
+                cycles = self._operators.guessed(simple, operator, kernel, memory)
+                known = self._guesses[key] = 1e3 * cycles / self.on.clock_hz
+            times.append(known)
+        return tuple(times)
 
 
 def count_entries(arranged: Arrangement) -> Iterator[int]:

@@ -93,6 +93,11 @@ def map_bytes(graph: Graph, operator: Operator) -> int:
     return sum(_sizes(graph, operator))
 
 
+def widest_bytes(graph: Graph) -> int:
+    """The most that any of its operators reads and makes: what an arena holds at least, or nearly."""
+    return max(map_bytes(graph, operator) for operator in graph.operators)
+
+
 def _sizes(graph: Graph, operator: Operator) -> tuple[int, int]:
     """Of the feature maps that an operator reads, and of the one that it makes."""
     read = sum(map_shape(graph.tensors[i]).bytes for i in graph.activations_in(operator))

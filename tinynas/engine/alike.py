@@ -1,8 +1,8 @@
 """Operators that are alike, by a number: what is worked out of one serves all of them.
 
 The networks of a search are made of a few blocks at a few sizes, so that nearly every operator of one has
-been met before. Only in graphs without values are any alike: kernels look at those, but for them an operator
-and the shapes around it say all.
+been met before. Operators are alike by their settings and the shapes around them, which say all where a graph
+has no values: kernels look at those.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def has_values(graph: Graph) -> bool:
 
 
 def number_operators(graph: Graph) -> list[int]:
-    """A number for every operator of `graph`, which has no values: the same for all alike, ever."""
+    """A number for every operator of `graph`: the same for all alike, ever, whatever their values are."""
     if _last and _last[0][0] is graph:
         return _last[0][1]
     # -1, no tensor, is the last

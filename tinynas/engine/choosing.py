@@ -15,7 +15,7 @@ from tinynas.engine.alike import Remembered, has_values, number_operators
 from tinynas.engine.goals import Aim, Goal, Price, instructions
 from tinynas.engine.kernels import Form, Kernel, Spends, candidates
 from tinynas.graph import Graph
-from tinynas.graph.typical import typical_kinds, with_typical_operator
+from tinynas.graph.typical import PICTURE, typical_kinds, with_typical_operator
 
 __all__ = ["Able", "Choices", "Goal", "Without", "choose_kernels"]
 
@@ -42,10 +42,14 @@ class Able(NamedTuple):
 
 @dataclass(frozen=True)
 class Choices:
-    """The kernels that can run the operators of `graph` for `aim`, and the choice among them."""
+    """The kernels that can run the operators of `graph` for `aim`, and the choice among them.
+
+    `source` is the kind of values (`typical_kinds`) that inputs of a graph without values have.
+    """
 
     graph: Graph
     aim: Aim
+    source: int = PICTURE
 
     @cached_property
     def able(self) -> tuple[tuple[Able, ...], ...]:
@@ -72,7 +76,7 @@ class Choices:
 
     @cached_property
     def _kinds(self) -> list[int]:
-        return typical_kinds(self.graph)
+        return typical_kinds(self.graph, self.source)
 
     @property
     def _spends(self) -> Spends:

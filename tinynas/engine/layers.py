@@ -54,7 +54,7 @@ class Layer:
         largest: NDArray[np.int64] = np.abs(self.bias.astype(np.int64)) + 128 * sums
         return largest
 
-    @property
+    @cached_property
     def narrow(self) -> bool:
         """Whether no input makes a sum too large for the short requantisation of tn_arithmetic.h."""
         return bool(np.all(self.reach < _NARROW))
@@ -64,18 +64,18 @@ class Layer:
         """Shifts to the right [outputs]; 1 for a multiplier of 0, with which any is right."""
         return np.where(self.multipliers == 0, 1, -self.shifts)
 
-    @property
+    @cached_property
     def short(self) -> bool:
         """Whether every channel can be requantised in few instructions: narrow, its shift 1 (or 0) to 22."""
         return self.narrow and self._short_shifts
 
-    @property
+    @cached_property
     def _short_shifts(self) -> bool:
         """A shift of 0 takes no correction of the sign, which does no harm where nothing negative is kept."""
         least = 0 if self.low == self.output_zero else SHORT.start
         return bool(np.all((least <= self.rights) & (self.rights < SHORT.stop)))
 
-    @property
+    @cached_property
     def writes_planes(self) -> bool:
         """Whether the outputs can stand in planes: with the zero point -128 and not clamped otherwise."""
         if (self.low, self.high, self.output_zero) != (INT8.min, INT8.max, INT8.min) or not self.short:
@@ -84,7 +84,7 @@ class Layer:
         largest = self.reach * self.multipliers // 2**31 >> self.rights
         return bool(np.all(largest < _MOST_HALF))
 
-    @property
+    @cached_property
     def reads_planes(self) -> bool:
         """Whether inputs less a zero point of -128 leave the sums narrow."""
         sums = np.abs(self.filters.astype(np.int64)).sum(axis=1)

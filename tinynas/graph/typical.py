@@ -26,8 +26,12 @@ _RECTIFIED = Quantization((6 / 255,), (-128,))
 _PLAIN = Quantization((1 / 20,), (2,))
 _SHARE = Quantization((1 / 256,), (-128,))
 _KINDS = (_PICTURE, _RECTIFIED, _PLAIN, _SHARE)
+#: the kind of values that pictures have
+PICTURE = _KINDS.index(_PICTURE)
 #: weights are as often one number of this range as another: most are well below the 127 of the largest
 _MOST_WEIGHT, _MOST_BIAS = 64, 4000
+#: weights that are drawn before they come again: a prime, so that no two channels are equal
+_DRAWN = 8191
 #: a sum of n products is divided by this times the root of n; maps and channels differ by so much
 _DIVISOR, _SPREAD = 20.0, (0.5, 1.4)
 
@@ -87,14 +91,15 @@ def _fill(tensors: list[Tensor], operator: Operator, alike: str, order: _Order) 
         tensors[weights] = _quantised(tensors[weights], scales)
 
 
-def typical_kinds(graph: Graph) -> list[int]:
+def typical_kinds(graph: Graph, source: int = PICTURE) -> list[int]:
     """What kind of values every tensor of `graph` typically has, which has none: a number for each kind.
 
-    Operators alike whose inputs have the same kinds can be run by the same kernels.
+    Operators alike whose inputs have the same kinds can be run by the same kernels. `source` is the kind of
+    the inputs: not that of pictures where the graph is a part of a network.
     """
     kinds = [_KINDS.index(_PLAIN)] * len(graph.tensors)
     for index in graph.inputs:
-        kinds[index] = _KINDS.index(_PICTURE)
+        kinds[index] = source
     for operator in graph.operators:
         kept = kinds[operator.inputs[0]]
         kinds[operator.outputs[0]] = kept if operator.kind in _KEEPS else _KINDS.index(_range(operator))
@@ -160,7 +165,9 @@ def _constant(
     if operator.kind is OpKind.MEAN:
         values = np.arange(1, 1 + tensor.elements, dtype=np.int32)
     elif tensor.dtype is DType.INT8:
-        values = rng.integers(-_MOST_WEIGHT, _MOST_WEIGHT, tensor.shape, dtype=np.int8, endpoint=True)
+        drawn = min(tensor.elements, _DRAWN)
+        values = rng.integers(-_MOST_WEIGHT, _MOST_WEIGHT, drawn, dtype=np.int8, endpoint=True)
+        values = np.resize(values, tensor.shape)
         if operator.kind in _CHANNEL_AXES:
             values = order.outputs(values, _CHANNEL_AXES[operator.kind])
         if operator.kind in _MIXES:

@@ -1,7 +1,7 @@
 """Genotypes in a printable block language, and the published networks by name."""
 
 from tinynas.networks.blocks import Block, Conv, MBConv, XBlock
-from tinynas.networks.build import build_graph, trainable_params
+from tinynas.networks.build import build_graph, build_part, trainable_params
 from tinynas.networks.genotype import Genotype, parse_genotype
 from tinynas.networks.mobile import make_divisible
 from tinynas.networks.presets import PRESETS, find_network
@@ -14,6 +14,7 @@ __all__ = [
     "MBConv",
     "XBlock",
     "build_graph",
+    "build_part",
     "find_network",
     "make_divisible",
     "parse_genotype",

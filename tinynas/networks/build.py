@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tinynas.graph import Graph, GraphBuilder
+from tinynas.networks.blocks import Block
 from tinynas.networks.genotype import Genotype
 
 
@@ -17,6 +20,19 @@ def build_graph(genotype: Genotype) -> Graph:
     for block in genotype.blocks:
         x = block.add_to(builder, x)
     return builder.build(builder.dense(builder.global_mean(x), genotype.classes))
+
+
+def build_part(blocks: Sequence[Block], shape: Sequence[int], classes: int | None = None) -> Graph:
+    """`blocks` behind a feature map of `shape` (rows, columns, channels), as they are in a network.
+
+    With `classes` the network's end follows them.
+    """
+    rows, columns, channels = shape
+    builder = GraphBuilder(" ".join(map(str, blocks)), (rows, columns, channels))
+    x = builder.input
+    for block in blocks:
+        x = block.add_to(builder, x)
+    return builder.build(x if classes is None else builder.dense(builder.global_mean(x), classes))
 
 
 def trainable_params(genotype: Genotype) -> int:

@@ -23,8 +23,8 @@ from tinynas.engine.choosing import Choices
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.leaner import Constants
 from tinynas.engine.planner import Arrangement, arrange_by, arrangements, balanced_arena
-from tinynas.graph import Graph, GraphBuilder
-from tinynas.networks import Genotype
+from tinynas.graph import Graph
+from tinynas.networks import Genotype, build_part
 from tinynas.spaces.batch import BlockBatch, Ints
 from tinynas.spaces.mobile import MobileSpace
 from tinynas.spaces.streamed import streamed_bounds
@@ -206,12 +206,9 @@ def _parts(genotype: Genotype) -> Iterator[tuple[object, Graph]]:
     """What a network's slots are looked up as, one by one; equal ones have equal keys."""
     stem, first, second, *others = genotype.blocks
     runs = [(stem, first, second), *((block,) for block in others)]
-    shape = (genotype.resolution, genotype.resolution, genotype.in_channels)
+    shape: tuple[int, ...] = (genotype.resolution, genotype.resolution, genotype.in_channels)
     for place, run in enumerate(runs):
-        builder = GraphBuilder(" ".join(map(str, run)), shape)
-        x, last = builder.input, place == len(runs) - 1
-        for block in run:
-            x = block.add_to(builder, x)
-        key, (_, *made) = (run, shape, last), builder.shape(x)
-        shape = (made[0], made[1], made[2])
-        yield key, builder.build(builder.dense(builder.global_mean(x), genotype.classes) if last else x)
+        classes = genotype.classes if place == len(runs) - 1 else None
+        graph = build_part(run, shape, classes)
+        yield (run, shape, classes), graph
+        shape = graph.tensors[graph.outputs[0]].shape[1:]

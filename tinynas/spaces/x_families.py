@@ -21,6 +21,7 @@ from tinynas.graph.passes import simplify
 from tinynas.networks import Genotype, build_graph
 from tinynas.networks.regnet import SE_RATIO
 from tinynas.spaces.anynet import RULES, AnyNetChoice, AnyNetRule, AnyNetSpace
+from tinynas.spaces.estimates import estimates
 from tinynas.spaces.family import Scoring, Target
 from tinynas.spaces.pictures import Pictures, resolution_grid
 from tinynas.spaces.regnet import OCTAVES, RegNetChoice, RegNetSpace
@@ -149,7 +150,7 @@ def _measure(space: XSpace[Any], target: Target, samples: int, rng: np.random.Ge
         sram <= target.budget.sram_bytes,
         flash <= target.budget.flash_bytes,
         (int(sram.min()), int(flash.min())),
-        target.times(lambda model: [model.estimate(build_graph(g)) for g in (*networks, smallest)]),
+        target.times(lambda model: estimates(model).milliseconds((*networks, smallest))),
     )
 
 
