@@ -2,8 +2,6 @@
  *
  * Built for the host (portable path, under sanitizers), for Cortex-M7 (DSP path, in QEMU) and for RISC-V (in Unicorn, with
  * benchmarks/cores around it), it must print the same.
- * With -DBENCHMARK it prints instead, for M7 under QEMU's -icount shift=0, the instructions that layers of real
- * networks take.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -68,12 +66,6 @@ static void print_number(uint32_t number, uint32_t base)
     print(digit);
 }
 
-#ifdef BENCHMARK
-#define USUAL 1 /* shifts and clamps as real layers have them */
-#else
-#define USUAL 0
-#endif
-
 static uint32_t state = 12345;
 
 /* A number in low..high. */
@@ -110,7 +102,7 @@ static uint32_t bytes_of(const tn_map *map)
 }
 
 /* Runs `steps` steps on maps that follow each other in an arena just large enough; input and scratch are random. */
-__attribute__((unused)) static const int8_t *run(tn_kernel *kernel, const void *parameters, tn_map *inputs, uint32_t input_count, tn_map *output,
+static const int8_t *run(tn_kernel *kernel, const void *parameters, tn_map *inputs, uint32_t input_count, tn_map *output,
                          uint32_t scratch, int steps)
 {
     const tn_map *pointers[4];
@@ -131,80 +123,25 @@ __attribute__((unused)) static const int8_t *run(tn_kernel *kernel, const void *
     return arena + output->offset;
 }
 
-#ifdef BENCHMARK
-static uint32_t ticks(void) /* SysTick counts down, 25 MHz: 40 instructions under -icount shift=0 */
-{
-    return 0xffffffu - *(volatile uint32_t *)0xe000e018u;
-}
-#endif
-
-static uint32_t ran; /* ticks of the last call of `report` */
-
+/* The same, and a hash of the output is printed. */
 static void report(const char *name, tn_kernel *kernel, const void *parameters, tn_map *inputs, uint32_t input_count,
                    tn_map *output, uint32_t scratch, int steps)
 {
-#ifdef BENCHMARK
-    const tn_map *pointers[4];
-    uint32_t size = 0;
-    for (uint32_t i = 0; i < input_count; i++) {
-        inputs[i].offset = size;
-        pointers[i] = &inputs[i];
-        size = (size + bytes_of(&inputs[i]) + 3) & ~3u;
-    }
-    output->offset = (size + scratch + 3) & ~3u;
-    int8_t *const arena = draw_bytes(output->offset + bytes_of(output), -128);
-    const tn_op op = {kernel, parameters, pointers, output, size};
-    const tn_step step = {0, (uint8_t)steps, 0};
-    const tn_network network = {&op, &step, 1};
-    const uint32_t start = ticks();
-    tn_run(&network, arena);
-    ran = (ticks() - start) * 40;
-    print(name);
-#else
     uint32_t hash = 2166136261u;
     const int8_t *const out = run(kernel, parameters, inputs, input_count, output, scratch, steps);
     for (uint32_t i = 0; i < bytes_of(output); i++) {
         hash = (hash ^ (uint8_t)out[i]) * 16777619u;
     }
-    ran = 0;
     print(name);
     print(" ");
     print_number(hash, 16);
     print("\n");
-#endif
 }
 
 #include "kernel_driver_windows.h"
 #include "kernel_driver_fast.h"
 #include "kernel_driver_maps.h"
 
-#ifdef BENCHMARK
-static void run_all(void)
-{
-    /* layers of vww_96, ResNet-8, mcunet-vww1 and ad01 */
-    convolution("tn_convolve 3x3/2 96x96x3->8", tn_convolve, 96, 96, 3, 8, 3, 2, 1, 1, 0);
-    convolution("tn_convolve 3x3 32x32x16->16", tn_convolve, 32, 32, 16, 16, 3, 1, 2, 1, 0);
-    convolution("tn_convolve 3x3 16x16x32->32", tn_convolve, 16, 16, 32, 32, 3, 1, 2, 1, 0);
-    convolution("tn_convolve 3x3 8x8x64->64", tn_convolve, 8, 8, 64, 64, 3, 1, 2, 1, 0);
-    convolution("tn_pointwise 48x48x8->16", tn_pointwise, 48, 48, 8, 16, 1, 1, 0, 1, 0);
-    convolution("tn_pointwise 40x40x16->8", tn_pointwise, 40, 40, 16, 8, 1, 1, 0, 1, 0);
-    convolution("tn_pointwise 24x24x32->32", tn_pointwise, 24, 24, 32, 32, 1, 1, 0, 1, 0);
-    convolution("tn_pointwise 25x5x64->64", tn_pointwise, 25, 5, 64, 64, 1, 1, 0, 1, 0);
-    convolution("tn_pointwise 12x12x24->144", tn_pointwise, 12, 12, 24, 144, 1, 1, 0, 1, 0);
-    convolution("tn_pointwise 6x6x128->128", tn_pointwise, 6, 6, 128, 128, 1, 1, 0, 1, 0);
-    convolution("tn_pointwise 5x5x144->24", tn_pointwise, 5, 5, 144, 24, 1, 1, 0, 1, 0);
-    convolution("tn_pointwise 3x3x256->256", tn_pointwise, 3, 3, 256, 256, 1, 1, 0, 1, 0);
-    convolution("tn_depthwise 3x3 48x48x8", tn_depthwise, 48, 48, 8, 8, 3, 1, 2, 8, 0);
-    convolution("tn_depthwise 3x3/2 48x48x16", tn_depthwise, 48, 48, 16, 16, 3, 2, 1, 16, 0);
-    convolution("tn_depthwise 3x3 25x5x64", tn_depthwise, 25, 5, 64, 64, 3, 1, 2, 64, 0);
-    convolution("tn_depthwise 3x3 6x6x128", tn_depthwise, 6, 6, 128, 128, 3, 1, 2, 128, 0);
-    convolution("tn_depthwise 5x5 10x10x120", tn_depthwise, 10, 10, 120, 120, 5, 1, 4, 120, 0);
-    convolution("tn_depthwise 7x7 20x20x48", tn_depthwise, 20, 20, 48, 48, 7, 1, 6, 48, 0);
-    convolution("tn_depthwise 7x7 5x5x144", tn_depthwise, 5, 5, 144, 144, 7, 1, 6, 144, 0);
-    elementwise("tn_add 32x32x16 (an element)", tn_add, 32, 32, 16, 0);
-    elementwise("tn_mul 10x10x64 by 1x1x64 (an element)", tn_mul, 10, 10, 64, 1);
-}
-#else
 static void run_all(void)
 {
     for (int i = 0; i < 60; i++) {
@@ -254,7 +191,6 @@ static void run_all(void)
         }
     }
 }
-#endif
 
 int main(void)
 {
@@ -271,11 +207,6 @@ void start(void)
 #ifdef __ARM_FP
     *(volatile uint32_t *)0xe000ed88u |= 0xfu << 20; /* CPACR: the FPU on */
     __asm__ volatile("dsb\n isb" : : : "memory");
-#endif
-#ifdef BENCHMARK
-    *(volatile uint32_t *)0xe000e014u = 0xffffffu; /* SysTick: reload, clear, enable with the core's clock */
-    *(volatile uint32_t *)0xe000e018u = 0;
-    *(volatile uint32_t *)0xe000e010u = 5;
 #endif
     main();
     register int operation __asm__("r0") = 0x18; /* SYS_EXIT */

@@ -1,7 +1,7 @@
 /* The cases of kernel_driver.c for kernels by blocks, of planes and by tables: constants of any value their layouts allow. */
 
 /* A layer of tn_blocks with any halfwords as weights, `halves` of them a value of a pair of channels. */
-__attribute__((unused)) static void layer_of_blocks(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns, uint32_t channels, uint32_t outputs,
+static void layer_of_blocks(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns, uint32_t channels, uint32_t outputs,
                    uint32_t window, uint32_t stride, uint32_t pad, uint32_t halves, int planes)
 {
     tn_blocks layer;
@@ -27,8 +27,8 @@ __attribute__((unused)) static void layer_of_blocks(const char *name, tn_kernel 
     int32_t *const constants = allocate(16 * even);
     const int32_t reach = 127 * 128 * (int32_t)layer.depth;
     layer.padding = (int8_t)draw(-128, 127);
-    layer.low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
-    layer.high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
+    layer.low = (int8_t)(draw(0, 1) ? -128 : draw(-128, 0));
+    layer.high = (int8_t)(draw(0, 1) ? 127 : draw(0, 127));
     for (uint32_t i = 0; i < even; i++) {
         int32_t *const constant = constants + 4 * i;
         const int32_t right = draw(planes ? 14 : 1, 22);
@@ -47,7 +47,7 @@ __attribute__((unused)) static void layer_of_blocks(const char *name, tn_kernel 
 }
 
 /* A 3 x 3 convolution by Winograd, with any weights that transformed ones can be. */
-__attribute__((unused)) static void winograd(uint32_t rows, uint32_t columns, uint32_t channels, uint32_t outputs)
+static void winograd(uint32_t rows, uint32_t columns, uint32_t channels, uint32_t outputs)
 {
     tn_blocks layer;
     memset(&layer, 0, sizeof layer);
@@ -78,14 +78,14 @@ __attribute__((unused)) static void winograd(uint32_t rows, uint32_t columns, ui
     layer.stride_columns = 1;
     layer.pad_top = layer.pad_left = (uint16_t)(pad / 2);
     layer.padding = (int8_t)draw(-128, 127);
-    layer.low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
-    layer.high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
+    layer.low = (int8_t)(draw(0, 1) ? -128 : draw(-128, 0));
+    layer.high = (int8_t)(draw(0, 1) ? 127 : draw(0, 127));
     report("winograd", tn_convolve_winograd, &layer, &input, 1, &output, 102 * depth + 768, (output.rows + 1) / 2);
     release_all();
 }
 
 /* Depthwise of planes of any int16. */
-__attribute__((unused)) static void planes(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns,
+static void planes(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns,
                                            uint32_t channels, uint32_t height, uint32_t width, uint32_t stride)
 {
     tn_blocks layer;
@@ -102,8 +102,8 @@ __attribute__((unused)) static void planes(const char *name, tn_kernel *kernel, 
     layer.kernel_columns = (uint16_t)width;
     layer.stride_rows = layer.stride_columns = (uint16_t)stride;
     layer.pad_top = (uint16_t)above;
-    layer.low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
-    layer.high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
+    layer.low = (int8_t)(draw(0, 1) ? -128 : draw(-128, 0));
+    layer.high = (int8_t)(draw(0, 1) ? 127 : draw(0, 127));
     int16_t *const weights = allocate(2 * channels * layer.depth);
     int32_t *const constants = allocate(16 * channels);
     for (uint32_t i = 0; i < channels * height; i++) { /* words (w0 w1) (w2 w3) .., (w1 w2) (w3 w4) .. */
@@ -132,7 +132,7 @@ __attribute__((unused)) static void planes(const char *name, tn_kernel *kernel, 
 }
 
 /* ADD by a table of any sums. */
-__attribute__((unused)) static void sums(const char *name, uint32_t rows, uint32_t columns, uint32_t channels)
+static void sums(const char *name, uint32_t rows, uint32_t columns, uint32_t channels)
 {
     tn_table_sum sum;
     memset(&sum, 0, sizeof sum);

@@ -11,7 +11,7 @@ static void draw_channels(tn_conv *conv, uint32_t channels, int wide)
         right++;
     }
     for (uint32_t i = 0; i < channels; i++) {
-        const int32_t shift = USUAL || draw(0, 7) ? draw(right > 3 ? right - 3 : 1, right) : draw(1, 31);
+        const int32_t shift = draw(0, 7) ? draw(right > 3 ? right - 3 : 1, right) : draw(1, 31);
         bias[i] = wide && draw(0, 3) == 0 ? INT32_MAX - draw(0, 99) : draw(-reach, reach); /* sums may wrap around */
         multipliers[i] = draw(0, 7) ? draw(1 << 30, INT32_MAX) : draw(0, 1) ? 1 << 30 : INT32_MAX;
         shifts[i] = (int8_t)(wide && draw(0, 3) == 0 ? draw(-1, 5) : -shift);
@@ -20,8 +20,8 @@ static void draw_channels(tn_conv *conv, uint32_t channels, int wide)
     conv->multipliers = multipliers;
     conv->shifts = shifts;
     conv->output_zero = (int8_t)draw(-128, 127);
-    conv->low = (int8_t)(USUAL || draw(0, 1) ? -128 : draw(-128, 0));
-    conv->high = (int8_t)(USUAL || draw(0, 1) ? 127 : draw(0, 127));
+    conv->low = (int8_t)(draw(0, 1) ? -128 : draw(-128, 0));
+    conv->high = (int8_t)(draw(0, 1) ? 127 : draw(0, 127));
     conv->narrow = !wide;
 }
 
@@ -63,13 +63,5 @@ static void convolution(const char *name, tn_kernel *kernel, uint32_t rows, uint
     conv.padding = padding;
     draw_channels(&conv, outputs, wide);
     report(name, kernel, &conv, &input, 1, &output, 2 * ((conv.depth + 3) & ~3u), output.rows);
-#ifdef BENCHMARK
-    const uint32_t macs = output.rows * output.columns * outputs * conv.depth;
-    print(" ");
-    print_number(macs, 10);
-    print(" ");
-    print_number(ran, 10);
-    print("\n");
-#endif
     release_all();
 }
