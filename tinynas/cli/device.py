@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,18 +15,10 @@ from tinynas.cli.option_groups import with_option_groups
 from tinynas.cli.sample_options import SampleOptions
 
 if TYPE_CHECKING:
-    from tinynas.engine.goals import Goal
-    from tinynas.pipeline.samples import SampleSource
     from tinynas.pipeline.subject import Subject
 
 MODEL_HELP = "A run's folder or a pick's, an int8 .tflite, or an .onnx with --data."
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)]
-FolderOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--output", "-o", metavar="DIR", help="Where it is built. Default: where plain `pio run` does it."
-    ),
-]
 PortOption = Annotated[
     str | None,
     typer.Option("--port", help="The board's serial port, or a pyserial URL. Default: the only one."),
@@ -38,16 +31,40 @@ RunsOption = Annotated[int, typer.Option("--runs", min=1, help="Inferences to ti
 LayersOption = Annotated[bool, typer.Option("--layers", help="Print the cycles of every operator, too.")]
 
 
+@dataclass(frozen=True)
+class FirmwareOptions(SampleOptions):
+    """How firmware is made of a model, and where."""
+
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Where it is built. Default: where plain `pio run` does it.",
+        ),
+    ] = None
+    optimize: ModelOptimizeOption = None
+
+    def subject(self, model: Path, board: Board, samples: int) -> Subject:
+        """What is built of `model` for `board`, to be compared on so many samples.
+
+        Raises:
+            RequestError, ModelError, DataError, ToolchainError: as `find_subject`.
+        """
+        from tinynas.pipeline.subject import find_subject
+
+        return find_subject(model, board, samples, self.source(), goal=self.optimize)
+
+
 @with_option_groups
 def build(
     model: ModelArgument,
     board: BoardOption,
-    folder: FolderOption = None,
     samples: SamplesOption = 20,
-    optimize: ModelOptimizeOption = None,
     as_json: JsonOption = False,
     *,
-    given: SampleOptions,
+    asked: FirmwareOptions,
 ) -> None:
     """Build firmware of a model for a board with PlatformIO, after proving the C on this computer."""
     from tinynas.cli.findings import print_findings
@@ -55,9 +72,9 @@ def build(
     from tinynas.pipeline.build import build_firmware, places
 
     target = load_board(board)
-    subject = _subject(model, target, samples, given.source(), optimize)
+    subject = asked.subject(model, target, samples)
     with watching() as watch:
-        built = build_firmware(subject, target, places(folder), watch).to_dict()
+        built = build_firmware(subject, target, places(asked.folder), watch).to_dict()
     print_json(built) if as_json else print_findings(output(), built)
 
 
@@ -75,12 +92,10 @@ def flash(
     port: Annotated[
         str | None, typer.Option("--port", help="For boards that are written over their serial port.")
     ] = None,
-    folder: FolderOption = None,
     samples: SamplesOption = 20,
-    optimize: ModelOptimizeOption = None,
     as_json: JsonOption = False,
     *,
-    given: SampleOptions,
+    asked: FirmwareOptions,
 ) -> None:
     """Write firmware into the board that is connected: a model's, which is built first, or any .elf file."""
     from tinynas.cli.progress import watching
@@ -91,8 +106,8 @@ def flash(
     elf = firmware
     with watching() as watch:
         if not is_firmware(firmware):
-            subject = _subject(firmware, target, samples, given.source(), optimize)
-            built = build_firmware(subject, target, places(folder), watch)
+            subject = asked.subject(firmware, target, samples)
+            built = build_firmware(subject, target, places(asked.folder), watch)
             elf = built.firmware.elf
         watch.note(f"writing {elf} into {target.id}")
         PortTarget(port).flash(elf, target)
@@ -118,11 +133,9 @@ def measure(
     layers: LayersOption = False,
     runs: RunsOption = 10,
     samples: SamplesOption = 100,
-    folder: FolderOption = None,
-    optimize: ModelOptimizeOption = None,
     as_json: JsonOption = False,
     *,
-    given: SampleOptions,
+    asked: FirmwareOptions,
 ) -> None:
     """Ask a board that runs our firmware: latency, memory, its own check and, given MODEL, its outputs.
 
@@ -137,11 +150,18 @@ def measure(
     finished = model if model is not None and is_firmware(model) else None
     subject = None
     if model is not None and finished is None:
-        subject = _subject(model, target, samples, given.source(), optimize)
-    elf = way.firmware(finished, target, folder)
+        subject = asked.subject(model, target, samples)
+    elf = way.firmware(finished, target, asked.folder)
     with watching() as watch, way.connect(elf, target) as line:
         found = ask(
-            line, target, way.times(target), watch, subject=subject, goal=optimize, runs=runs, layers=layers
+            line,
+            target,
+            way.times(target),
+            watch,
+            subject=subject,
+            goal=asked.optimize,
+            runs=runs,
+            layers=layers,
         )
     _answer(found.to_dict(), layers, as_json)
 
@@ -155,11 +175,9 @@ def deploy(
     samples: SamplesOption = 100,
     runs: RunsOption = 10,
     layers: LayersOption = False,
-    folder: FolderOption = None,
-    optimize: ModelOptimizeOption = None,
     as_json: JsonOption = False,
     *,
-    given: SampleOptions,
+    asked: FirmwareOptions,
 ) -> None:
     """Build firmware of a model, run it on a board, and show predicted beside measured.
 
@@ -172,19 +190,13 @@ def deploy(
     from tinynas.pipeline.target import find_target
 
     target, way = load_board(board), find_target(port, virtual)
-    subject = _subject(model, target, samples, given.source(), optimize)
+    subject = asked.subject(model, target, samples)
     # nothing is built for a board that is not there
     way.require(target)
     with watching() as watch:
-        found = put(subject, target, way, places(folder), watch, runs=runs)
+        found = put(subject, target, way, places(asked.folder), watch, runs=runs)
         watch.note(f"kept in {save_deployment(found, way, model)}")
     _answer(found.to_dict(), layers, as_json)
-
-
-def _subject(model: Path, board: Board, samples: int, source: SampleSource, goal: Goal | None) -> Subject:
-    from tinynas.pipeline.subject import find_subject
-
-    return find_subject(model, board, samples, source, goal=goal)
 
 
 def _answer(found: Mapping[str, Any], layers: bool, as_json: bool) -> None:
