@@ -67,13 +67,16 @@ def test_no_words_at_all_is_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(COMMANDS) >= 12 and all(command[0] in printed for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", [(), *COMMANDS], ids=" ".join)
+GROUPS: list[tuple[str, ...]] = [(), ("board",)]
+
+
+@pytest.mark.parametrize("command", [*GROUPS, *COMMANDS], ids=" ".join)
 def test_the_example_in_the_help_is_a_real_command(
     command: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     printed = answered(capsys, *command, "--help")
-    assert "--json" in printed or not command
+    assert "--json" in printed or command in GROUPS
     example = re.search(r"Example: (tinynas .*)", printed)
     assert example is not None
     program, *words = shlex.split(example[1])
