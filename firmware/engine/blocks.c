@@ -21,24 +21,35 @@ TN_INLINE uint32_t *tn_widen_words(const int8_t *in, uint32_t words, uint32_t pi
 }
 
 #if TN_DSP
-/* A word of each of four, two, one pixels, which are n bytes apart: 16, 8, 4 instructions. */
+/* A word of each of four, three, two, one pixels, which are n bytes apart: 14, 12, 8, 4 instructions. */
 #define TN_WIDEN_4                           \
     "ldr    %[b], [%[p], %[n]]           \n" \
     "ldr    %[a], [%[p]], #4             \n" \
     "ldr    %[d], [%[q], %[n]]           \n" \
+    "sxtb16 %[f], %[b]                   \n" \
     "ldr    %[c], [%[q]], #4             \n" \
     "sxtb16 %[e], %[a]                   \n" \
+    "sxtb16 %[b], %[b], ror #8           \n" \
+    "sxtb16 %[h], %[d]                   \n" \
+    "sxtb16 %[a], %[a], ror #8           \n" \
+    "sxtb16 %[g], %[c]                   \n" \
+    "sxtb16 %[d], %[d], ror #8           \n" \
+    "sxtb16 %[c], %[c], ror #8           \n" \
+    "stm.w  %[to]!, {%[e], %[f], %[g], %[h]} \n" \
+    "stm.w  %[to]!, {%[a], %[b], %[c], %[d]} \n"
+#define TN_WIDEN_3                           \
+    "ldr    %[b], [%[p], %[n]]           \n" \
+    "ldr    %[a], [%[p]], #4             \n" \
+    "ldr    %[c], [%[q]], #4             \n" \
     "sxtb16 %[f], %[b]                   \n" \
+    "sxtb16 %[e], %[a]                   \n" \
     "strd   %[e], %[f], [%[to]], #8      \n" \
     "sxtb16 %[e], %[c]                   \n" \
-    "sxtb16 %[f], %[d]                   \n" \
-    "strd   %[e], %[f], [%[to]], #8      \n" \
     "sxtb16 %[a], %[a], ror #8           \n" \
+    "strd   %[e], %[a], [%[to]], #8      \n" \
     "sxtb16 %[b], %[b], ror #8           \n" \
-    "strd   %[a], %[b], [%[to]], #8      \n" \
     "sxtb16 %[c], %[c], ror #8           \n" \
-    "sxtb16 %[d], %[d], ror #8           \n" \
-    "strd   %[c], %[d], [%[to]], #8      \n"
+    "strd   %[b], %[c], [%[to]], #8      \n"
 #define TN_WIDEN_2                           \
     "ldr    %[b], [%[p], %[n]]           \n" \
     "ldr    %[a], [%[p]], #4             \n" \
@@ -57,7 +68,7 @@ TN_INLINE uint32_t *tn_widen_words(const int8_t *in, uint32_t words, uint32_t pi
     __asm__ volatile("1: \n" words "cmp %[p], %[end] \n"                                                           \
                      "bne 1b \n"                                                                                    \
                      : [p] "+r"(in), [q] "+r"(third), [to] "+r"(to), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c),      \
-                       [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f)                                                     \
+                       [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f), [g] "=&r"(g), [h] "=&r"(h)                         \
                      : [n] "r"(apart), [end] "r"(end)                                                               \
                      : "memory", "cc")
 #endif
@@ -67,12 +78,16 @@ TN_INLINE uint32_t *tn_widen_together(const int8_t *in, uint32_t apart, uint32_t
 {
 #if TN_DSP
     const int8_t *const end = in + 4 * words, *third = in + 2 * apart;
-    uint32_t a, b, c, d, e, f;
+    /* STM stores by rising numbers of registers */
+    register uint32_t a __asm__("r4"), b __asm__("r5"), c __asm__("r6"), d __asm__("r8");
+    register uint32_t e __asm__("r9"), f __asm__("r10"), g __asm__("r11"), h __asm__("r12");
     if (!words) {
         return to;
     }
     if (pixels == 4) {
         TN_WIDEN_LOOP(TN_WIDEN_4);
+    } else if (pixels == 3) {
+        TN_WIDEN_LOOP(TN_WIDEN_3);
     } else if (pixels == 2) {
         TN_WIDEN_LOOP(TN_WIDEN_2);
     } else {
@@ -87,10 +102,15 @@ TN_INLINE uint32_t *tn_widen_together(const int8_t *in, uint32_t apart, uint32_t
 #endif
 }
 
-void tn_widen_pixels(const int8_t *in, uint32_t apart, uint32_t words, uint32_t pixels, uint32_t *to)
+void tn_widen_four(const int8_t *in, uint32_t apart, uint32_t words, uint32_t *to)
 {
-    if (pixels == 4) {
-        tn_widen_together(in, apart, words, 4, to);
+    tn_widen_together(in, apart, words, 4, to);
+}
+
+void tn_widen_few(const int8_t *in, uint32_t apart, uint32_t words, uint32_t pixels, uint32_t *to)
+{
+    if (pixels == 3) {
+        tn_widen_together(in, apart, words, 3, to);
     } else if (pixels == 2) {
         tn_widen_together(in, apart, words, 2, to);
     } else {
@@ -320,12 +340,16 @@ tn_patch tn_patch_of_vector(const tn_op *op, int8_t *arena)
     return patch;
 }
 
+static int tn_is_planes(const tn_map *map)
+{
+    return map->size == 2;
+}
+
 tn_target tn_target_of(const tn_op *op, int8_t *arena, int step)
 {
     tn_target target;
     target.row = tn_row(op->output, arena, (unsigned)step);
-    target.planes = op->output->size == 2;
-    target.channels = target.planes ? op->output->columns : op->output->channels;
+    target.channels = tn_is_planes(op->output) ? op->output->columns : op->output->channels;
     target.pitch = 2 * op->output->channels;
     /* a slot's margins are clean from its first row on, whichever end of the map that is */
     target.fresh = step < op->output->slots || step + op->output->slots >= op->output->rows;
@@ -377,7 +401,7 @@ static void tn_clear_margins(const tn_blocks *layer, const tn_map *output, int8_
 void tn_finish_row(const tn_op *op, const tn_target *target)
 {
     const tn_blocks *const layer = op->parameters;
-    if (!target->planes) {
+    if (!tn_is_planes(op->output)) {
         tn_clamp_row(target->row, layer->columns * target->channels, layer->low, layer->high);
     } else if (target->fresh) {
         tn_clear_margins(layer, op->output, target->row);

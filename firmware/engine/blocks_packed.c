@@ -1,5 +1,6 @@
 /* Blocks with packed weights, which are no larger than int8 (tn_blocks.h). Instructions of the inner loops a product:
- * four pixels 12 / 16, two 13 / 16, one 8 / 8; around them 68, 51 and 33 for all outputs of a block, and 3 for a round.
+ * four pixels 12 / 16, three 9 / 12, two 13 / 16, one 8 / 8; around them 68, 59, 51 and 33 for all outputs of a block, and 3 for
+ * a round.
  * They are assembly because all fourteen registers are taken, and unrolled by four steps, entered where the rest of a
  * division wants it.
  */
@@ -36,6 +37,18 @@
     "smuad  %[r3], %[c], %[b]          \n" \
     "smuad  %[s3], %[d], %[b]          \n" TN_PAIR_4
 
+#define TN_PAIR_3                          \
+    "ldr    %[b], [%[w]], #4           \n" \
+    "ldm.w  %[x]!, {%[c], %[d], %[e]}  \n" \
+    "sxtb16 %[a], %[b]                 \n" \
+    "smlad  %[r0], %[b], %[c], %[r0]   \n" \
+    "smlad  %[s0], %[a], %[c], %[s0]   \n" \
+    "smlad  %[r1], %[b], %[d], %[r1]   \n" \
+    "smlad  %[s1], %[a], %[d], %[s1]   \n" \
+    "smlad  %[r2], %[b], %[e], %[r2]   \n" \
+    "smlad  %[s2], %[a], %[e], %[s2]   \n"
+#define TN_STEP_3 TN_PAIR_3 TN_PAIR_3
+
 #define TN_STEP_2                          \
     "ldrd   %[c], %[e], [%[w]], #8     \n" \
     "ldrd   %[a], %[b], [%[x]], #8     \n" \
@@ -61,21 +74,28 @@
     "smlad  %[r0], %[e], %[b], %[r0]   \n" \
     "smlad  %[s0], %[d], %[b], %[s0]   \n"
 
-enum { TN_BYTES_4 = 4 * 24, TN_BYTES_2 = 4 * 13, TN_BYTES_1 = 4 * 8 }; /* of a step */
+enum { TN_BYTES_4 = 4 * 24, TN_BYTES_3 = 4 * 18, TN_BYTES_2 = 4 * 13, TN_BYTES_1 = 4 * 8 }; /* of a step */
 
 #define TN_ZERO(n) "mov %[r" n "], #0 \n" "mov %[s" n "], #0 \n"
 
 /* Both channels' sums out of r = 256 * S1 + S0 and s = S0; twice the sum, and the bias. */
 #define TN_SECOND(n) "sub %[r" n "], %[r" n "], %[s" n "] \n" "add %[r" n "], %[a], %[r" n "], asr #7 \n"
 #define TN_FIRST(n) "add %[s" n "], %[b], %[s" n "], lsl #1 \n"
-#define TN_APART_1(k) "ldr %[a], [%[" k "], #16] \n" "ldr %[b], [%[" k "]] \n" TN_SECOND("0") TN_FIRST("0")
-#define TN_APART_2 TN_APART_1("x") TN_SECOND("1") TN_FIRST("1")
-#define TN_APART_4 TN_APART_2 TN_SECOND("2") TN_FIRST("2") TN_SECOND("3") TN_FIRST("3")
+#define TN_APART_1 "ldrd %[b], %[a], [%[w]], #8 \n" TN_SECOND("0") TN_FIRST("0")
+#define TN_APART_2 TN_APART_1 TN_SECOND("1") TN_FIRST("1")
+#define TN_APART_3 TN_APART_2 TN_SECOND("2") TN_FIRST("2")
+#define TN_APART_4 TN_APART_3 TN_SECOND("3") TN_FIRST("3")
 
 #define TN_PACKED_4(finish)                                                                                            \
     __asm__ volatile(TN_PAIRS(TN_FIRST_STEP_4, TN_FOUR_TIMES(TN_STEP_4), finish)                            \
                      : [r0] "=&r"(r0), [r1] "=&r"(r1), [r2] "=&r"(r2), [r3] "=&r"(r3), [s0] "=&r"(s0),                 \
                        [s1] "=&r"(s1), [s2] "=&r"(s2), [s3] "=&r"(s3), TN_OUT                                          \
+                     : TN_IN                                                                                           \
+                     : "memory", "cc")
+#define TN_PACKED_3(finish)                                                                                            \
+    __asm__ volatile(TN_PAIRS(TN_ZERO("0") TN_ZERO("1") TN_ZERO("2"), TN_FOUR_TIMES(TN_STEP_3), finish)                \
+                     : [r0] "=&r"(r0), [r1] "=&r"(r1), [r2] "=&r"(r2), [s0] "=&r"(s0), [s1] "=&r"(s1), [s2] "=&r"(s2), \
+                       [e] "=&r"(e), TN_OUT                                                                            \
                      : TN_IN                                                                                           \
                      : "memory", "cc")
 #define TN_PACKED_2(finish)                                                                                            \
@@ -84,45 +104,52 @@ enum { TN_BYTES_4 = 4 * 24, TN_BYTES_2 = 4 * 13, TN_BYTES_1 = 4 * 8 }; /* of a s
                      : TN_IN                                                                                           \
                      : "memory", "cc")
 #define TN_PACKED_1(finish)                                                                                            \
-    __asm__ volatile(TN_SINGLES(TN_ZERO("0"), TN_FOUR_TIMES(TN_STEP_1), TN_APART_1("k") finish)                        \
-                     : [r0] "=&r"(r0), [s0] "=&r"(s0), [e] "=&r"(e), TN_SINGLE_OUT                                     \
+    __asm__ volatile(TN_PAIRS(TN_ZERO("0"), TN_FOUR_TIMES(TN_STEP_1), finish)                                          \
+                     : [r0] "=&r"(r0), [s0] "=&r"(s0), [e] "=&r"(e), TN_OUT                                            \
                      : TN_IN                                                                                           \
                      : "memory", "cc")
 
-/* Sums of pairs of channels with `pixels` pixels, and their outputs. */
-TN_INLINE void tn_packed_channels(tn_channels *channels, uint32_t depth, const uint32_t *widened, const uint32_t pixels,
-                                  const int planes)
+/* Where the loops of `pixels` pixels begin: the first step of four is before the round. */
+TN_INLINE uint32_t tn_packed_entry(uint32_t pixels, uint32_t steps)
 {
-    const uint32_t *const end = widened + pixels * depth / 2;
-    const uint32_t steps = depth / TN_STEP, entry = pixels == 4   ? tn_entry(steps - 1, TN_UNROLLED, TN_BYTES_4)
-                                                    : pixels == 2 ? tn_entry(steps, TN_UNROLLED, TN_BYTES_2)
-                                                                  : tn_entry(steps, TN_UNROLLED, TN_BYTES_1);
-    const uint32_t *x;
-    const int16_t *saved;
+    const uint32_t bytes = (uint32_t)TN_BYTES_4 << 24 | TN_BYTES_3 << 16 | TN_BYTES_2 << 8 | TN_BYTES_1;
+    return tn_entry(steps - (pixels > 3), TN_UNROLLED, (bytes >> 8 * (pixels - 1)) % 256);
+}
+
+/* Sums of pairs of channels with `pixels` pixels, and their outputs. */
+TN_INLINE void tn_packed_channels(tn_channels *channels, uint32_t pixels, const int planes)
+{
     int32_t r0, r1, r2, r3, s0, s1, s2, s3;
-    uint32_t a, b, c, d, e, enter;
+    TN_TEMPORARIES;
     if (pixels == 4 && planes) {
-        TN_PACKED_4(TN_FINISH_PLANES(TN_APART_4 TN_PLANE_4("0", "s") TN_NEXT_PLANE TN_PLANE_4("16", "r") TN_NEXT_PLANE));
+        TN_PACKED_4(TN_APART_4 TN_FINISH_PLANES(4));
     } else if (pixels == 4) {
-        TN_PACKED_4(TN_FINISH_ROWS(TN_APART_4 TN_ROWS_4("0", "s") TN_NEXT_BYTE TN_ROWS_4("16", "r") TN_NEXT_BYTE));
+        TN_PACKED_4(TN_APART_4 TN_FINISH_ROWS(4));
+    } else if (pixels == 3 && planes) {
+        TN_PACKED_3(TN_APART_3 TN_FINISH_PLANES(3));
+    } else if (pixels == 3) {
+        TN_PACKED_3(TN_APART_3 TN_FINISH_ROWS(3));
     } else if (pixels == 2 && planes) {
-        TN_PACKED_2(TN_FINISH_PLANES(TN_APART_2 TN_PLANE_2("0", "s") TN_NEXT_PLANE TN_PLANE_2("16", "r") TN_NEXT_PLANE));
+        TN_PACKED_2(TN_APART_2 TN_FINISH_PLANES(2));
     } else if (pixels == 2) {
-        TN_PACKED_2(TN_FINISH_ROWS(TN_APART_2 TN_ROWS_2("0", "s") TN_NEXT_BYTE TN_ROWS_2("16", "r") TN_NEXT_BYTE));
+        TN_PACKED_2(TN_APART_2 TN_FINISH_ROWS(2));
     } else if (planes) {
-        TN_PACKED_1(TN_PLANE_1("0", "s") TN_NEXT_SINGLE_PLANE TN_PLANE_1("16", "r") TN_NEXT_SINGLE_PLANE);
+        TN_PACKED_1(TN_APART_1 TN_FINISH_PLANES(1));
     } else {
-        TN_PACKED_1(TN_ROWS_1("0", "s") TN_ROWS_1("16", "r"));
+        TN_PACKED_1(TN_APART_1 TN_FINISH_ROWS(1));
     }
 }
 #else
 /* The same by the definition of the layout. */
-TN_INLINE void tn_packed_channels(tn_channels *channels, uint32_t depth, const uint32_t *widened, const uint32_t pixels,
-                                  const int planes)
+TN_NOINLINE static void tn_packed_channels(tn_channels *channels, uint32_t pixels, const int planes)
 {
+    const uint32_t *const widened = channels->widened;
+    const uint32_t depth = (uint32_t)(channels->end - widened) * 2 / pixels;
     const uint32_t apart = planes ? channels->step : 1; /* bytes from a channel to the next */
-    for (; channels->weights != channels->last; channels->weights += depth) {
-        const int32_t *const constants = channels->constants;
+    for (; channels->weights != channels->last; channels->weights += depth + TN_PAIR_CONSTANTS) {
+        const int16_t *const behind = channels->weights + depth;
+        int32_t constants[2][TN_CONSTANTS];
+        tn_pair_constants(behind, behind + 4, constants);
         for (uint32_t i = 0; i < pixels; i++) {
             uint32_t whole = 0, low = 0; /* the first may wrap around, as SMLAD does */
             int8_t *const out = channels->out + i * (planes ? 2 : channels->step);
@@ -132,17 +159,23 @@ TN_INLINE void tn_packed_channels(tn_channels *channels, uint32_t depth, const u
                 whole += (uint32_t)(channels->weights[k] * value);
                 low += (uint32_t)((int8_t)channels->weights[k] * value);
             }
-            tn_write(constants[TN_BIAS] + (int32_t)low * 2, constants, planes, out);
-            tn_write(constants[TN_CONSTANTS + TN_BIAS] + ((int32_t)(whole - low) >> 7), constants + TN_CONSTANTS, planes,
-                     out + apart);
+            tn_write(constants[0][TN_BIAS] + (int32_t)low * 2, constants[0], planes, out);
+            tn_write(constants[1][TN_BIAS] + ((int32_t)(whole - low) >> 7), constants[1], planes, out + apart);
         }
-        channels->constants += 2 * TN_CONSTANTS;
         channels->out += 2 * apart;
     }
+}
+
+TN_INLINE uint32_t tn_packed_entry(uint32_t pixels, uint32_t steps)
+{
+    (void)pixels;
+    (void)steps;
+    return 0;
 }
 #endif
 
 #define TN_BLOCK_CHANNELS tn_packed_channels
+#define TN_BLOCK_ENTRY tn_packed_entry
 #define TN_WEIGHTS 1
 #include "tn_blocks_rows.h"
 

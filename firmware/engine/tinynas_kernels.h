@@ -50,9 +50,8 @@ tn_kernel tn_dense;            /* fully connected; weights [out][depth]; no scra
  * -22..-1 (or 0, where low is the output's zero point) and two output channels at least. An output map of size 2 is planes: a plane of int16 for each channel, `before` zeros first, then the columns, less
  * the zero point -128; then nothing may be clamped but what is below the zero point, and no output may leave int16 before. */
 typedef struct {
-    const int16_t *weights;   /* of pairs of channels; layout: tn_blocks.h */
-    const int32_t *constants; /* four an output channel: twice the bias, multiplier, rounding, right shift; an odd last
-                                 channel's twice */
+    const int16_t *weights;   /* of pairs of channels, with their constants: tn_blocks.h */
+    const int32_t *constants; /* 0; of other kernels four an output channel: twice the bias, multiplier, rounding, right shift */
     uint32_t depth;           /* values a pixel, a multiple of 4 */
     uint32_t columns;         /* output pixels of a row */
     uint16_t kernel_rows, kernel_columns;

@@ -1,4 +1,4 @@
-/* Blocks: four (two, one) pixels times two output channels, as all fast convolutions and dense layers are computed.
+/* Blocks: four (three, two, one) pixels times two output channels, as all fast convolutions and dense layers are computed.
  *
  * The inputs of the pixels are widened to int16 into scratch, pairs of one pixel in a word, the pixels side by side:
  *
@@ -13,6 +13,10 @@
  *            halfword serves two channels; no larger than int8. 12 instructions for 16 products of four pixels.
  *   paired   2 * w[o] of a pair of values, then 2 * w[o + 1] of the same: 11 instructions, and nothing to take apart;
  *            twice as large.
+ *
+ * What else a pair of channels needs stands with its weights, in words, so that one pointer goes through all of it:
+ *     packed   weights | twice the biases of o, o + 1 | multiplier, rounding, shift of o | the same of o + 1
+ *     paired   twice the biases of o, o + 1 | weights | multiplier, rounding, shift of o | the same of o + 1
  */
 #ifndef TN_BLOCKS_H
 #define TN_BLOCKS_H
@@ -37,17 +41,17 @@ tn_patch tn_patch_at(const tn_op *op, int8_t *arena, int step);
 /* The whole input of a dense layer as one pixel. */
 tn_patch tn_patch_of_vector(const tn_op *op, int8_t *arena);
 
-/* Widens the inputs of `pixels` (4, 2 or 1) output pixels from column `column` on. */
+/* Widens the inputs of `pixels` (1 to 4) output pixels from column `column` on. */
 void tn_widen(const tn_patch *patch, uint32_t column, uint32_t pixels, uint32_t *to);
 
-/* The same of pixels as they lie, `apart` bytes apart, of `words` whole words: what 1 x 1 kernels see. */
-void tn_widen_pixels(const int8_t *in, uint32_t apart, uint32_t words, uint32_t pixels, uint32_t *to);
+/* The same of four pixels, or fewer, as they lie, `apart` bytes apart, of `words` whole words: what 1 x 1 kernels see. */
+void tn_widen_four(const int8_t *in, uint32_t apart, uint32_t words, uint32_t *to);
+void tn_widen_few(const int8_t *in, uint32_t apart, uint32_t words, uint32_t pixels, uint32_t *to);
 
 /* The row of the output that a step makes. */
 typedef struct {
     int8_t *row;
     uint32_t channels;
-    uint32_t planes; /* whether the output is planes */
     uint32_t pitch;  /* bytes of a plane */
     int fresh;       /* whether the row may be its slot's first */
 } tn_target;
@@ -66,15 +70,9 @@ TN_INLINE const int8_t *tn_plain_pixels(const tn_patch *patch)
     return plain ? patch->window.first : 0;
 }
 
-/* Blocks of up to four pixels: how many begin at `column`. */
-TN_INLINE uint32_t tn_block_pixels(const tn_blocks *layer, uint32_t column)
-{
-    const uint32_t left = layer->columns - column;
-    return left >= 4 ? 4 : left >= 2 ? 2 : 1;
-}
-
-/* An output channel's constants: twice its bias, its multiplier, its rounding (see tn_rounding), its right shift. */
-enum { TN_BIAS, TN_MULTIPLIER, TN_ROUNDING, TN_SHIFT, TN_CONSTANTS };
+/* An output channel's constants: twice its bias, its multiplier, its rounding (see tn_rounding), its right shift. Those of a
+ * pair of channels are so many halfwords. */
+enum { TN_BIAS, TN_MULTIPLIER, TN_ROUNDING, TN_SHIFT, TN_CONSTANTS, TN_PAIR_CONSTANTS = 4 * TN_CONSTANTS };
 
 /* Two halves of a word. */
 TN_INLINE int32_t tn_low(uint32_t word)
@@ -92,17 +90,19 @@ TN_INLINE uint32_t tn_halves(int32_t low, int32_t high)
     return ((uint32_t)low & 0xffffu) | (uint32_t)high << 16;
 }
 
-/* The channels of a block: what its loops begin with, and where they go on. The assembly moves both words of a line. */
+/* The channels of a block: what its loops begin with, and where they go on. */
 typedef struct {
-    const int32_t *constants; /* of the next channel, */
-    int8_t *out;              /* which of the first pixel goes here */
+    int8_t *out;                   /* of the next channel's first pixel */
     const int16_t *weights, *last; /* of the next pair; behind those to be done */
     uint32_t step;                 /* bytes to the next pixel, or to the next plane */
+    uint32_t *widened, *end;       /* the pixels, and behind them */
+    uint32_t entry;                /* see tn_entry */
 } tn_channels;
 
-#if TN_DSP
 /* Values a step of the inner loops, and steps a round. */
 enum { TN_STEP = 4, TN_UNROLLED = 4 };
+
+#if TN_DSP
 
 /* How far into a round of `round` steps the first of `steps` begins, in bytes; the last bit says Thumb. No step at all begins
  * behind the round. */
@@ -117,13 +117,6 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
 #define TN_PAIRS(begin, round, finish)      \
     TN_SUMS(begin, round)                   \
     finish                                  \
-    TN_UNTIL_LAST
-
-/* The same with a single pixel, which leaves registers for the constants, k, and the outputs, o. */
-#define TN_SINGLES(begin, round, finish)    \
-    TN_SUMS(begin, round)                   \
-    finish                                  \
-    "add    %[k], %[k], #32             \n" \
     TN_UNTIL_LAST
 
 #define TN_SUMS(begin, round)               \
@@ -142,20 +135,6 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
     "cmp    %[x], %[a]                  \n" \
     "bne    2b                          \n"
 
-/* Rows are finished with w for the outputs' pointer, planes with d; x is that of the constants. */
-#define TN_FINISH_ROWS(finish)              \
-    "str    %[w], %[saved]              \n" \
-    "ldrd   %[x], %[w], %[constants]    \n" \
-    finish                                  \
-    "add    %[x], %[x], #32             \n" \
-    "strd   %[x], %[w], %[constants]    \n" \
-    "ldr    %[w], %[saved]              \n"
-#define TN_FINISH_PLANES(finish)            \
-    "ldrd   %[x], %[d], %[constants]    \n" \
-    finish                                  \
-    "add    %[x], %[x], #32             \n" \
-    "strd   %[x], %[d], %[constants]    \n"
-
 #define TN_UNTIL_LAST                       \
     "ldr    %[a], %[last]               \n" \
     "cmp    %[w], %[a]                  \n" \
@@ -166,17 +145,26 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
 /* Its operands but the sums. */
 #define TN_OUT                                                                                                      \
     [w] "+r"(channels->weights), [x] "=&r"(x), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d),              \
-        [constants] "+m"(channels->constants), [enter] "=&m"(enter), [saved] "=&m"(saved)
-#define TN_SINGLE_OUT                                                                                               \
-    [w] "+r"(channels->weights), [k] "+r"(channels->constants), [o] "+r"(channels->out), [x] "=&r"(x),              \
-        [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [enter] "=&m"(enter)
+        [out] "+m"(channels->out), [enter] "=&m"(enter)
 #define TN_IN                                                                                                       \
-    [entry] "m"(entry), [widened] "m"(widened), [end] "m"(end), [last] "m"(channels->last), [step] "m"(channels->step)
+    [entry] "m"(channels->entry), [widened] "m"(channels->widened), [end] "m"(channels->end),                       \
+        [last] "m"(channels->last), [step] "m"(channels->step)
 
-/* Multiplier, rounding and shift of the channel whose constants begin at byte `at`. */
-#define TN_LOAD_CHANNEL(k, at)                        \
-    "ldrd   %[a], %[b], [%[" k "], #" at " + 4]  \n" \
-    "ldr    %[c], [%[" k "], #" at " + 12]       \n"
+/* LDM loads by rising numbers of registers. */
+#define TN_TEMPORARIES                                                                       \
+    const uint32_t *x;                                                                       \
+    register uint32_t a __asm__("r4"), b __asm__("r5"), c __asm__("r6"), d __asm__("r8");    \
+    register uint32_t e __asm__("r9");                                                       \
+    uint32_t enter
+
+/* Something for each of up to four pixels; s is "s" for the sums of the first channel, "r" for those of the second. */
+#define TN_EACH_1(something, s) something(s "0")
+#define TN_EACH_2(something, s) TN_EACH_1(something, s) something(s "1")
+#define TN_EACH_3(something, s) TN_EACH_2(something, s) something(s "2")
+#define TN_EACH_4(something, s) TN_EACH_3(something, s) something(s "3")
+
+/* Multiplier, rounding and shift of the next channel. */
+#define TN_LOAD_CHANNEL "ldm.w %[w]!, {%[a], %[b], %[c]} \n"
 
 /* tn_rescale_narrow, and the zero point. */
 #define TN_RESCALE(sum)                               \
@@ -190,42 +178,41 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
     "smmlar %[" sum "], %[" sum "], %[a], %[b]    \n" \
     "asr    %[" sum "], %[" sum "], %[c]          \n"
 
-#define TN_ROWS_4(at, s)                                                                              \
-    TN_LOAD_CHANNEL("x", at) TN_RESCALE(s "0") TN_RESCALE(s "1") TN_RESCALE(s "2") TN_RESCALE(s "3")       \
-    "ldr    %[a], %[step]                         \n"                                                 \
-    "strb   %[" s "0], [%[w]]                     \n"                                                 \
-    "strb   %[" s "1], [%[w], %[a]]               \n"                                                 \
-    "add    %[b], %[w], %[a], lsl #1              \n"                                                 \
-    "strb   %[" s "2], [%[b]]                     \n"                                                 \
-    "strb   %[" s "3], [%[b], %[a]]               \n"
-#define TN_ROWS_2(at, s)                                      \
-    TN_LOAD_CHANNEL("x", at) TN_RESCALE(s "0") TN_RESCALE(s "1")   \
-    "ldr    %[a], %[step]                         \n"         \
-    "strb   %[" s "0], [%[w]]                     \n"         \
-    "strb   %[" s "1], [%[w], %[a]]               \n"
-#define TN_ROWS_1(at, s)                         \
-    TN_LOAD_CHANNEL("k", at) TN_RESCALE(s "0")   \
-    "strb   %[" s "0], [%[o]], #1            \n"
-#define TN_NEXT_BYTE "add %[w], %[w], #1 \n"
+/* Rows: the outputs of a pixel's two channels are neighbours. */
+#define TN_FINISH_ROWS(pixels)                           \
+    TN_LOAD_CHANNEL TN_EACH_##pixels(TN_RESCALE, "s")    \
+    TN_LOAD_CHANNEL TN_EACH_##pixels(TN_RESCALE, "r")    \
+    "ldr    %[x], %[out]                             \n" \
+    TN_EACH_##pixels(TN_JOIN, "") TN_ROWS_##pixels       \
+    "strh   %[s0], [%[x]], #2                        \n" \
+    "str    %[x], %[out]                             \n"
+#define TN_JOIN(pixel) "bfi %[s" pixel "], %[r" pixel "], #8, #8 \n"
+/* All pixels but the first. */
+#define TN_ROWS_1
+#define TN_ROWS_2 "ldr %[a], %[step] \n" "strh %[s1], [%[x], %[a]] \n"
+#define TN_ROWS_3 TN_ROWS_2 "add %[b], %[x], %[a], lsl #1 \n" "strh %[s2], [%[b]] \n"
+#define TN_ROWS_4 TN_ROWS_3 "strh %[s3], [%[b], %[a]] \n"
 
+/* Planes: the outputs of two pixels are neighbours, and those of a channel. */
+#define TN_FINISH_PLANES(pixels)                                                  \
+    TN_LOAD_CHANNEL                                                               \
+    "ldr    %[x], %[out]                                                      \n" \
+    "ldr    %[d], %[step]                                                     \n" \
+    TN_EACH_##pixels(TN_RECTIFY, "s") TN_PLANE_##pixels("s") TN_LOAD_CHANNEL      \
+    TN_EACH_##pixels(TN_RECTIFY, "r") TN_PLANE_##pixels("r")                      \
+    "str    %[x], %[out]                                                      \n"
+#define TN_PLANE_1(s) TN_PLANE_SINGLE(s "0", "0") TN_NEXT_PLANE
+#define TN_PLANE_2(s) TN_PLANE_PAIR(s "0", s "1", "0") TN_NEXT_PLANE
+#define TN_PLANE_3(s) TN_PLANE_PAIR(s "0", s "1", "0") TN_PLANE_SINGLE(s "2", "4") TN_NEXT_PLANE
+#define TN_PLANE_4(s) TN_PLANE_PAIR(s "0", s "1", "0") TN_PLANE_PAIR(s "2", s "3", "4") TN_NEXT_PLANE
+#define TN_NEXT_PLANE "add %[x], %[x], %[d] \n"
 #define TN_PLANE_PAIR(s, t, at)                           \
     "pkhbt  %[" s "], %[" s "], %[" t "], lsl #16     \n" \
     "usat16 %[" s "], #8, %[" s "]                    \n" \
-    "str    %[" s "], [%[d], #" at "]                 \n"
-#define TN_PLANE_4(at, s)                                                                                 \
-    TN_LOAD_CHANNEL("x", at) TN_RECTIFY(s "0") TN_RECTIFY(s "1") TN_RECTIFY(s "2") TN_RECTIFY(s "3")           \
-    TN_PLANE_PAIR(s "0", s "1", "0") TN_PLANE_PAIR(s "2", s "3", "4")
-#define TN_PLANE_2(at, s) TN_LOAD_CHANNEL("x", at) TN_RECTIFY(s "0") TN_RECTIFY(s "1") TN_PLANE_PAIR(s "0", s "1", "0")
-#define TN_PLANE_1(at, s)                        \
-    TN_LOAD_CHANNEL("k", at) TN_RECTIFY(s "0")   \
-    "usat   %[" s "0], #8, %[" s "0]         \n" \
-    "strh   %[" s "0], [%[o]]                \n"
-#define TN_NEXT_SINGLE_PLANE     \
-    "ldr    %[a], %[step]    \n" \
-    "add    %[o], %[o], %[a] \n"
-#define TN_NEXT_PLANE                \
-    "ldr    %[a], %[step]        \n" \
-    "add    %[d], %[d], %[a]     \n"
+    "str    %[" s "], [%[x], #" at "]                 \n"
+#define TN_PLANE_SINGLE(s, at)                            \
+    "usat   %[" s "], #8, %[" s "]                    \n" \
+    "strh   %[" s "], [%[x], #" at "]                 \n"
 
 #else
 
@@ -237,6 +224,15 @@ TN_INLINE void tn_write(int32_t x, const int32_t *constants, int planes, int8_t 
         *(int16_t *)(void *)out = (int16_t)tn_clamp(high >> constants[TN_SHIFT], 0, 255);
     } else {
         *out = tn_saturate((high + (x >> 31)) >> constants[TN_SHIFT]);
+    }
+}
+
+/* The constants of a pair of channels, whose biases and whose other constants begin at these halfwords. */
+TN_INLINE void tn_pair_constants(const int16_t *biases, const int16_t *others, int32_t constants[2][TN_CONSTANTS])
+{
+    for (uint32_t channel = 0; channel < 2; channel++) {
+        memcpy(constants[channel] + TN_BIAS, biases + 2 * channel, 4);
+        memcpy(constants[channel] + TN_MULTIPLIER, others + 6 * channel, 12);
     }
 }
 #endif

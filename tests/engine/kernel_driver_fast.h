@@ -1,6 +1,7 @@
 /* The cases of kernel_driver.c for kernels by blocks, of planes and by tables: constants of any value their layouts allow. */
 
-/* A layer of tn_blocks with any halfwords as weights, `halves` of them a value of a pair of channels. */
+/* A layer of tn_blocks with any halfwords as weights, `halves` of them a value of a pair of channels; with two they stand
+ * between the constants, with one before them. */
 static void layer_of_blocks(const char *name, tn_kernel *kernel, uint32_t rows, uint32_t columns, uint32_t channels, uint32_t outputs,
                    uint32_t window, uint32_t stride, uint32_t pad, uint32_t halves, int planes)
 {
@@ -20,28 +21,30 @@ static void layer_of_blocks(const char *name, tn_kernel *kernel, uint32_t rows, 
     if (planes) {
         output.channels = (output.channels + 1) & ~1u;
     }
-    int16_t *const weights = allocate(even * layer.depth * halves);
-    for (uint32_t i = 0; i < even / 2 * layer.depth * halves; i++) {
-        weights[i] = (int16_t)(halves == 1 ? draw(-32767, 32767) : draw(-256, 254));
-    }
-    int32_t *const constants = allocate(16 * even);
+    const uint32_t own = layer.depth * halves, pair = own + 16; /* halfwords */
+    int16_t *const weights = allocate(even * pair);
     const int32_t reach = 127 * 128 * (int32_t)layer.depth;
     layer.padding = (int8_t)draw(-128, 127);
     layer.low = (int8_t)(draw(0, 1) ? -128 : draw(-128, 0));
     layer.high = (int8_t)(draw(0, 1) ? 127 : draw(0, 127));
-    for (uint32_t i = 0; i < even; i++) {
-        int32_t *const constant = constants + 4 * i;
-        const int32_t right = draw(planes ? 14 : 1, 22);
-        constant[0] = draw(-reach, reach);
-        constant[1] = draw(1 << 30, INT32_MAX);
-        constant[2] = (2 * (planes ? 0 : draw(-128, 127)) + 1) * (1 << (right - 1));
-        constant[3] = right;
-    }
-    if (outputs % 2) { /* the last but one is there twice */
-        memcpy(constants + 4 * (outputs - 1), constants + 4 * (outputs - 2), 16);
+    for (uint32_t i = 0; i < even / 2; i++) {
+        int16_t *const start = weights + i * pair, *const own_start = start + (halves == 2 ? 4 : 0);
+        int16_t *const biases = halves == 2 ? start : own_start + own;
+        int32_t constants[8];
+        for (uint32_t k = 0; k < own; k++) {
+            own_start[k] = (int16_t)(halves == 1 ? draw(-32767, 32767) : draw(-256, 254));
+        }
+        for (uint32_t channel = 0; channel < 2; channel++) {
+            const int32_t right = draw(planes ? 14 : 1, 22);
+            constants[channel] = draw(-reach, reach);
+            constants[2 + 3 * channel] = draw(1 << 30, INT32_MAX);
+            constants[3 + 3 * channel] = (2 * (planes ? 0 : draw(-128, 127)) + 1) * (1 << (right - 1));
+            constants[4 + 3 * channel] = right;
+        }
+        memcpy(biases, constants, 8);
+        memcpy(start + pair - 12, constants + 2, 24);
     }
     layer.weights = weights;
-    layer.constants = constants;
     report(name, kernel, &layer, &input, 1, &output, 8 * layer.depth, (int)height);
     release_all();
 }

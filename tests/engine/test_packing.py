@@ -15,7 +15,14 @@ from make_tflite import TfliteMaker, convolution, options, random_scale, unary
 from micro_oracle import micro_outputs
 
 from tinynas.engine import parameters
-from tinynas.engine.block_packing import block_depth, gathered_order, packed_weights, paired_weights
+from tinynas.engine.block_packing import (
+    block_depth,
+    gathered_order,
+    packed_pairs,
+    packed_weights,
+    paired_pairs,
+    paired_weights,
+)
 from tinynas.engine.kernels import choose
 from tinynas.engine.lookups import lookup_table
 from tinynas.engine.packing import pack, pack_depthwise
@@ -123,6 +130,24 @@ def test_block_weights_lie_where_the_header_says(runs: int, run: int, outputs: i
             np.testing.assert_array_equal(
                 words[:, channel].ravel(), 2 * ordered[first + channel].astype(np.int16)
             )
+
+
+@given(outputs=st.integers(2, 7), seed=st.integers(0, 99))
+def test_constants_of_pairs_stand_round_their_weights(outputs: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ordered = rng.integers(-127, 128, (outputs, 8)).astype(np.int8)
+    constants = rng.integers(-(2**31), 2**31, (outputs, 4)).astype(np.int32)
+    pairs = -(-outputs // 2)
+    packed, paired = packed_pairs(ordered, constants), paired_pairs(ordered, constants)
+    before, after = packed.reshape(pairs, -1)[:, 8:], paired.reshape(pairs, -1)
+    np.testing.assert_array_equal(packed.reshape(pairs, -1)[:, :8].ravel(), packed_weights(ordered))
+    np.testing.assert_array_equal(after[:, 4:20].ravel(), paired_weights(ordered))
+    around = np.concatenate([after[:, :4], after[:, 20:]], axis=1)
+    np.testing.assert_array_equal(around, before)
+    for pair, halfwords in enumerate(around):
+        both = constants[min(2 * pair, outputs - 2) :][:2]
+        words = np.ascontiguousarray(halfwords).view(np.int32)
+        assert words.tolist() == [*both[:, 0], *both[0, 1:], *both[1, 1:]]
 
 
 def conv_graph(seed: int = 0, activation: Activation = Activation.NONE) -> Graph:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 from tinynas.cost.work import Work
 from tinynas.engine import winograd
+from tinynas.engine.costs import blocks_of
 from tinynas.graph import OpKind
 
 #: how often, by the name of the loop
@@ -99,11 +100,11 @@ def _gathered(work: Work, trips: Tally) -> None:
 
 
 def _blocks(work: Work, trips: Tally) -> None:
-    """tn_blocks.h: pixels by fours, twos and ones are widened, then all channels by pairs of those."""
+    """tn_blocks.h: pixels by fours, and what is left, are widened, then all channels by pairs of those."""
     rows = work.output.rows
     columns = 1 if work.kind is OpKind.FULLY_CONNECTED else work.output.columns
     pairs, fours = _ceil(work.output.channels, 2), {"4": _ceil(work.depth, 4)}
-    for name, blocks in (("quad", columns // 4), ("two", columns % 4 // 2), ("one", columns % 2)):
+    for name, blocks in zip(("quad", "three", "two", "one"), blocks_of(columns), strict=True):
         trips[name] += rows * blocks
         _loops(trips, f"{name}.pair", rows * blocks * pairs, fours)
     trips["widened"] += rows * columns

@@ -17,6 +17,8 @@ from tinynas.graph import Graph, Operator
 
 #: filters in the order of tn_blocks.h to weights as a kernel reads them
 WeightForm = Callable[[Int8s], Int16s]
+#: the same, and the constants [channels, 4], to what stands for pairs of channels
+PairForm = Callable[[Int8s, Int32s], Int16s]
 
 #: values of a step of the inner loop, and bytes of a word
 _STEP = _WORD = 4
@@ -42,25 +44,34 @@ def fits_packed(layer: Layer) -> bool:
     return bool(np.all(sums < _MOST_PACKED_SUM) and np.all(words >= np.iinfo(np.int16).min))
 
 
-def pack_blocks(graph: Graph, operator: Operator, weights: WeightForm) -> Blocks:
-    """The constants of tn_convolve_packed, tn_dense_packed and their like of other `weights`.
-
-    Raises:
-        ValueError: as `layer_of`.
-    """
-    return _blocks(graph, operator, layer_of(graph, operator), weights)
-
-
-def pack_blocks_to_planes(graph: Graph, operator: Operator, weights: WeightForm) -> Blocks:
-    """The same for those that write planes, which hold values less the zero point.
+def pack_pairs(graph: Graph, operator: Operator, pairs: PairForm) -> Blocks:
+    """The constants of tn_convolve_packed, tn_dense_packed and their like of other `pairs`.
 
     Raises:
         ValueError: as `layer_of`.
     """
     layer = layer_of(graph, operator)
+    return _pairs(graph, operator, layer, pairs, layer.output_zero)
+
+
+def pack_pairs_to_planes(graph: Graph, operator: Operator, pairs: PairForm) -> Blocks:
+    """The same for those that write planes, which hold values less the zero point.
+
+    Raises:
+        ValueError: as `layer_of`.
+    """
     (reader,) = (each for each in graph.operators if operator.outputs[0] in each.inputs)
-    packed = _blocks(graph, operator, layer, weights)
-    return replace(packed, constants=channel_constants(layer, 0), before=planes_for(graph, reader).before)
+    packed = _pairs(graph, operator, layer_of(graph, operator), pairs, 0)
+    return replace(packed, before=planes_for(graph, reader).before)
+
+
+def pack_blocks(graph: Graph, operator: Operator, weights: WeightForm) -> Blocks:
+    """The constants of kernels that take `weights` and what belongs to channels apart.
+
+    Raises:
+        ValueError: as `layer_of`.
+    """
+    return _blocks(graph, operator, layer_of(graph, operator), weights)
 
 
 def pack_depthwise_planes(graph: Graph, operator: Operator) -> Blocks:
@@ -109,6 +120,11 @@ def _blocks(graph: Graph, operator: Operator, layer: Layer, weights: WeightForm)
     )
 
 
+def _pairs(graph: Graph, operator: Operator, layer: Layer, pairs: PairForm, zero: int) -> Blocks:
+    packed = _blocks(graph, operator, layer, lambda ordered: pairs(ordered, _constants(layer, zero)))
+    return replace(packed, constants=None)
+
+
 def gathered_order(filters: Int8s, runs: int) -> Int8s:
     """`filters` [outputs, values] of `runs` kernel rows in the order of tn_blocks.h: [outputs, depth]."""
     rows = filters.reshape(len(filters), runs, -1)
@@ -130,6 +146,34 @@ def paired_weights(ordered: Int8s) -> Int16s:
     # [pair, channel, pair of values, value] to [pair, pair of values, channel, value]
     split: Int16s = even.reshape(len(even) // 2, 2, -1, 2)
     return split.transpose(0, 2, 1, 3).ravel()
+
+
+def packed_pairs(ordered: Int8s, constants: Int32s) -> Int16s:
+    """Packed weights with the `constants` [channels, 4] of each pair of channels behind them."""
+    biases, others = _constants_of_pairs(constants)
+    return _side_by_side(packed_weights(ordered).reshape(len(biases), -1), biases, others)
+
+
+def paired_pairs(ordered: Int8s, constants: Int32s) -> Int16s:
+    """Paired weights with the biases of each pair of channels before and its other constants behind them."""
+    biases, others = _constants_of_pairs(constants)
+    return _side_by_side(biases, paired_weights(ordered).reshape(len(biases), -1), others)
+
+
+def _side_by_side(*parts: Int16s) -> Int16s:
+    rows: Int16s = np.concatenate(parts, axis=1)
+    return rows.ravel()
+
+
+def _constants_of_pairs(constants: Int32s) -> tuple[Int16s, Int16s]:
+    """Twice the biases of pairs of channels, and all else, as halfwords: [pairs, 4], [pairs, 12]."""
+    table = _by_pairs(constants).astype("<i4").reshape(-1, 2, constants.shape[1])
+    return _halfwords(table[:, :, :1]), _halfwords(table[:, :, 1:])
+
+
+def _halfwords(table: Int32s) -> Int16s:
+    rows: Int16s = np.ascontiguousarray(table).reshape(len(table), -1).view("<i2")
+    return rows
 
 
 def channel_constants(layer: Layer, zero: int) -> Int32s:

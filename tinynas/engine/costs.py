@@ -42,14 +42,14 @@ class ElementRates:
 
 @dataclass(frozen=True, slots=True)
 class BlockRates:
-    """Instructions of blocks of two channels by four, two and one pixels.
+    """Instructions of blocks of two channels by four, three, two and one pixels.
 
     `steps` are those of four values of each size of block, `ends` what is around all steps of one;
     `pixel` and `gathered` are what a pixel and each of its values take to be widened.
     """
 
-    steps: tuple[float, float, float]
-    ends: tuple[float, float, float]
+    steps: tuple[float, float, float, float]
+    ends: tuple[float, float, float, float]
     pixel: float
     gathered: float
 
@@ -58,7 +58,7 @@ class BlockRates:
         made = map_shape(graph.tensors[operator.outputs[0]])
         depth = depth_of(graph, operator)
         columns = 1 if operator.kind is OpKind.FULLY_CONNECTED else made.columns
-        blocks = (columns // 4, columns % 4 // 2, columns % 2)
+        blocks = blocks_of(columns)
         pairs = -(-made.channels // 2)
         products = sum(
             number * pairs * (step * -(-depth // 4) + end)
@@ -112,6 +112,12 @@ class PlaneRates:
         whole, left = divmod(made.columns, most)
         rest = next(taken[outputs] for outputs in taken if outputs >= left) if left else 0
         return made.rows * made.channels * (whole * taken[most] + rest + self.channel)
+
+
+def blocks_of(columns: int) -> tuple[int, int, int, int]:
+    """Blocks of four, three, two and one pixels that a row of `columns` is made by (tn_blocks_rows.h)."""
+    fours, left = divmod(columns, 4)
+    return fours, int(left == 3), int(left == 2), int(left == 1)
 
 
 def depth_of(graph: Graph, operator: Operator) -> int:

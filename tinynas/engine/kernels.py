@@ -228,8 +228,7 @@ def _widened(graph: Graph, operator: Operator) -> int:
     """The inputs of as many pixels as a block has, as int16."""
     rows = operator.window.kernel[0] if operator.window is not None else 1
     columns = map_shape(graph.tensors[operator.outputs[0]]).columns if operator.window is not None else 1
-    pixels = 4 if columns >= 4 else 2 if columns >= 2 else 1
-    return 2 * pixels * block_depth(rows, depth_of(graph, operator) // rows)
+    return 2 * min(columns, 4) * block_depth(rows, depth_of(graph, operator) // rows)
 
 
 def _plane(graph: Graph, operator: Operator) -> int:
@@ -242,8 +241,8 @@ def _tiles(graph: Graph, operator: Operator) -> int:
     return winograd.winograd_memory(map_shape(graph.tensors[operator.inputs[0]]).channels)
 
 
-_PACKED = BlockRates((24.75, 13.75, 8.75), (70, 51, 28), pixel=30, gathered=1.2)
-_PAIRED = BlockRates((22.75, 12.75, 6.4), (54, 43, 24), pixel=30, gathered=1.2)
+_PACKED = BlockRates((24.75, 18.75, 13.75, 8.75), (70, 61, 51, 28), pixel=20, gathered=1.1)
+_PAIRED = BlockRates((22.75, 16.75, 11.75, 6.4), (54, 49, 43, 24), pixel=20, gathered=1.1)
 
 
 def _blocks(

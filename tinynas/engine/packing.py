@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinynas.engine.block_packing import (
-    pack_blocks,
-    pack_blocks_to_planes,
     pack_depthwise_planes,
-    packed_weights,
-    paired_weights,
+    pack_pairs,
+    pack_pairs_to_planes,
+    packed_pairs,
+    paired_pairs,
 )
 from tinynas.engine.layers import SHORT, Layer, layer_of, stored
 from tinynas.engine.lookups import lookup_table, softmax_exponentials
@@ -366,15 +366,15 @@ _PACKERS: dict[str, Callable[[Graph, Operator], Parameters]] = {
     "tn_depthwise": _depthwise,
     "tn_depthwise_multiplied": _depthwise_multiplied,
     "tn_dense": _dense,
-    "tn_convolve_packed": partial(pack_blocks, weights=packed_weights),
-    "tn_convolve_paired": partial(pack_blocks, weights=paired_weights),
-    "tn_convolve_packed_planes": partial(pack_blocks_to_planes, weights=packed_weights),
-    "tn_convolve_paired_planes": partial(pack_blocks_to_planes, weights=paired_weights),
+    "tn_convolve_packed": partial(pack_pairs, pairs=packed_pairs),
+    "tn_convolve_paired": partial(pack_pairs, pairs=paired_pairs),
+    "tn_convolve_packed_planes": partial(pack_pairs_to_planes, pairs=packed_pairs),
+    "tn_convolve_paired_planes": partial(pack_pairs_to_planes, pairs=paired_pairs),
     "tn_convolve_winograd": pack_winograd,
     "tn_depthwise_planes": pack_depthwise_planes,
     "tn_depthwise_planes_3": pack_depthwise_planes,
-    "tn_dense_packed": partial(pack_blocks, weights=packed_weights),
-    "tn_dense_paired": partial(pack_blocks, weights=paired_weights),
+    "tn_dense_packed": partial(pack_pairs, pairs=packed_pairs),
+    "tn_dense_paired": partial(pack_pairs, pairs=paired_pairs),
     "tn_add": _add,
     "tn_add_table": _sum,
     "tn_mul": _multiply,

@@ -176,7 +176,7 @@ class Blocks(Parameters):
 
     c_name: ClassVar[str] = "tn_blocks"
     weights: Int16s
-    constants: Int32s
+    constants: Int32s | None
     depth: U32
     columns: U32
     kernel_rows: U16
