@@ -163,49 +163,53 @@ TN_INLINE void tn_leave_over(uint32_t *rest, uint32_t i, uint32_t pixels, int32_
     memcpy((int16_t *)(void *)(rest + i / 2 * pixels) + i % 2, &half, sizeof half);
 }
 
-TN_INLINE void tn_widen_byte(const int8_t *in, int8_t *half)
+/* A value of each of four pixels, `apart` bytes apart, to halves of four words. */
+TN_INLINE void tn_widen_values(const int8_t *in, uint32_t apart, int8_t *half)
 {
-    const int16_t value = *in;
-    memcpy(half, &value, sizeof value);
-}
-
-/* What is left over of the kernel rows of four pixels, as below. */
-TN_INLINE void tn_widen_rests(const tn_patch *patch, uint32_t first, uint32_t apart, uint32_t *rest)
-{
-    const uint32_t tail = patch->tail;
-    const int8_t *row = patch->window.first;
-    int8_t *half = (int8_t *)rest;
-    uint32_t odd = 0;
-    first += 4 * patch->words;
-    for (uint32_t y = patch->layer->kernel_rows; y; y--) {
-        const int8_t *in = row + first;
-        for (uint32_t i = tail; i; i--, in++, odd ^= 1) {
-            tn_widen_byte(in, half);
-            tn_widen_byte(in + apart, half + 4);
-            tn_widen_byte(in + 2 * apart, half + 8);
-            tn_widen_byte(in + 3 * apart, half + 12);
-            half += odd ? 14 : 2;
-        }
-        row = tn_next_row(&patch->window, row);
+#if TN_DSP
+    const int8_t *third = in + 2 * apart; /* GCC would make four pointers of it */
+    uint32_t a, b;
+    __asm__ volatile("ldrsb  %[a], [%[p]]       \n"
+                     "ldrsb  %[b], [%[p], %[n]] \n"
+                     "strh   %[a], [%[to]]      \n"
+                     "strh   %[b], [%[to], #4]  \n"
+                     "ldrsb  %[a], [%[q]]       \n"
+                     "ldrsb  %[b], [%[q], %[n]] \n"
+                     "strh   %[a], [%[to], #8]  \n"
+                     "strh   %[b], [%[to], #12] \n"
+                     : [a] "=&r"(a), [b] "=&r"(b)
+                     : [p] "r"(in), [q] "r"(third), [n] "r"(apart), [to] "r"(half)
+                     : "memory");
+#else
+    for (uint32_t pixel = 0; pixel < 4; pixel++, in += apart, half += 4) {
+        const int16_t value = *in;
+        memcpy(half, &value, sizeof value);
     }
+#endif
 }
 
 /* Four pixels, all of whose windows are inside; the first begins with place `first` of the rows, and they are `apart`
  * bytes apart. What the loops need is in locals, as GCC would read it again after every store. */
 TN_INLINE void tn_widen_inside(const tn_patch *patch, uint32_t first, uint32_t apart, uint32_t *to)
 {
-    const uint32_t words = patch->words, row_bytes = patch->window.row_bytes;
+    const uint32_t words = patch->words, tail = patch->tail, row_bytes = patch->window.row_bytes;
+    const uint32_t rows = patch->layer->kernel_rows;
     const int8_t *const start = patch->window.start, *const end = patch->window.end;
     const int8_t *row = patch->window.first;
-    for (uint32_t y = patch->layer->kernel_rows; y; y--) {
-        to = tn_widen_together(row + first, apart, words, 4, to);
+    int8_t *half = (int8_t *)(to + 8 * words * rows); /* for what is left over of the rows */
+    uint32_t odd = 0;
+    for (uint32_t y = rows; y; y--) {
+        const int8_t *in = row + first;
+        to = tn_widen_together(in, apart, words, 4, to);
+        in += 4 * words;
+        for (const int8_t *const behind = in + tail; in != behind; in++, odd ^= 1) {
+            tn_widen_values(in, apart, half);
+            half += odd ? 14 : 2;
+        }
         row += row_bytes;
         if (row == end) {
             row = start;
         }
-    }
-    if (patch->tail) {
-        tn_widen_rests(patch, first, apart, to);
     }
 }
 
@@ -358,7 +362,7 @@ tn_target tn_target_of(const tn_op *op, int8_t *arena, int step)
 
 /* Sets `bytes` (few, even) to 0, wherever they lie: by stores of four that may overlap. A call of memset, which GCC makes of
  * any loop, would take longer. */
-TN_INLINE void tn_clear(int8_t *at, uint32_t bytes)
+TN_NOINLINE static void tn_clear(int8_t *at, uint32_t bytes)
 {
     const uint32_t zero = 0;
     if (bytes < 4) {
