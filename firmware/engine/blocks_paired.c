@@ -1,6 +1,6 @@
 /* Blocks with paired weights, int16 and doubled (tn_blocks.h): twice as large, and nothing to take apart. Instructions of the
- * inner loops a product: four pixels 11 / 16, three 8 / 12, two 11 / 16, one 6 / 8; around them 52, 45, 39 and 23 for all
- * outputs of a block, and 3 for a round.
+ * inner loops a product: four pixels 11 / 16, three 8 / 12, two 11 / 16, one 6 / 8; around them 41, 35, 29 and 21 for all
+ * outputs of a block in planes, 52, 42, 33 and 20 in rows, and 3 for a round.
  */
 #include "tn_blocks.h"
 

@@ -51,7 +51,7 @@ static void tn_gather(const tn_source *source, uint32_t column, int8_t *to)
     const int32_t x = (int32_t)(column * conv->stride_columns) - conv->pad_left;
     const uint32_t row_bytes = conv->kernel_columns * source->count;
     const uint32_t first = (uint32_t)x * source->channels;
-    const uint32_t below = conv->kernel_rows - window->above - window->inside;
+    const uint32_t below = (uint32_t)(conv->kernel_rows - window->above - window->inside);
     const int8_t *row = window->first;
 
     if (window->above) {

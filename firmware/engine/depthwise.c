@@ -141,7 +141,7 @@ static void tn_depthwise_stretch(const tn_conv *conv, const tn_stretch *stretch,
 static void tn_depthwise_taps(const tn_conv *conv, const tn_window *window, const tn_map *input, int32_t x,
                               const int8_t **taps)
 {
-    const uint32_t below = conv->kernel_rows - window->above - window->inside;
+    const uint32_t below = (uint32_t)(conv->kernel_rows - window->above - window->inside);
     const int32_t end = x + conv->kernel_columns;
     const int8_t *row = window->first;
     const int8_t **tap = taps;

@@ -10,7 +10,7 @@ typedef struct {
     const int8_t *start; /* the ring's first slot */
     const int8_t *end;   /* one behind its last */
     uint32_t row_bytes;
-    uint32_t above, inside;
+    uint16_t above, inside;
 } tn_window;
 
 /* The window of `kernel` rows whose first is row `y` of the map, which may be outside. */
@@ -25,8 +25,8 @@ static inline tn_window tn_window_at(const tn_map *map, int8_t *arena, int32_t y
     window.row_bytes = map->columns * map->channels * map->size;
     window.start = arena + map->offset;
     window.end = window.start + map->slots * window.row_bytes;
-    window.inside = to > from ? (uint32_t)(to - from) : 0;
-    window.above = window.inside ? (uint32_t)above : kernel;
+    window.inside = (uint16_t)(to > from ? to - from : 0);
+    window.above = (uint16_t)(window.inside ? (uint32_t)above : kernel);
     window.first = window.inside ? tn_row(map, arena, (uint32_t)from) : window.start;
     return window;
 }
