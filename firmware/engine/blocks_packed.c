@@ -2,7 +2,7 @@
  * four pixels 12 / 16, three 9 / 12, two 13 / 16, one 8 / 8; around them 53, 50, 37 and 26 for all outputs of a block in planes,
  * 64, 57, 41 and 25 in rows, and 3 for a round.
  * They are assembly because all fourteen registers are taken, and unrolled by four steps, entered where the rest of a
- * division wants it; of three pixels, which are rare, by two.
+ * division wants it; of two and three pixels, which a row has once at most, by two.
  */
 #include "tn_blocks.h"
 
@@ -99,7 +99,7 @@ enum { TN_BYTES_4 = 4 * 24, TN_BYTES_3 = 4 * 18, TN_BYTES_2 = 4 * 13, TN_BYTES_1
                      : TN_IN                                                                                           \
                      : "memory", "cc")
 #define TN_PACKED_2(finish)                                                                                            \
-    __asm__ volatile(TN_PAIRS(TN_ZERO("0") TN_ZERO("1"), TN_FOUR_TIMES(TN_STEP_2), finish)                  \
+    __asm__ volatile(TN_PAIRS(TN_ZERO("0") TN_ZERO("1"), TN_STEP_2 TN_STEP_2, finish)                       \
                      : [r0] "=&r"(r0), [r1] "=&r"(r1), [s0] "=&r"(s0), [s1] "=&r"(s1), [e] "=&r"(e), TN_OUT            \
                      : TN_IN                                                                                           \
                      : "memory", "cc")
@@ -113,7 +113,7 @@ enum { TN_BYTES_4 = 4 * 24, TN_BYTES_3 = 4 * 18, TN_BYTES_2 = 4 * 13, TN_BYTES_1
 TN_INLINE uint32_t tn_packed_entry(uint32_t pixels, uint32_t steps)
 {
     const uint32_t bytes = (uint32_t)TN_BYTES_4 << 24 | TN_BYTES_3 << 16 | TN_BYTES_2 << 8 | TN_BYTES_1;
-    return tn_entry(steps - (pixels > 3), pixels == 3 ? 2 : TN_UNROLLED, (bytes >> 8 * (pixels - 1)) % 256);
+    return tn_entry(steps - (pixels > 3), pixels / 2 == 1 ? 2 : TN_UNROLLED, (bytes >> 8 * (pixels - 1)) % 256);
 }
 
 /* Sums of pairs of channels with `pixels` pixels, and their outputs. */

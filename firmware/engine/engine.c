@@ -1,4 +1,4 @@
-/* The scheduler: walks the plan's steps. */
+/* The scheduler, which walks the plan's steps, and what many kernels call. */
 #include "tinynas_engine.h"
 #include "tn_arithmetic.h"
 
@@ -19,4 +19,22 @@ int8_t tn_rescale_wide(int32_t value, int32_t multiplier, int32_t shift, int32_t
 {
     /* A sum that leaves 32 bits wraps, as TFLite's does; only a multiplier > 1 gets there. */
     return tn_saturate((int32_t)((uint32_t)tn_rescale(value, multiplier, shift) + (uint32_t)zero));
+}
+
+void tn_clamp_row(int8_t *row, uint32_t count, int8_t low, int8_t high)
+{
+    uint32_t i = 0;
+    if (low == INT8_MIN && high == INT8_MAX) {
+        return;
+    }
+#if TN_DSP
+    const uint32_t lows = tn_four_bytes(low), highs = tn_four_bytes(high);
+    for (; i + 4 <= count; i += 4) {
+        const uint32_t bytes = tn_smaller_bytes(tn_larger_bytes(tn_load4(row + i), lows), highs);
+        memcpy(row + i, &bytes, 4);
+    }
+#endif
+    for (; i < count; i++) {
+        row[i] = (int8_t)tn_clamp(row[i], low, high);
+    }
 }

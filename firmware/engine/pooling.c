@@ -19,11 +19,11 @@ static tn_columns tn_columns_at(const tn_map *map, int32_t x, uint32_t kernel)
     return columns;
 }
 
-/* Halves away from zero, as TFLite divides a pool's sum. */
-static int32_t tn_average(int32_t sum, int32_t count)
+/* Halves away from zero, as TFLite divides a pool's sum, and within its limits. */
+TN_NOINLINE static int8_t tn_average(const tn_pool *pool, int32_t sum, int32_t count)
 {
     const int32_t half = sum > 0 ? count / 2 : -(count / 2);
-    return (sum + half) / count;
+    return (int8_t)tn_clamp((sum + half) / count, pool->low, pool->high);
 }
 
 #if TN_DSP
@@ -68,7 +68,7 @@ void tn_average_pool(const tn_op *op, int8_t *arena, int step)
             int32_t sums[4];
             tn_add_four(&window, in.first * channels + c, in.count, channels, sums);
             for (uint32_t i = 0; i < 4; i++) {
-                out[column * channels + c + i] = (int8_t)tn_clamp(tn_average(sums[i], count), pool->low, pool->high);
+                out[column * channels + c + i] = tn_average(pool, sums[i], count);
             }
         }
 #endif
@@ -82,7 +82,7 @@ void tn_average_pool(const tn_op *op, int8_t *arena, int step)
                 }
                 row = tn_next_row(&window, row);
             }
-            out[column * channels + c] = (int8_t)tn_clamp(tn_average(sum, count), pool->low, pool->high);
+            out[column * channels + c] = tn_average(pool, sum, count);
         }
     }
 }

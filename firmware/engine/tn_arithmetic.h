@@ -153,23 +153,7 @@ TN_INLINE uint32_t tn_smaller_bytes(uint32_t a, uint32_t b)
 #endif
 
 /* Clamps a finished row to low..high. Kernels saturate to int8 as they write, and a layer whose activation is tighter
- * than int8 (most are not) pays for it here. */
-TN_INLINE void tn_clamp_row(int8_t *row, uint32_t count, int8_t low, int8_t high)
-{
-    uint32_t i = 0;
-    if (low == INT8_MIN && high == INT8_MAX) {
-        return;
-    }
-#if TN_DSP
-    const uint32_t lows = tn_four_bytes(low), highs = tn_four_bytes(high);
-    for (; i + 4 <= count; i += 4) {
-        const uint32_t bytes = tn_smaller_bytes(tn_larger_bytes(tn_load4(row + i), lows), highs);
-        memcpy(row + i, &bytes, 4);
-    }
-#endif
-    for (; i < count; i++) {
-        row[i] = (int8_t)tn_clamp(row[i], low, high);
-    }
-}
+ * than int8 (most are not) pays for it here, once a row. */
+void tn_clamp_row(int8_t *row, uint32_t count, int8_t low, int8_t high);
 
 #endif

@@ -241,7 +241,7 @@ def _tiles(graph: Graph, operator: Operator) -> int:
     return winograd.winograd_memory(map_shape(graph.tensors[operator.inputs[0]]).channels)
 
 
-_PACKED = BlockRates((24.75, 19.5, 13.75, 8.75), (60, 54, 39, 26), pixel=20, gathered=1.1)
+_PACKED = BlockRates((24.75, 19.5, 14.5, 8.75), (60, 54, 39, 26), pixel=20, gathered=1.1)
 _PAIRED = BlockRates((22.75, 16.75, 11.75, 6.4), (48, 39, 31, 20), pixel=20, gathered=1.1)
 
 
