@@ -121,7 +121,7 @@ def _blocks(graph: Graph, operator: Operator, layer: Layer, weights: WeightForm)
 
 
 def _pairs(graph: Graph, operator: Operator, layer: Layer, pairs: PairForm, zero: int) -> Blocks:
-    packed = _blocks(graph, operator, layer, lambda ordered: pairs(ordered, _constants(layer, zero)))
+    packed = _blocks(graph, operator, layer, lambda ordered: pairs(ordered, plain_constants(layer, zero)))
     return replace(packed, constants=None)
 
 
