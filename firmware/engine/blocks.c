@@ -362,7 +362,7 @@ tn_target tn_target_of(const tn_op *op, int8_t *arena, int step)
 
 /* Sets `bytes` (few, even) to 0, wherever they lie: by stores of four that may overlap. A call of memset, which GCC makes of
  * any loop, would take longer. */
-TN_NOINLINE static void tn_clear(int8_t *at, uint32_t bytes)
+TN_INLINE void tn_clear(int8_t *at, uint32_t bytes)
 {
     const uint32_t zero = 0;
     if (bytes < 4) {
