@@ -69,7 +69,8 @@ tn_kernel tn_dense_packed;    /* as tn_dense; scratch 8 * depth, of one vector 2
 
 /* 3 x 3, stride 1, with 48 * 128 * sum(|weights|) < 2^31 for every channel. A step makes two rows, the last perhaps one:
  * kernel_rows (4), stride_rows (2) and pad_top are those of its window. Weights are transformed (winograd.c), depth is the
- * channels rounded up to a multiple of four; scratch 102 * depth + 768 */
+ * channels rounded up to a multiple of four; scratch 768 + 6 * depth + 96 * depth for each
+ * eight columns, but no more of those than max(1, 32 / depth) */
 tn_kernel tn_convolve_winograd;
 
 /* Depthwise of planes, which are int16 less the zero point -128 (tn_planes.h has the weights' layout); depth is the

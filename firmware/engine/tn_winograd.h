@@ -15,14 +15,8 @@ enum {
     TN_SUMS = TN_TILES * TN_FOUR
 };
 
-/* A step's working memory. */
-typedef struct {
-    uint32_t *values;
-    int32_t *sums;
-    int8_t *columns; /* of a tile with padding */
-} tn_winograd;
-
-/* The values of the two tiles whose outputs begin at `column`. In winograd_values.c. */
-void tn_transform_tiles(const tn_patch *patch, uint32_t column, const tn_winograd *working);
+/* The values of the two tiles whose outputs begin at `column`; the columns of one with padding go by way of `padded`. In
+ * winograd_values.c. */
+void tn_transform_tiles(const tn_patch *patch, uint32_t column, int8_t *padded, uint32_t *values);
 
 #endif

@@ -14,7 +14,8 @@
  *
  * Sums may wrap around in 32 bits as long as 48 times an output does not: then what is left of the division by 16, that by 3,
  * is a product with the inverse of 3. Two tiles (8 columns) by four output channels are made at a time, of channels rounded
- * up to a multiple of four, which is depth:
+ * up to a multiple of four, which is depth. Of few channels the values of more tiles are held, so that weights are fetched
+ * from flash less often:
  *
  *     values   [6 columns][4 rows][depth / 2] words of two tiles     a word is two channels, in SXTB16's order 0 2 1 3
  *     weights  [outputs / 4][6][4][depth / 2] words of four output channels, likewise; 0 for those there are not
@@ -24,6 +25,9 @@
  * for eight sums, 220 for a word of all 24 values (winograd_values.c), and 141 for eight outputs.
  */
 #include "tn_winograd.h"
+
+/* Columns of a pair of tiles. The values held are of one pair, or of as many as take no more than those of so many channels. */
+enum { TN_WIDTH = TN_TILES * TN_TILE, TN_HELD = 32 };
 
 /* The inverse of 3 in 32 bits. */
 #define TN_THIRD 0xaaaaaaabu
@@ -43,11 +47,12 @@
     "smlad  %[s7], %[d], %[b], %[s7]   \n"
 #define TN_FOUR_STEPS TN_STEP_SUMS TN_STEP_SUMS TN_STEP_SUMS TN_STEP_SUMS
 /* Bytes of a step, and steps of a round. */
-enum { TN_SUMS_BYTES = 11 * 4, TN_ROUND = 12 };
+enum { TN_SUMS_BYTES = 11 * 4, TN_ROUND = 8 };
 #endif
 
 /* All sums of two tiles and four output channels, of `steps` words each. Returns the next weights. */
-static const int16_t *tn_winograd_sums(const int16_t *weights, const uint32_t *values, uint32_t steps, int32_t *sums)
+TN_NOINLINE static const int16_t *tn_winograd_sums(const int16_t *weights, const uint32_t *values, uint32_t steps,
+                                                   int32_t *sums)
 {
 #if TN_DSP
     const uint32_t entry = tn_entry(steps, TN_ROUND, TN_SUMS_BYTES), bytes = steps * TN_TILES * 4;
@@ -70,7 +75,7 @@ static const int16_t *tn_winograd_sums(const int16_t *weights, const uint32_t *v
                      "ldr.w  pc, %[enter]         \n"
                      ".p2align 2                  \n"
                      "2:                          \n"
-                     TN_FOUR_STEPS TN_FOUR_STEPS TN_FOUR_STEPS
+                     TN_FOUR_STEPS TN_FOUR_STEPS
                      "ldr    %[a], %[end]         \n"
                      "cmp    %[x], %[a]           \n"
                      "bne    2b                   \n"
@@ -273,26 +278,34 @@ void tn_convolve_winograd(const tn_op *op, int8_t *arena, int step)
     const tn_patch patch = tn_patch_at(op, arena, step);
     const int upper = TN_TILE_ROWS * step, two = upper + 1 < op->output->rows;
     const tn_target first = tn_target_of(op, arena, upper), second = tn_target_of(op, arena, upper + two);
-    const uint32_t channels = first.channels, columns = patch.layer->columns, steps = patch.layer->depth / 2;
+    const uint32_t channels = first.channels, columns = patch.layer->columns, depth = patch.layer->depth;
+    const uint32_t pair = TN_ALONG * TN_DOWN * TN_TILES * depth / 2;
+    const uint32_t held = TN_WIDTH * (depth < TN_HELD ? TN_HELD / depth : 1);
     tn_winograd_target target = {first.row, (int32_t)(second.row - first.row), channels};
-    tn_winograd working;
-    working.values = (uint32_t *)(void *)(arena + op->scratch);
-    working.sums = (int32_t *)(void *)(working.values + TN_ALONG * TN_DOWN * TN_TILES * steps);
-    working.columns = (int8_t *)(working.sums + TN_ALONG * TN_DOWN * TN_SUMS);
-    for (uint32_t column = 0; column < columns; column += TN_TILES * TN_TILE) {
-        const uint32_t left = tn_min(columns - column, TN_TILES * TN_TILE);
+    int32_t *const sums = (int32_t *)(void *)(arena + op->scratch);
+    int8_t *const padded = (int8_t *)(sums + TN_ALONG * TN_DOWN * TN_SUMS);
+    uint32_t *const values = (uint32_t *)(void *)(padded + TN_ALONG * depth);
+    for (uint32_t column = 0; column < columns; column += held) {
+        const uint32_t end = tn_min(column + held, columns);
         const int16_t *weights = patch.layer->weights;
         const int32_t *constants = patch.layer->constants;
-        target.first = first.row + column * channels;
-        tn_transform_tiles(&patch, column, &working);
+        uint32_t *of_pair = values;
+        for (uint32_t x = column; x < end; x += TN_WIDTH, of_pair += pair) {
+            tn_transform_tiles(&patch, x, padded, of_pair);
+        }
         for (uint32_t channel = 0; channel < channels; channel += TN_FOUR, constants += TN_FOUR * TN_CONSTANTS) {
-            weights = tn_winograd_sums(weights, working.values, steps, working.sums);
-            tn_winograd_channels(working.sums, constants, tn_min(channels - channel, TN_FOUR), left, &target);
-            target.first += TN_FOUR;
+            const int16_t *behind = weights;
+            target.first = first.row + column * channels + channel;
+            of_pair = values;
+            for (uint32_t x = column; x < end; x += TN_WIDTH, of_pair += pair, target.first += TN_WIDTH * channels) {
+                behind = tn_winograd_sums(weights, of_pair, depth / 2, sums);
+                tn_winograd_channels(sums, constants, tn_min(channels - channel, TN_FOUR), tn_min(columns - x, TN_WIDTH), &target);
+            }
+            weights = behind;
         }
     }
     tn_finish_row(op, &first);
-    if (two) {
+    if (target.below) {
         tn_finish_row(op, &second);
     }
 }

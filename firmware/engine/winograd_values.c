@@ -166,7 +166,7 @@ static void tn_transform_down(uint32_t *x0, uint32_t words)
 #endif
 }
 
-void tn_transform_tiles(const tn_patch *patch, uint32_t column, const tn_winograd *working)
+void tn_transform_tiles(const tn_patch *patch, uint32_t column, int8_t *padded, uint32_t *values)
 {
     const uint32_t channels = patch->channels, depth = patch->layer->depth, words = TN_TILES * depth / 2;
     /* the last of channels that are no whole words are read with what is behind them, which must not be behind the row */
@@ -176,8 +176,8 @@ void tn_transform_tiles(const tn_patch *patch, uint32_t column, const tn_winogra
         const int there = y - patch->window.above < patch->window.inside;
         for (uint32_t tile = 0; tile < TN_TILES; tile++) {
             const int32_t x = (int32_t)(column + TN_TILE * tile) - patch->layer->pad_left;
-            uint32_t *const to = working->values + y * words + tile;
-            const int8_t *columns = working->columns;
+            uint32_t *const to = values + y * words + tile;
+            const int8_t *columns = padded;
             if (!there) {
                 tn_transform_padding(patch->layer->padding, depth, to, TN_DOWN * words);
                 continue;
@@ -185,13 +185,13 @@ void tn_transform_tiles(const tn_patch *patch, uint32_t column, const tn_winogra
             if (x >= 0 && x <= last) {
                 columns = row + (uint32_t)x * channels;
             } else {
-                tn_copy_columns(patch, row, x, working->columns);
+                tn_copy_columns(patch, row, x, padded);
             }
             tn_transform(columns, channels, depth, to, TN_DOWN * words);
         }
         row = there ? tn_next_row(&patch->window, row) : row;
     }
     for (uint32_t kind = 0; kind < TN_ALONG; kind++) {
-        tn_transform_down(working->values + kind * TN_DOWN * words, words);
+        tn_transform_down(values + kind * TN_DOWN * words, words);
     }
 }

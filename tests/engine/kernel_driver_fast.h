@@ -58,6 +58,7 @@ static void winograd(uint32_t rows, uint32_t columns, uint32_t channels, uint32_
     tn_map input = map_of(rows, columns, channels, 1);
     tn_map output = map_of(window_count(rows, 3, 1, pad), window_count(columns, 3, 1, pad), outputs, 1);
     const uint32_t depth = (channels + 3) & ~3u, count = ((outputs + 3) & ~3u) * 24 * depth;
+    const uint32_t eights = (output.columns + 7) / 8, held = depth < 32 ? 32 / depth : 1, pairs = eights < held ? eights : held;
     int16_t *const weights = allocate(2 * count);
     int32_t *const constants = allocate(16 * outputs);
     for (uint32_t i = 0; i < count; i++) { /* by pairs of channels, 0 2 and 1 3, of four outputs; 0 for those there are not */
@@ -83,7 +84,8 @@ static void winograd(uint32_t rows, uint32_t columns, uint32_t channels, uint32_
     layer.padding = (int8_t)draw(-128, 127);
     layer.low = (int8_t)(draw(0, 1) ? -128 : draw(-128, 0));
     layer.high = (int8_t)(draw(0, 1) ? 127 : draw(0, 127));
-    report("winograd", tn_convolve_winograd, &layer, &input, 1, &output, 102 * depth + 768, (output.rows + 1) / 2);
+    report("winograd", tn_convolve_winograd, &layer, &input, 1, &output, 768 + 6 * depth + 96 * depth * pairs,
+           (output.rows + 1) / 2);
     release_all();
 }
 

@@ -8,10 +8,11 @@ every core; feature maps only where it serves their memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinynas.cost.trips import count_stretches
 from tinynas.cost.work import DataMemory, Work
+from tinynas.engine import winograd
 from tinynas.graph import OpKind
 
 #: the names of all lines begin so
@@ -46,7 +47,10 @@ _LAYOUTS = {
 
 
 def _layout(work: Work) -> _Layout:
-    return _LAYOUTS.get(work.kernel.removesuffix("_planes").rpartition("_")[2], _Layout())
+    layout = _LAYOUTS.get(work.kernel.removesuffix("_planes").rpartition("_")[2], _Layout())
+    if layout.rows == winograd.ROWS:
+        return replace(layout, pixels=winograd.held_columns(work.source.channels))
+    return layout
 
 
 def count_lines(work: Work, memory: DataMemory) -> Lines:

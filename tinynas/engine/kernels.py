@@ -238,7 +238,8 @@ def _plane(graph: Graph, operator: Operator) -> int:
 
 def _tiles(graph: Graph, operator: Operator) -> int:
     """That of tn_convolve_winograd."""
-    return winograd.winograd_memory(map_shape(graph.tensors[operator.inputs[0]]).channels)
+    made = map_shape(graph.tensors[operator.outputs[0]])
+    return winograd.winograd_memory(map_shape(graph.tensors[operator.inputs[0]]).channels, made.columns)
 
 
 _PACKED = BlockRates((24.75, 19.5, 14.5, 8.75), (60, 54, 39, 26), pixel=20, gathered=1.1)
@@ -302,7 +303,7 @@ CATALOGUE: tuple[Kernel, ...] = (
         conditions.winograd,
         _tiles,
         spends=Spends.ARENA | Spends.FLASH,
-        instructions=WinogradRates(step=11.2, end=15, word=270, output=17.8),
+        instructions=WinogradRates(step=11.4, end=15, word=270, output=17.8),
         rows=winograd.ROWS,
     ),
     Kernel(

@@ -20,6 +20,8 @@ from tinynas.graph import Graph, Operator
 ROWS, WINDOW_ROWS, COLUMNS, WINDOW_COLUMNS = 2, 4, 4, 6
 #: tiles and output channels at a time
 TILES, FOUR = 2, 4
+#: channels whose values of two tiles take as much as is held
+_HELD = 32
 
 #: twice the transformation down a kernel's columns, 24 times that along its rows: [values of a tile, kernel]
 _DOWN = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
@@ -40,10 +42,16 @@ def winograd_depth(channels: int) -> int:
     return -(-channels // FOUR) * FOUR
 
 
-def winograd_memory(channels: int) -> int:
-    """Bytes of working memory: values and sums of the tiles, the columns of one of them."""
+def held_columns(channels: int) -> int:
+    """Columns of an output whose values are held at a time: of few channels more, see winograd.c."""
+    return TILES * COLUMNS * max(1, _HELD // winograd_depth(channels))
+
+
+def winograd_memory(channels: int, columns: int) -> int:
+    """Bytes of working memory: values of all tiles held, sums of two of them, the columns of one."""
     depth, values = winograd_depth(channels), WINDOW_ROWS * WINDOW_COLUMNS
-    return values * TILES * (2 * depth + 4 * FOUR) + WINDOW_COLUMNS * depth
+    pairs = -(-min(columns, held_columns(channels)) // (TILES * COLUMNS))
+    return values * TILES * (2 * depth * pairs + 4 * FOUR) + WINDOW_COLUMNS * depth
 
 
 def pack_winograd(graph: Graph, operator: Operator) -> Blocks:
