@@ -1,7 +1,7 @@
 /* Depthwise convolutions of planes (tn_planes.h), of kernels of 3 x 3: 27 instructions (stride 2: 30) for two outputs and
  * their requantisation, 2 more for each four, 16 for a last one by itself, and 19 around all of a channel.
  *
- *     (a0 a1) (a2 a3)     of each of three rows: y = a0 w0 + a1 w1 + a2 w2 and its right neighbour z = a1 w0 + a2 w1 + a3 w2;
+ *     (a0 a1) (a2 a3)     of each of three rows: y = a0 w0 + a1 w1 + a2 w2, and to its right z = a1 w0 + a2 w1 + a3 w2;
  *     with stride 2       also (a4 a5), and z = a2 w0 + a3 w1 + a4 w2
  */
 #include "tn_planes.h"
@@ -61,8 +61,9 @@ typedef struct {
     "smlabt %[z], %[u], r5, %[z]        \n"
 
 /* A pair. The bias is loaded by `begin`, into z. */
-#define TN_PAIR_3(begin) \
-    TN_LOAD_3("p") begin TN_FIRST_SUMS_3 TN_LOAD_3("q") TN_SUMS_3("r6", "r7") TN_LOAD_3("r") TN_SUMS_3("r8", "r9") TN_WRITE_PAIR
+#define TN_PAIR_3(begin)                                                                                              \
+    TN_LOAD_3("p") begin TN_FIRST_SUMS_3 TN_LOAD_3("q") TN_SUMS_3("r6", "r7") TN_LOAD_3("r") TN_SUMS_3("r8", "r9")    \
+        TN_WRITE_PAIR
 #define TN_PAIR_3_2(begin)                                                                                            \
     TN_LOAD_3_2("p") begin TN_FIRST_SUMS_3_2 TN_LOAD_3_2("q") TN_SUMS_3_2("q", "r6", "r7") TN_LOAD_3_2("r")           \
         TN_SUMS_3_2("r", "r8", "r9") TN_WRITE_PAIR
@@ -85,7 +86,7 @@ typedef struct {
     "ldrd   %[y], %[z], %[end]          \n" \
     "cmp.w  %[o], %[y]                  \n"
 
-/* All channels: r4 .. r9 are a channel's weights. Whether a pair is the last is asked before it, and nothing in it sets flags.
+/* All channels: r4 .. r9 are a channel's weights. Whether a pair is the last is asked before it: nothing in it sets flags.
  * Every instruction of the loops is four bytes long, so that `enter` can be a number of bytes. */
 #define TN_CHANNELS_3                           \
     "adr.w  %[u], 2f                        \n" \

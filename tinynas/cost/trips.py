@@ -168,8 +168,9 @@ def _planes(work: Work, trips: Tally) -> None:
     name = f"{kernel_columns} columns"
     trips["channel"] += channels
     trips["channel.row"] += kernel_rows
-    trips["channel.left over"] += channels * (left > 0)
-    trips["channel.left over.row"] += kernel_rows * (left > 0)
+    if left:
+        trips[f"channel.{left} left over"] += channels
+        trips[f"channel.{left} left over.row"] += kernel_rows
     trips[f"{name}.group"] += channels * groups
     trips[f"{name}.group.row"] += kernel_rows * groups
     trips["strided.group"] += channels * groups * (stride > 1)
