@@ -3,7 +3,7 @@
  *     of a row of the window     four outputs     two     one     (two or one where so many are left of a row)
  *     5 columns (stride 2)       18 (19)          15      12
  *     7 columns (stride 2)       24 (25)          18 (19) 14
- *     all rows, besides          35               17      13      and 3 for each round of four rows of four outputs
+ *     all rows, besides          37               17      13      and 2 for each round of four rows of four outputs
  *
  * and 20 around all of a channel.
  */
@@ -17,7 +17,7 @@ void tn_depthwise_planes(const tn_op *op, int8_t *arena, int step)
 #else
 /* What the assembly keeps in memory, for want of registers: a line is what it moves at once. */
 typedef struct {
-    const int16_t *weights, *const *rows; /* of a channel's first row inside the map; those rows */
+    const int16_t *weights, *const *rows; /* of a channel's first row inside the map; those rows, then 0 */
     const int16_t *const *rows_end;
     const int32_t *constants; /* of the next channel */
     int32_t bias, same;
@@ -37,9 +37,7 @@ typedef struct {
 
 /* A row of four outputs r4 .. r7: its words are a b c d (e). Every instruction of rows is four bytes long, so that one is
  * found by a number of bytes. */
-#define TN_ROW_5                             \
-    "ldr.w  %[c], [%[r]], #4             \n" \
-    "add.w  %[c], %[c], %[at]            \n" \
+#define TN_ROW_5(test)                       \
     "ldrd   %[u], %[v], [%[w]], #8       \n" \
     "ldrd   %[a], %[b], [%[c]]           \n" \
     "ldrd   %[c], %[d], [%[c], #8]       \n" \
@@ -54,15 +52,16 @@ typedef struct {
     "smlad  r7, %[c], %[u], r7           \n" \
     "smlabt r4, %[c], %[v], r4           \n" \
     "smlad  r5, %[c], %[v], r5           \n" \
+    "ldr.w  %[c], [%[r]], #4             \n" \
+    test \
     "smlabt r6, %[d], %[v], r6           \n" \
+    "add.w  %[c], %[c], %[at]            \n" \
     "smlad  r7, %[d], %[v], r7           \n"
-#define TN_ROW_7                             \
-    "ldr.w  %[e], [%[r]], #4             \n" \
-    "add.w  %[e], %[e], %[at]            \n" \
+#define TN_ROW_7(test)                       \
     "ldrd   %[u], %[v], [%[w]], #8       \n" \
-    "ldrd   %[a], %[b], [%[e]]           \n" \
-    "ldrd   %[c], %[d], [%[e], #8]       \n" \
-    "ldr.w  %[e], [%[e], #16]            \n" \
+    "ldrd   %[a], %[b], [%[c]]           \n" \
+    "ldr.w  %[e], [%[c], #16]            \n" \
+    "ldrd   %[c], %[d], [%[c], #8]       \n" \
     "smlad  r4, %[a], %[u], r4           \n" \
     "smlatb r5, %[a], %[u], r5           \n" \
     "smlad  r6, %[b], %[u], r6           \n" \
@@ -76,15 +75,16 @@ typedef struct {
     "smlad  r7, %[c], %[v], r7           \n" \
     "ldrd   %[u], %[v], [%[w]], #8       \n" \
     "smlad  r5, %[c], %[u], r5           \n" \
+    "ldr.w  %[c], [%[r]], #4             \n" \
+    test \
     "smlad  r7, %[d], %[u], r7           \n" \
     "smlabt r4, %[d], %[v], r4           \n" \
     "smlad  r5, %[d], %[v], r5           \n" \
     "smlabt r6, %[e], %[v], r6           \n" \
+    "add.w  %[c], %[c], %[at]            \n" \
     "smlad  r7, %[e], %[v], r7           \n"
 /* The same with stride 2: six and seven words, of which c walks through the row. */
-#define TN_ROW_5_2                           \
-    "ldr.w  %[c], [%[r]], #4             \n" \
-    "add.w  %[c], %[c], %[at]            \n" \
+#define TN_ROW_5_2(test)                     \
     "ldr.w  %[d], [%[w], #12]            \n" \
     "ldrd   %[u], %[v], [%[w]], #16      \n" \
     "ldrd   %[a], %[b], [%[c]], #8       \n" \
@@ -99,12 +99,13 @@ typedef struct {
     "smlad  r6, %[b], %[v], r6           \n" \
     "smlad  r7, %[b], %[u], r7           \n" \
     "ldrd   %[a], %[b], [%[c]]           \n" \
+    "ldr.w  %[c], [%[r]], #4             \n" \
+    test \
     "smlabt r6, %[a], %[d], r6           \n" \
     "smlad  r7, %[a], %[v], r7           \n" \
-    "smlabt r7, %[b], %[d], r7           \n"
-#define TN_ROW_7_2                           \
-    "ldr.w  %[c], [%[r]], #4             \n" \
     "add.w  %[c], %[c], %[at]            \n" \
+    "smlabt r7, %[b], %[d], r7           \n"
+#define TN_ROW_7_2(test)                     \
     "ldr.w  %[e], [%[w], #20]            \n" \
     "ldr.w  %[d], [%[w], #8]             \n" \
     "ldrd   %[u], %[v], [%[w]], #24      \n" \
@@ -125,8 +126,11 @@ typedef struct {
     "smlad  r6, %[a], %[d], r6           \n" \
     "smlad  r7, %[a], %[v], r7           \n" \
     "ldr.w  %[a], [%[c]]                 \n" \
+    "ldr.w  %[c], [%[r]], #4             \n" \
+    test \
     "smlabt r6, %[b], %[e], r6           \n" \
     "smlad  r7, %[b], %[d], r7           \n" \
+    "add.w  %[c], %[c], %[at]            \n" \
     "smlabt r7, %[a], %[e], r7           \n"
 
 /* A row of two outputs r4, r5. */
@@ -224,11 +228,10 @@ typedef struct {
     "ssat   " s ", #8, " s "                     \n" \
     "ssat   " t ", #8, " t "                     \n"
 
-/* All rows of four outputs: four at a time, the first one anywhere among them. */
+/* All rows of four outputs: four at a time, the first one anywhere among them; the fourth asks whether there are more. */
+#define TN_IS_ROW "cmp.w  %[c], #0                     \n"
 #define TN_ROUND(row, label, advance)        \
-    label ":\n" row row row row \
-    "ldr.w  %[a], %[rows_end]            \n" \
-    "cmp.w  %[r], %[a]                   \n" \
+    label ":\n" row() row() row() row(TN_IS_ROW) \
     "bne.w  " label "b                       \n" \
     "add.w  %[at], %[at], #" advance "       \n" \
     "b.w    4f                           \n"
@@ -272,6 +275,8 @@ typedef struct {
     "ldrd   r4, r5, %[bias]              \n" \
     "ldrd   r6, r7, %[bias]              \n" \
     "ldrd   %[w], %[r], %[weights]       \n" \
+    "ldr    %[c], [%[r]], #4             \n" \
+    "add    %[c], %[c], %[at]            \n" \
     "ldr.w  pc, %[enter]                 \n" \
     ".p2align 2                          \n" \
     "2:                                  \n" \
@@ -334,7 +339,7 @@ typedef struct {
     "bne    0b                           \n"
 
 /* Instructions of the code above. */
-enum { TN_ROUND_END = 5, TN_REST_END = 4 };
+enum { TN_ROUND_END = 4, TN_REST_END = 4 };
 
 /* Where the rows of a kind are in it, in bytes: of four outputs from 2, and theirs; of one and of two from 3. */
 typedef struct {
@@ -363,6 +368,7 @@ void tn_depthwise_planes(const tn_op *op, int8_t *arena, int step)
     uint32_t at = 0, a, b, c, d, e, u, v, w, r;
     tn_fours fours;
     fours.weights = layer->weights + planes.above * 2u * (layer->kernel_columns - 1u);
+    planes.rows[planes.inside] = 0;
     fours.rows = planes.rows;
     fours.rows_end = planes.rows + planes.inside;
     fours.constants = layer->constants;

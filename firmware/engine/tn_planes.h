@@ -16,7 +16,7 @@ enum { TN_MOST_ROWS = 7 };
 
 /* The rows of a window in planes. */
 typedef struct {
-    const int16_t *rows[TN_MOST_ROWS]; /* those inside the map, of the first channel; there is one at least */
+    const int16_t *rows[TN_MOST_ROWS + 1]; /* those inside the map, of the first channel; there is one at least */
     uint32_t above, inside;
     uint32_t pitch; /* values of a plane */
 } tn_planes;
