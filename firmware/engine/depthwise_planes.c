@@ -1,9 +1,9 @@
 /* Depthwise convolutions of planes (tn_planes.h), of kernels of 5 and 7 columns. Instructions of the inner loops:
  *
  *     of a row of the window     four outputs     two     one     (two or one where so many are left of a row)
- *     5 columns (stride 2)       18 (19)          15      12
- *     7 columns (stride 2)       24 (25)          18 (19) 14
- *     all rows, besides          37               17      13      and 2 for each round of four rows of four outputs
+ *     5 columns (stride 2)       18 (19)          14      11
+ *     7 columns (stride 2)       24 (25)          17 (18) 13
+ *     all rows, besides          37               19      15      and 2 for each round of four rows of four outputs
  *
  * and 20 around all of a channel.
  */
@@ -18,7 +18,6 @@ void tn_depthwise_planes(const tn_op *op, int8_t *arena, int step)
 /* What the assembly keeps in memory, for want of registers: a line is what it moves at once. */
 typedef struct {
     const int16_t *weights, *const *rows; /* of a channel's first row inside the map; those rows, then 0 */
-    const int16_t *const *rows_end;
     const int32_t *constants; /* of the next channel */
     int32_t bias, same;
     int32_t multiplier, rounding;
@@ -135,24 +134,24 @@ typedef struct {
 
 /* A row of two outputs r4, r5. */
 #define TN_TWO_5                             \
-    "ldr.w  %[e], [%[r]], #4             \n" \
-    "add.w  %[e], %[e], %[at]            \n" \
     "ldrd   %[u], %[v], [%[w]], #8       \n" \
     "ldrd   %[a], %[b], [%[e]]           \n" \
     "ldr.w  %[c], [%[e], #8]             \n" \
+    "ldr.w  %[e], [%[r]], #4             \n" \
     "smlad  r4, %[a], %[u], r4           \n" \
     "smlatb r5, %[a], %[u], r5           \n" \
     "smlad  r4, %[b], %[v], r4           \n" \
     "ldrd   %[u], %[v], [%[w]], #8       \n" \
     "smlad  r5, %[b], %[u], r5           \n" \
+    "cmp.w  %[e], #0                     \n" \
     "smlabt r4, %[c], %[v], r4           \n" \
+    "add.w  %[e], %[e], %[at]            \n" \
     "smlad  r5, %[c], %[v], r5           \n"
 #define TN_TWO_7                             \
-    "ldr.w  %[e], [%[r]], #4             \n" \
-    "add.w  %[e], %[e], %[at]            \n" \
     "ldrd   %[u], %[v], [%[w]], #8       \n" \
     "ldrd   %[a], %[b], [%[e]]           \n" \
     "ldrd   %[c], %[d], [%[e], #8]       \n" \
+    "ldr.w  %[e], [%[r]], #4             \n" \
     "smlad  r4, %[a], %[u], r4           \n" \
     "smlatb r5, %[a], %[u], r5           \n" \
     "smlad  r4, %[b], %[v], r4           \n" \
@@ -161,60 +160,66 @@ typedef struct {
     "smlad  r5, %[b], %[v], r5           \n" \
     "ldrd   %[u], %[v], [%[w]], #8       \n" \
     "smlad  r5, %[c], %[u], r5           \n" \
+    "cmp.w  %[e], #0                     \n" \
     "smlabt r4, %[d], %[v], r4           \n" \
+    "add.w  %[e], %[e], %[at]            \n" \
     "smlad  r5, %[d], %[v], r5           \n"
 #define TN_TWO_5_2                           \
-    "ldr.w  %[e], [%[r]], #4             \n" \
-    "add.w  %[e], %[e], %[at]            \n" \
     "ldr.w  r6, [%[w], #12]              \n" \
     "ldrd   %[u], %[v], [%[w]], #16      \n" \
     "ldrd   %[a], %[b], [%[e]]           \n" \
     "ldrd   %[c], %[d], [%[e], #8]       \n" \
+    "ldr.w  %[e], [%[r]], #4             \n" \
     "smlad  r4, %[a], %[u], r4           \n" \
     "smlad  r5, %[b], %[u], r5           \n" \
     "smlad  r4, %[b], %[v], r4           \n" \
     "smlad  r5, %[c], %[v], r5           \n" \
+    "cmp.w  %[e], #0                     \n" \
     "smlabt r4, %[c], r6, r4             \n" \
+    "add.w  %[e], %[e], %[at]            \n" \
     "smlabt r5, %[d], r6, r5             \n"
 #define TN_TWO_7_2                           \
-    "ldr.w  %[e], [%[r]], #4             \n" \
-    "add.w  %[e], %[e], %[at]            \n" \
     "ldr.w  r6, [%[w], #8]               \n" \
     "ldr.w  r7, [%[w], #20]              \n" \
     "ldrd   %[u], %[v], [%[w]], #24      \n" \
     "ldrd   %[a], %[b], [%[e]]           \n" \
     "ldrd   %[c], %[d], [%[e], #8]       \n" \
-    "ldr.w  %[e], [%[e], #16]            \n" \
     "smlad  r4, %[a], %[u], r4           \n" \
     "smlad  r5, %[b], %[u], r5           \n" \
+    "ldr.w  %[u], [%[e], #16]            \n" \
+    "ldr.w  %[e], [%[r]], #4             \n" \
     "smlad  r4, %[b], %[v], r4           \n" \
     "smlad  r5, %[c], %[v], r5           \n" \
     "smlad  r4, %[c], r6, r4             \n" \
     "smlad  r5, %[d], r6, r5             \n" \
+    "cmp.w  %[e], #0                     \n" \
     "smlabt r4, %[d], r7, r4             \n" \
-    "smlabt r5, %[e], r7, r5             \n"
+    "add.w  %[e], %[e], %[at]            \n" \
+    "smlabt r5, %[u], r7, r5             \n"
 /* A row of one output r4, of either stride. */
 #define TN_ONE_5                             \
-    "ldr.w  %[e], [%[r]], #4             \n" \
-    "add.w  %[e], %[e], %[at]            \n" \
     "ldr.w  r6, [%[w], #12]              \n" \
     "ldrd   %[u], %[v], [%[w]], #16      \n" \
     "ldrd   %[a], %[b], [%[e]]           \n" \
     "ldr.w  %[c], [%[e], #8]             \n" \
+    "ldr.w  %[e], [%[r]], #4             \n" \
     "smlad  r4, %[a], %[u], r4           \n" \
+    "cmp.w  %[e], #0                     \n" \
     "smlad  r4, %[b], %[v], r4           \n" \
+    "add.w  %[e], %[e], %[at]            \n" \
     "smlabt r4, %[c], r6, r4             \n"
 #define TN_ONE_7                             \
-    "ldr.w  %[e], [%[r]], #4             \n" \
-    "add.w  %[e], %[e], %[at]            \n" \
     "ldr.w  r6, [%[w], #8]               \n" \
     "ldr.w  r7, [%[w], #20]              \n" \
     "ldrd   %[u], %[v], [%[w]], #24      \n" \
     "ldrd   %[a], %[b], [%[e]]           \n" \
     "ldrd   %[c], %[d], [%[e], #8]       \n" \
+    "ldr.w  %[e], [%[r]], #4             \n" \
     "smlad  r4, %[a], %[u], r4           \n" \
     "smlad  r4, %[b], %[v], r4           \n" \
+    "cmp.w  %[e], #0                     \n" \
     "smlad  r4, %[c], r6, r4             \n" \
+    "add.w  %[e], %[e], %[at]            \n" \
     "smlabt r4, %[d], r7, r4             \n"
 
 /* Two outputs s, t from twice their sums with the bias. */
@@ -239,8 +244,6 @@ typedef struct {
 /* All rows of what is left. */
 #define TN_REST(row, label, finish)          \
     label ":\n" row \
-    "ldr.w  %[a], %[rows_end]            \n" \
-    "cmp.w  %[r], %[a]                   \n" \
     "bne.w  " label "b                       \n" \
     "b.w    " finish "                       \n"
 
@@ -301,6 +304,8 @@ typedef struct {
     "5:                                  \n" \
     "ldrd   r4, r5, %[bias]              \n" \
     "ldrd   %[w], %[r], %[weights]       \n" \
+    "ldr    %[e], [%[r]], #4             \n" \
+    "add    %[e], %[e], %[at]            \n" \
     "ldr.w  pc, %[rest]                  \n" \
     "7:                                  \n" \
     "ldrd   %[a], %[b], %[multiplier]    \n" \
@@ -339,7 +344,7 @@ typedef struct {
     "bne    0b                           \n"
 
 /* Instructions of the code above. */
-enum { TN_ROUND_END = 4, TN_REST_END = 4 };
+enum { TN_ROUND_END = 4, TN_REST_END = 2 };
 
 /* Where the rows of a kind are in it, in bytes: of four outputs from 2, and theirs; of one and of two from 3. */
 typedef struct {
@@ -350,10 +355,10 @@ typedef struct {
 #define TN_LEFT(row) (4 * ((row) + TN_REST_END))
 static const tn_places tn_places_of[2][2] = { /* 5 and 7 columns, stride 1 and 2 */
     {{TN_FOUR(19) + TN_FOUR(24) + TN_FOUR(25), 4 * 18, 0,
-      TN_LEFT(9) + TN_LEFT(11) + TN_LEFT(12) + TN_LEFT(15) + TN_LEFT(16)},
-     {0, 4 * 19, 0, TN_LEFT(9) + TN_LEFT(11)}},
-    {{TN_FOUR(19), 4 * 24, TN_LEFT(9), TN_LEFT(9) + TN_LEFT(11) + TN_LEFT(12)},
-     {TN_FOUR(19) + TN_FOUR(24), 4 * 25, TN_LEFT(9), TN_LEFT(9) + TN_LEFT(11) + TN_LEFT(12) + TN_LEFT(15)}},
+      TN_LEFT(10) + TN_LEFT(12) + TN_LEFT(13) + TN_LEFT(16) + TN_LEFT(17)},
+     {0, 4 * 19, 0, TN_LEFT(10) + TN_LEFT(12)}},
+    {{TN_FOUR(19), 4 * 24, TN_LEFT(10), TN_LEFT(10) + TN_LEFT(12) + TN_LEFT(13)},
+     {TN_FOUR(19) + TN_FOUR(24), 4 * 25, TN_LEFT(10), TN_LEFT(10) + TN_LEFT(12) + TN_LEFT(13) + TN_LEFT(16)}},
 };
 
 void tn_depthwise_planes(const tn_op *op, int8_t *arena, int step)
@@ -370,7 +375,6 @@ void tn_depthwise_planes(const tn_op *op, int8_t *arena, int step)
     fours.weights = layer->weights + planes.above * 2u * (layer->kernel_columns - 1u);
     planes.rows[planes.inside] = 0;
     fours.rows = planes.rows;
-    fours.rows_end = planes.rows + planes.inside;
     fours.constants = layer->constants;
     fours.step = channels;
     fours.out = row;
@@ -389,7 +393,7 @@ void tn_depthwise_planes(const tn_op *op, int8_t *arena, int step)
                        [constants] "+m"(fours.constants), [bias] "=m"(fours.bias), [multiplier] "=m"(fours.multiplier),
                        [shift] "=m"(fours.shift), [out] "+m"(fours.out), [enter] "+m"(fours.enter),
                        [first] "+m"(fours.first)
-                     : [rows_end] "m"(fours.rows_end), [depth] "m"(fours.depth), [to_out] "m"(fours.to_out),
+                     : [depth] "m"(fours.depth), [to_out] "m"(fours.to_out),
                        [rest] "m"(fours.rest), [after] "m"(fours.after)
                      : "r4", "r5", "r6", "r7", "memory", "cc");
     tn_clamp_row(row, layer->columns * channels, layer->low, layer->high);

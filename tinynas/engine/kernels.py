@@ -320,7 +320,7 @@ CATALOGUE: tuple[Kernel, ...] = (
         OpKind.DEPTHWISE_CONV_2D,
         conditions.planes_5_7,
         spends=Spends.ARENA,
-        instructions=PlaneRates(groups=((1, 13, 13), (2, 17, 16.5), (4, 40, 21.5)), channel=24),
+        instructions=PlaneRates(groups=((1, 15, 12), (2, 19, 16), (4, 41, 21.5)), channel=24),
         reads=Form.PLANES,
     ),
     Kernel("tn_depthwise", OpKind.DEPTHWISE_CONV_2D, conditions.single, instructions=Rates(2.5, 22)),
