@@ -1,6 +1,6 @@
 /* Blocks with packed weights, which are no larger than int8 (tn_blocks.h). Instructions of the inner loops a product:
  * four pixels 12 / 16, three 9 / 12, two 13 / 16, one 8 / 8; around them 53, 50, 37 and 26 for all outputs of a block in planes,
- * 64, 57, 41 and 25 in rows, and 3 for a round.
+ * 64, 57, 41 and 24 in rows, and 3 for a round.
  * They are assembly because all fourteen registers are taken, and unrolled by four steps, entered where the rest of a
  * division wants it; of two and three pixels, which a row has once at most, by two.
  */
@@ -105,7 +105,7 @@ enum { TN_BYTES_4 = 4 * 24, TN_BYTES_3 = 4 * 18, TN_BYTES_2 = 4 * 13, TN_BYTES_1
                      : "memory", "cc")
 #define TN_PACKED_1(finish)                                                                                            \
     __asm__ volatile(TN_PAIRS(TN_ZERO("0"), TN_FOUR_TIMES(TN_STEP_1), finish)                                          \
-                     : [r0] "=&r"(r0), [s0] "=&r"(s0), [e] "=&r"(e), TN_OUT                                            \
+                     : [r0] "=&r"(r0), [s0] "=&r"(s0), [e] "=&r"(e), [f] "=&r"(f), TN_OUT                              \
                      : TN_IN                                                                                           \
                      : "memory", "cc")
 
@@ -136,7 +136,7 @@ TN_INLINE void tn_packed_channels(tn_channels *channels, uint32_t pixels, const 
     } else if (planes) {
         TN_PACKED_1(TN_APART_1 TN_FINISH_PLANES(1));
     } else {
-        TN_PACKED_1(TN_APART_1 TN_FINISH_ROWS(1));
+        TN_PACKED_1(TN_APART_1 TN_FINISH_ROW);
     }
 }
 #else

@@ -1,6 +1,6 @@
 /* Blocks with paired weights, int16 and doubled (tn_blocks.h): twice as large, and nothing to take apart. Instructions of the
  * inner loops a product: four pixels 11 / 16, three 8 / 12, two 11 / 16, one 6 / 8; around them 41, 35, 29 and 21 for all
- * outputs of a block in planes, 52, 42, 33 and 20 in rows, and 3 for a round.
+ * outputs of a block in planes, 52, 42, 33 and 19 in rows, and 3 for a round.
  */
 #include "tn_blocks.h"
 
@@ -117,7 +117,6 @@ TN_INLINE void tn_paired_channels(tn_channels *channels, uint32_t pixels, const 
 {
     int32_t r0, r1, r2, r3, s0, s1, s2, s3;
     TN_TEMPORARIES;
-    register uint32_t f __asm__("r10");
     if (pixels == 4 && planes) {
         TN_PAIRED_4(TN_FINISH_PLANES(4));
     } else if (pixels == 4) {
@@ -133,7 +132,7 @@ TN_INLINE void tn_paired_channels(tn_channels *channels, uint32_t pixels, const 
     } else if (planes) {
         TN_PAIRED_1(TN_FINISH_PLANES(1));
     } else {
-        TN_PAIRED_1(TN_FINISH_ROWS(1));
+        TN_PAIRED_1(TN_FINISH_ROW);
     }
 }
 #else

@@ -154,7 +154,7 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
 #define TN_TEMPORARIES                                                                       \
     const uint32_t *x;                                                                       \
     register uint32_t a __asm__("r4"), b __asm__("r5"), c __asm__("r6"), d __asm__("r8");    \
-    register uint32_t e __asm__("r9");                                                       \
+    register uint32_t e __asm__("r9"), f __asm__("r10");                                     \
     uint32_t enter
 
 /* Something for each of up to four pixels; s is "s" for the sums of the first channel, "r" for those of the second. */
@@ -188,10 +188,25 @@ TN_INLINE uint32_t tn_entry(uint32_t steps, uint32_t round, uint32_t step_bytes)
     "str    %[x], %[out]                             \n"
 #define TN_JOIN(pixel) "bfi %[s" pixel "], %[r" pixel "], #8, #8 \n"
 /* All pixels but the first. */
-#define TN_ROWS_1
 #define TN_ROWS_2 "ldr %[a], %[step] \n" "strh %[s1], [%[x], %[a]] \n"
 #define TN_ROWS_3 TN_ROWS_2 "add %[b], %[x], %[a], lsl #1 \n" "strh %[s2], [%[b]] \n"
 #define TN_ROWS_4 TN_ROWS_3 "strh %[s3], [%[b], %[a]] \n"
+
+/* A single pixel leaves registers for the constants of both channels. */
+#define TN_FINISH_ROW                                                 \
+    "ldm.w  %[w]!, {%[a], %[b], %[c], %[d], %[e], %[f]}           \n" \
+    "smmlar %[x], %[s0], %[a], %[b]                               \n" \
+    "smmlar %[a], %[r0], %[d], %[e]                               \n" \
+    "add    %[x], %[x], %[s0], asr #31                            \n" \
+    "add    %[a], %[a], %[r0], asr #31                            \n" \
+    "asr    %[s0], %[x], %[c]                                     \n" \
+    "ldr    %[x], %[out]                                          \n" \
+    "asr    %[r0], %[a], %[f]                                     \n" \
+    "ssat   %[s0], #8, %[s0]                                      \n" \
+    "ssat   %[r0], #8, %[r0]                                      \n" \
+    TN_JOIN("0")                                                      \
+    "strh   %[s0], [%[x]], #2                                     \n" \
+    "str    %[x], %[out]                                          \n"
 
 /* Planes: the outputs of two pixels are neighbours, and those of a channel. */
 #define TN_FINISH_PLANES(pixels)                                                  \
