@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.leaner import Constants
 from tinynas.engine.planner import Arrangement, arrange_by, arrangements, balanced_arena
 from tinynas.graph import Graph
-from tinynas.networks import Genotype, build_part
+from tinynas.graph.passes import simplify
+from tinynas.networks import Block, Genotype, build_part
 from tinynas.spaces.batch import BlockBatch, Ints
 from tinynas.spaces.mobile import MobileSpace
 from tinynas.spaces.streamed import streamed_bounds
@@ -186,7 +187,6 @@ def _padded(rows: Sequence[Sequence[float]]) -> NDArray[Any]:
 
 
 def _tabulate(space: MobileSpace, model: LatencyModel) -> _Table:
-    known: dict[object, _Part] = {}
     slots: list[list[_Part]] = []
     for kernel in space.kernels:
         for expand in space.expands:
@@ -196,19 +196,25 @@ def _tabulate(space: MobileSpace, model: LatencyModel) -> _Table:
                 kernels=(kernel,) * len(largest.kernels),
                 expands=(expand,) * len(largest.expands),
             )
-            parts = _parts(space.genotype(alike))
-            slots.append([known.setdefault(key, _Part(graph, model)) for key, graph in parts])
+            slots.append(list(_list_parts(space.genotype(alike), model)))
     # slot by slot every kernel with every expansion; before them stem and first block, behind them no block
     return _Table([None, *(part for slot in zip(*slots, strict=True) for part in slot), None], model)
 
 
-def _parts(genotype: Genotype) -> Iterator[tuple[object, Graph]]:
-    """What a network's slots are looked up as, one by one; equal ones have equal keys."""
+def _list_parts(genotype: Genotype, model: LatencyModel) -> Iterator[_Part]:
+    """What a network's slots are looked up as, one by one."""
     stem, first, second, *others = genotype.blocks
     runs = [(stem, first, second), *((block,) for block in others)]
     shape: tuple[int, ...] = (genotype.resolution, genotype.resolution, genotype.in_channels)
     for place, run in enumerate(runs):
-        classes = genotype.classes if place == len(runs) - 1 else None
-        graph = build_part(run, shape, classes)
-        yield (run, shape, classes), graph
-        shape = graph.tensors[graph.outputs[0]].shape[1:]
+        part = _part(run, shape, genotype.classes if place == len(runs) - 1 else None, model)
+        yield part
+        shape = part.graph.tensors[part.graph.outputs[0]].shape[1:]
+
+
+@lru_cache(maxsize=1024)
+def _part(
+    blocks: tuple[Block, ...], shape: tuple[int, ...], classes: int | None, model: LatencyModel
+) -> _Part:
+    """The same for all spaces that are looked at one after the other."""
+    return _Part(simplify(build_part(blocks, shape, classes)), model)
