@@ -30,8 +30,7 @@ typedef struct {
     int32_t to_out;
     const int8_t *last;    /* behind the last channel's first output */
     uint32_t enter, rest;  /* the row that a four begins with, and what is left: bytes, then addresses */
-    uint32_t first, after; /* what a channel begins with, and what comes after its fours: whether it is
-                              something else than usual, then addresses */
+    uint32_t first, after; /* what a channel begins with, what follows its fours: whether not the usual, then addresses */
 } tn_fours;
 
 /* A row of four outputs r4 .. r7: its words are a b c d (e). Every instruction of rows is four bytes long, so that one is
