@@ -35,7 +35,7 @@ typedef struct {
     uint32_t tail;     /* bytes left over */
 } tn_patch;
 
-/* The input of a step. In blocks.c, as are the functions below. */
+/* The input of a step. In blocks.c, as is what follows; what is written to is in targets.c. */
 tn_patch tn_patch_at(const tn_op *op, int8_t *arena, int step);
 
 /* The whole input of a dense layer as one pixel. */
