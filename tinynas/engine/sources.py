@@ -13,6 +13,8 @@ _INCLUDE = re.compile(r'^\s*#include "([^"]+)"', re.MULTILINE)
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 #: a function with external linkage that begins here
 _DEFINITION = re.compile(r"^(?!static|typedef|TN_INLINE)\w[\w ]*\*?\b(tn_\w+)\([^;{]*\)\s*\{", re.MULTILINE)
+#: ... that is only said to be there
+_DECLARATION = re.compile(r"^\w[\w ]*\*?\s*\*?\btn_\w+\([^;{]*\);", re.MULTILINE)
 _NAME = re.compile(r"\btn_\w+")
 #: headers a model's own file includes
 INTERFACES = ("tinynas_engine.h", "tinynas_kernels.h")
@@ -37,8 +39,9 @@ def sources_for(functions: Iterable[str]) -> dict[str, str]:
             continue
         needed.add(file)
         waiting += [other for other in _INCLUDE.findall(texts[file]) if other in texts]
-        if file.endswith(".c"):
-            waiting += [homes[name] for name in _NAME.findall(_bare(texts[file])) if name in homes]
+        if file not in INTERFACES:  # which name every kernel
+            used = _NAME.findall(_DECLARATION.sub("", _bare(texts[file])))
+            waiting += [homes[name] for name in used if name in homes]
     return {file: texts[file] for file in sorted(needed)}
 
 
