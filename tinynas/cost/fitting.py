@@ -30,6 +30,9 @@ _VARIANTS = {
 }
 #: how firmly a variant does, beside what was timed
 _LEANING = 0.1
+#: the relative error that is rather borne than a cost twice the usual one: few lines of one operator would
+#: else be made to answer for whatever is odd about it
+_STIFFNESS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,12 @@ def _solve(rows: Sequence[Costs], cycles: Sequence[int], usual: Costs) -> dict[s
     table: NDArray[np.float64] = np.array([[row.get(name, 0.0) for name in names] for row in rows])
     table /= np.array(cycles)[:, None]
     # as if there had been operators of one feature alone, for each that has a usual cost
-    leaning = np.diag(_LEANING * table.mean(axis=0) * np.sqrt(len(rows)))
-    leaning = leaning[[name in usual for name in names]]
-    wanted = leaning @ np.array([usual.get(name, 0.0) for name in names])
+    common = np.array([usual.get(name, 0.0) for name in names])
+    strength = _LEANING * table.mean(axis=0) * np.sqrt(len(rows))
+    told = common > 0
+    strength[told] = np.maximum(strength[told], _STIFFNESS / common[told])
+    leaning = np.diag(strength)[[name in usual for name in names]]
+    wanted = leaning @ common
     table = np.vstack([table, leaning])
     scales = table.max(axis=0)
     found, _ = nnls(table / scales, np.append(np.ones(len(rows)), wanted), maxiter=100 * len(names))

@@ -19,8 +19,10 @@ from tinynas.networks import Genotype, build_graph
 from tinynas.networks.blocks import Block, Conv, MBConv, XBlock
 
 #: networks for each goal, of some ninety operators each
-NETWORKS = {Goal.RAM: 6, Goal.BALANCED: 5, Goal.SPEED: 6}
+NETWORKS = {Goal.RAM: 8, Goal.BALANCED: 6, Goal.SPEED: 8}
 _BLOCKS = 24
+#: share of blocks of stride 2; at this most networks end with maps of three rows
+_STRIDED = 0.25
 _RESOLUTIONS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 192)
 _CLASSES = (2, 10, 100, 200)
 _GROUPS = (1, 2, 4, 8, 16, 24, 32, 64)
@@ -60,7 +62,7 @@ def _draw(rng: np.random.Generator) -> Genotype:
     blocks: list[Block] = [stem]
     rows, width = -(-resolution // 2), stem.channels
     for _ in range(_BLOCKS):
-        stride = 2 if rows > 3 and rng.random() < 0.2 else 1
+        stride = 2 if rows > 3 and rng.random() < _STRIDED else 1
         block = _block(rng, rows, width, stride)
         blocks.append(block)
         rows, width = -(-rows // stride), block.channels
