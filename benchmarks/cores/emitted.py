@@ -49,17 +49,19 @@ def build_emitted(
     flags: tuple[str, ...] = (),
     goal: Goal = Goal.RAM,
     dsp: bool | None = None,
+    arena: int | None = None,
 ) -> Emitted:
     """Compiles the .tflite `model` and builds it for `core` in `folder`; `flags` are further ones for gcc.
 
-    What is planned for is `goal`, and a core with DSP instructions or without: `core`, unless `dsp` says.
+    What is planned for is `goal`, in an arena of `arena` bytes if that is given, and a core with DSP
+    instructions or without: `core`, unless `dsp` says.
 
     Raises:
         ModelError: the engine cannot run the model.
         BuildError: gcc does not take the C.
     """
     original = graph_from_bytes(model, name)
-    aim = Aim(goal, dsp=core.dsp if dsp is None else dsp)
+    aim = Aim(goal, arena, dsp=core.dsp if dsp is None else dsp)
     plan = plan_network(simplify(original), aim)
     library = folder / "library"
     emission = emit(plan, _NAME, library)
