@@ -3,9 +3,9 @@
     python benchmarks/firmware_speed.py [--models ../shared/models]
 
 Runs `tinynas deploy MODEL --board stm32f746 --virtual` for MLPerf Tiny's four: firmware as users build it,
-with caches and flash wait states, and kernels chosen by the board's calibration. Outputs must equal
-TensorFlow Lite Micro's. Times are modelled; virtual_mlperf.py says how far they are from published ones. Prints a
-table and writes results/firmware_speed.json.
+with caches and flash wait states, and kernels chosen by the board's calibration. Outputs must equal those of
+TensorFlow Lite Micro. Times are modelled: virtual_mlperf.py says how far they are from published ones. Prints
+a table and writes results/firmware_speed.json.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ import numpy as np
 
 from tinynas.board import Board
 from tinynas.cost.runtime import EngineRuntime
-from tinynas.engine.goals import Goal
+from tinynas.engine.goals import Aim, Goal
+from tinynas.graph import Graph
 from tinynas.networks import Genotype, build_graph
 from tinynas.networks.blocks import Block, Conv, MBConv, XBlock
 
@@ -29,8 +30,10 @@ _GROUPS = (1, 2, 4, 8, 16, 24, 32, 64)
 #: multiply-accumulates of a block, at most: a network takes about a second on the virtual board
 _MOST_MACS = 1_200_000
 _TRIES = 20
-#: shares of the board's memories that a network of the set may take
+#: shares of the board's memories that a network of the set may take with the smallest kernels
 _MOST_SRAM, _MOST_FLASH = 0.6, 0.5
+#: the same with those that it is run by; a stack and the rest of the firmware come on top
+_MOST = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,25 @@ class Designed:
 
 def design(board: Board, goals: tuple[Goal, ...], seed: int) -> Iterator[Designed]:
     """The networks to calibrate `board` with, for every goal that plans are made for; the same for a seed."""
-    runtime = EngineRuntime()
     for goal in goals:
+        runtime = EngineRuntime(Aim(goal, dsp=board.dsp))
         rng = np.random.default_rng((seed, list(Goal).index(goal)))
         made = 0
         while made < NETWORKS[goal]:
             genotype = _draw(rng)
-            graph = build_graph(genotype)
-            sram, flash = runtime.sram(graph, board).total, runtime.flash(graph, board).total
-            if sram <= _MOST_SRAM * board.sram_bytes and flash <= _MOST_FLASH * board.flash_bytes:
+            if _fits(build_graph(genotype), EngineRuntime(), board, _MOST_SRAM, _MOST_FLASH) and _fits(
+                build_graph(genotype), runtime, board, _MOST, _MOST
+            ):
                 made += 1
                 yield Designed(genotype, goal)
+
+
+def _fits(graph: Graph, runtime: EngineRuntime, board: Board, sram: float, flash: float) -> bool:
+    """Whether `graph` takes at most such shares of the board's memories."""
+    return (
+        runtime.sram(graph, board).total <= sram * board.sram_bytes
+        and runtime.flash(graph, board).total <= flash * board.flash_bytes
+    )
 
 
 def _draw(rng: np.random.Generator) -> Genotype:
