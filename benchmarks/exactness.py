@@ -34,7 +34,7 @@ from tempfile import TemporaryDirectory
 
 from cores.build import CORTEX_M4, CORTEX_M7, compiler_missing
 from cores.qemu import emulator_missing
-from exact.comparing import Comparison, Task, compare, first_difference, notices_short_arena
+from exact.comparing import ROOM, Comparison, Task, compare, first_difference, notices_short_arena
 from exact.programs import Emulated, Host, Platform
 from exact.subjects import Subject, body_of_model, published_network, random_network, real_model
 from exact.tflite_edits import with_one_changed_weight
@@ -58,8 +58,6 @@ _FEW = {"body": 20, "published": 6, "random": 6}
 #: samples in QEMU at most, by group, and the most products they may take together
 _EMULATED = {"model": 10, "body": 3, "published": 2, "random": 3}
 _MOST_MACS = 250_000_000
-#: constants that the emulated boards have room for
-_ROOM = (4 << 20) - (256 << 10)
 _GROUPS = {
     "model": "files of others",
     "body": "their bodies",
@@ -175,7 +173,7 @@ def _examine(folder: Path, goal: Goal, maker: Maker) -> list[Comparison]:
     subject = replace(made_for_ram, goal=goal)
     host, *emulated = _platforms(folder)
     tasks = [Task(host, subject.samples)]
-    if len(subject.model) <= _ROOM:
+    if len(subject.model) <= ROOM:
         most = min(_EMULATED[subject.group], max(1, _MOST_MACS // macs(subject.graph())))
         tasks += [Task(platform, most) for platform in emulated]
     made = list(compare(subject, tasks, _SEED))

@@ -24,6 +24,8 @@ from tinynas.graph import DType, Graph
 from tinynas.graph.passes import simplify
 from tinynas.pipeline.compile_check import input_borders, output_borders
 
+#: bytes of constants that the emulated boards have room for; plans for speed give kernels back to stay within
+ROOM = (4 << 20) - (256 << 10)
 #: begins the names of the C functions
 _NAME = "net"
 
@@ -124,7 +126,7 @@ class _Network:
     @classmethod
     def compiled(cls, original: Graph, graph: Graph, folder: Path, goal: Goal) -> _Network:
         """`graph`, which `original` was simplified to, as C for `goal` in `folder`."""
-        plan = plan_network(graph, Aim(goal))
+        plan = plan_network(graph, Aim(goal, constants=ROOM))
         emit(plan, _NAME, folder)
         sizes = ([graph.tensors[i].size_bytes for i in ends] for ends in (graph.inputs, graph.outputs))
         interface = Interface(_NAME, *map(tuple, sizes))
