@@ -123,7 +123,8 @@ def test_times_of_many_networks_are_those_of_each(
     fits = np.array([model.runtime.sram(graph, board).total <= budget.sram_bytes for graph in graphs])
     single = np.array([model.milliseconds(graph) for graph in graphs])
     together = batch_milliseconds(tabulate(space, genes), model)
-    assert together[fits] == pytest.approx(single[fits], rel=0.02)
+    apart = 0.02 if goal is Goal.RAM else 0.03
+    assert together[fits] == pytest.approx(single[fits], rel=apart)
 
 
 def test_only_networks_in_time_count_and_the_quickest_is_named() -> None:
