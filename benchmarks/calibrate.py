@@ -20,6 +20,7 @@ from tinynas.cost.calibration import SHIPPED, kernel_digests, shipped
 from tinynas.device.virtual.chip import load_chip
 from tinynas.engine.goals import Goal
 from tinynas.errors import TinynasError
+from tinynas.pipeline.bench import FirmwareBench
 from tinynas.pipeline.profile import profile
 from tinynas.pipeline.target import VirtualTarget
 
@@ -40,7 +41,7 @@ def main() -> None:
         folder = Path(tempfile.gettempdir()) / f"tinynas-calibrate-{name}"
         with watching() as watch:
             watch.note(name)
-            made = profile(load_board(name), VirtualTarget(), tuple(Goal), 0, folder, watch)
+            made = profile(load_board(name), FirmwareBench(VirtualTarget()), tuple(Goal), 0, folder, watch)
         (SHIPPED / f"{name}.json").write_text(made.to_text(), encoding="utf-8")
         print(
             f"{name}: {made.networks} networks, {made.operators} operators; left out, networks are "

@@ -29,6 +29,7 @@ from tinynas.cost import EngineRuntime, macs
 from tinynas.cost.latency import CalibratedModel, latency_model
 from tinynas.engine.goals import Goal
 from tinynas.networks import Genotype, build_graph
+from tinynas.pipeline.bench import FirmwareBench
 from tinynas.pipeline.profile import run_network
 from tinynas.pipeline.profile_set import Designed
 from tinynas.pipeline.target import VirtualTarget
@@ -87,7 +88,7 @@ def compare(board: Board, count: int, seed: int, folder: Path) -> list[Compared]
     """Every network drawn for `board`."""
     made = []
     for number, each in enumerate(draw(board, count, seed)):
-        profiled = run_network(each, board, VirtualTarget(), folder, layers=False)
+        profiled = run_network(each, board, FirmwareBench(VirtualTarget()), folder, layers=False)
         cycles, goal = round(sum(_model(board).cycles(profiled.arranged))), each.goal.value
         size = macs(build_graph(each.genotype))
         made.append(Compared(str(each.genotype), goal, size, profiled.run.total, cycles))

@@ -21,9 +21,9 @@ from toy_search import Scorer, ToyChoice, ToySpace, toy_limits
 from tinynas.board import load_board
 from tinynas.errors import DeviceError, FirmwareError, LinkError, PortError, RequestError, RunError
 from tinynas.networks import Genotype
+from tinynas.pipeline.bench import Trial
 from tinynas.pipeline.board_loop import BoardLoop, Patience
 from tinynas.pipeline.observer import Silent
-from tinynas.pipeline.profile import Trial
 from tinynas.pipeline.target import VirtualTarget
 from tinynas.search import (
     CANDIDATES,

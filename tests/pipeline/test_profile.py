@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from tinynas.board import load_board
+from tinynas.board import Board, load_board
 from tinynas.cli.main import app
 from tinynas.cost import EngineRuntime
 from tinynas.cost.calibration import read
@@ -19,36 +19,46 @@ from tinynas.engine.goals import Goal
 from tinynas.engine.planner import Arrangement
 from tinynas.errors import DeviceError
 from tinynas.networks import build_graph, find_network
-from tinynas.pipeline import profile as profiling
 from tinynas.pipeline import profile_set
+from tinynas.pipeline.bench import Run
 from tinynas.pipeline.observer import Silent
-from tinynas.pipeline.profile import Run, profile
+from tinynas.pipeline.profile import profile, run_network
 from tinynas.pipeline.profile_set import design
-from tinynas.pipeline.target import VirtualTarget
 
 BOARD = load_board("stm32f746")
 MEMORY = DataMemory.of(BOARD, 4128, 0)
 
-Answer = Callable[..., Run]
 
+@dataclass
+class _Bench:
+    """Answers without firmware as a board would whose kernels take seven cycles a value and a hundred a row.
 
-def _answer(arranged: Arrangement, *_: object, layers: bool = True) -> Run:
-    """What a board would say whose kernels take seven cycles a value and a hundred a row."""
-    works = list_work(arranged, MEMORY)
-    cycles = tuple(100 * work.output.rows + 7 * work.output.bytes for work in works)
-    return Run(sum(cycles) + 1000, cycles, 4128, BOARD.clock_hz, "GCC 12")
+    The cable is out when it is asked for the `gone`th time.
+    """
 
+    measured: bool = False
+    gone: int = 0
+    asked: int = 0
 
-class _Target(VirtualTarget):
-    def require(self, board: object) -> None:
+    def require(self, board: Board) -> None:
         """Nothing is needed here."""
+
+    def times(self, board: Board) -> str:
+        return f"made up for {board.id}"
+
+    def run(self, arranged: Arrangement, board: Board, folder: Path, *, layers: bool) -> Run:
+        self.asked += 1
+        if self.asked == self.gone:
+            raise DeviceError("the cable is out")
+        works = list_work(arranged, MEMORY)
+        cycles = tuple(100 * work.output.rows + 7 * work.output.bytes for work in works)
+        return Run(sum(cycles) + 1000, cycles if layers else (), 4128, board.clock_hz, "GCC 12")
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small set, and a board that answers without firmware."""
+    """A small set."""
     monkeypatch.setattr(profile_set, "NETWORKS", dict.fromkeys(Goal, 3))
-    monkeypatch.setattr(profiling, "run_arranged", _answer)
 
 
 def test_the_set_is_the_same_for_a_seed_and_fits() -> None:
@@ -68,7 +78,8 @@ def test_the_set_is_the_same_for_a_seed_and_fits() -> None:
 @pytest.mark.usefixtures("quick")
 def test_what_a_board_says_is_fitted(tmp_path: Path) -> None:
     """Costs that are in the kernels' loops are found, so networks left out are told well."""
-    made = profile(BOARD, _Target(), [Goal.RAM], 0, tmp_path, Silent())
+    made = profile(BOARD, _Bench(), [Goal.RAM], 0, tmp_path, Silent())
+    assert (made.times, made.measured, made.compiler) == ("made up for stm32f746", False, "GCC 12")
     assert made.networks == made.errors.networks == 3
     assert made.errors.median < 0.01
     assert made.errors.worst < 0.1
@@ -78,23 +89,25 @@ def test_what_a_board_says_is_fitted(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_what_was_interrupted_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Firmwares that have answered are not built again."""
-    calls = 0
-
-    def fails_at_third(arranged: Arrangement, *_: object, layers: bool = True) -> Run:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            raise DeviceError("the cable is out")
-        return _answer(arranged)
-
-    monkeypatch.setattr(profiling, "run_arranged", fails_at_third)
+def test_what_was_interrupted_goes_on(tmp_path: Path) -> None:
+    """Networks that were run are not run again."""
+    bench = _Bench(measured=True, gone=3)
     with pytest.raises(DeviceError):
-        profile(BOARD, _Target(), [Goal.RAM], 0, tmp_path, Silent())
-    made = profile(BOARD, _Target(), [Goal.RAM], 0, tmp_path, Silent())
-    assert calls == 4
+        profile(BOARD, bench, [Goal.RAM], 0, tmp_path, Silent())
+    made = profile(BOARD, bench, [Goal.RAM], 0, tmp_path, Silent())
+    assert bench.asked == 4
     assert made.networks == 3
+    assert made.measured
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_network_timed_as_a_whole_is_run_again_for_its_operators(tmp_path: Path) -> None:
+    """And not the other way round."""
+    bench, designed = _Bench(), next(design(BOARD, (Goal.RAM,), 0))
+    for layers, asked in ((False, 1), (False, 1), (True, 2), (False, 2), (True, 2)):
+        profiled = run_network(designed, BOARD, bench, tmp_path, layers=layers)
+        assert bench.asked == asked
+        assert bool(profiled.run.cycles) or not layers
 
 
 @pytest.mark.slow

@@ -43,11 +43,12 @@ def profile(
     """
     from tinynas.cli.progress import watching
     from tinynas.cost.latency import kept
+    from tinynas.pipeline.bench import FirmwareBench
     from tinynas.pipeline.profile import profile as run
     from tinynas.pipeline.target import find_target
     from tinynas.search.disk import written_whole
 
-    target, way = load_board(board), find_target(port, virtual)
+    target, way = load_board(board), FirmwareBench(find_target(port, virtual))
     goals = tuple(Goal) if optimize is None else (optimize,)
     usual = kept(target.id, measured=not virtual)
     place, begun = file or usual, usual.with_suffix("")

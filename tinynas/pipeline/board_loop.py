@@ -17,8 +17,8 @@ from tinynas.errors import DeviceError, LinkError, PortError, RequestError
 from tinynas.graph.passes import simplify
 from tinynas.graph.typical import with_typical_constants
 from tinynas.networks import Genotype, build_graph, parse_genotype
+from tinynas.pipeline.bench import build_trial
 from tinynas.pipeline.observer import Observer
-from tinynas.pipeline.profile import build_trial
 from tinynas.pipeline.session import Session
 from tinynas.search import Candidate, Correction, Limits, Order, Timing
 from tinynas.search.timings import TimingJournal
