@@ -76,14 +76,19 @@ def _ceil(count: float, by: int) -> int:
 
 
 def _pointwise(work: Work, memory: DataMemory) -> Lines:
-    """For each row every two channels: their weights, and by twos of pixels the input and the output."""
+    """For each row every two channels: their weights, and by twos of pixels the input and the output.
+
+    An odd last pixel is behind all of those: for it every channel's weights are gone through once more.
+    """
     line, depth, seen, made = memory.line_bytes, work.depth, work.exposed.source, work.exposed.output
     rows, columns, channels = work.output.rows, work.output.columns, work.output.channels
     constants, channel_pairs = _layout(work).constants, _ceil(channels, 2)
     by_pixels = 2 * depth * (1 + 2 * seen) + 4 * line * made
     by_channels = 4 * depth + columns * (max(depth, line) * seen + min(channels, line) * made)
     by_rows = (depth + constants) * channels + columns * (depth * seen + channels * made)
-    fetched = channel_pairs * _again(memory, by_pixels, _ceil(columns, 2)) * _again(memory, by_rows, rows)
+    pairs, odd = divmod(columns, 2)
+    of_a_row = (_again(memory, by_pixels, pairs) if pairs else 0) + odd
+    fetched = channel_pairs * _either(memory.lost(by_rows), 1, rows * of_a_row)
     row_lines = columns * channels / line
     return {
         "weights": _ceil(2 * depth, line) * fetched,
