@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tinynas.data import Split  # noqa: E402
 from tinynas.export import float_logits  # noqa: E402
 from tinynas.export.inherit import trained_weights  # noqa: E402
 from tinynas.networks import Genotype, parse_genotype, trainable_params  # noqa: E402
-from tinynas.supernet.alone import NetworkTrainer, Recipe  # noqa: E402
+from tinynas.supernet.alone import NetworkTrainer, Recipe, forget_networks  # noqa: E402
 from tinynas.supernet.network import Network  # noqa: E402
 from tinynas.supernet.scoring import Calibration, Calibrator, Scorer  # noqa: E402
 
@@ -81,6 +82,29 @@ def test_training_goes_on_from_any_epoch_to_the_same_end(tmp_path: Path) -> None
     for a, b in zip(whole.network.trainable_variables, resumed.network.trainable_variables, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(a), ops.convert_to_numpy(b))
     assert whole.accuracy(pictures) == resumed.accuracy(pictures) > 0.9
+
+
+def test_nothing_of_a_network_stays_once_it_is_forgotten() -> None:
+    _train_and_score(NETWORKS[1])  # what the first of a process leaves is left once
+    graphs, tensors = _living()
+    _train_and_score(NETWORKS[2])
+    after = _living()
+    assert after[0] <= graphs
+    assert after[1] <= tensors
+
+
+def _train_and_score(text: str) -> None:
+    genotype = parse_genotype(text)
+    trainer = NetworkTrainer(genotype, _pictures(genotype), RECIPE, seed=0)
+    trainer.train_to(1)
+    trainer.accuracy(_pictures(genotype))
+
+
+def _living() -> tuple[int, int]:
+    """Graphs and tensors of TensorFlow that Python holds."""
+    forget_networks()
+    kinds = [type(thing) for thing in gc.get_objects()]
+    return sum(issubclass(kind, tf.Graph) for kind in kinds), kinds.count(type(tf.constant(0)))
 
 
 def _writer(path: Path) -> object:

@@ -155,8 +155,11 @@ class _TensorFlowLearner:
 
         @tf.function(autograph=False, input_signature=[])  # type: ignore[untyped-decorator]
         def apply() -> None:
-            optimizer.apply_gradients(
-                [(total.value(), v) for total, v in zip(sums, model.trainable_variables, strict=True)]
+            gradients = [total.value() for total in sums]
+            # In cross-replica context Keras sums no gradients over replicas, of which there is one: that sum
+            # registers a gradient for ever, and this graph and every variable of the model with it.
+            tf.distribute.get_replica_context().merge_call(
+                lambda _strategy: optimizer.apply(gradients, model.trainable_variables)
             )
             for total in sums:
                 total.assign(tf.zeros_like(total))
