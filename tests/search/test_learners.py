@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,11 +18,13 @@ from tinynas.networks import Genotype
 from tinynas.search import (
     CANDIDATES,
     BayesianSearch,
+    Candidate,
     CompoundGrid,
     Controller,
     Evolution,
     Origin,
     Outcome,
+    Pool,
     RandomSearch,
     RegularisedEvolution,
     Strategy,
@@ -153,3 +157,52 @@ def test_where_the_model_brings_nothing_chance_does(name: str) -> None:
 def test_impossible_settings_are_refused(make: Callable[[], Strategy], said: str) -> None:
     with pytest.raises(RequestError, match=said):
         make()
+
+
+def _scored(space: ToySpace, count: int, score: Callable[[ToyChoice], float]) -> list[Candidate[ToyChoice]]:
+    """Networks drawn at random, ten a generation."""
+    outcome = search(
+        space, RandomSearch(evaluations=count), toy_limits(), lambda choice, _: score(choice), seed=1
+    )
+    return [replace(candidate, generation=i // 10) for i, candidate in enumerate(outcome.candidates)]
+
+
+def _pool(space: ToySpace, seed: int) -> Pool[ToyChoice]:
+    return Pool(space=space, limits=toy_limits(), rng=np.random.default_rng(seed))
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("seed", range(4))
+def test_the_estimator_is_optunas_told_of_accuracies_in_the_order_of_scoring(seed: int) -> None:
+    space = ToySpace(6, 9)
+    # no two alike: of equal ones optuna takes the earlier, and we the smaller
+    scored = _scored(space, 80, lambda choice: genotype_seed(0, space.genotype(choice)) / 2**32)
+    (mine,) = BayesianSearch(evaluations=100, startup=20).propose(61, scored, _pool(space, seed))
+    drawn = int(np.random.default_rng(seed).integers(2**32))
+    sampler = optuna.samplers.TPESampler(
+        seed=drawn, n_startup_trials=0, multivariate=True, constant_liar=True
+    )
+    study, alphabet = optuna.create_study(direction="maximize", sampler=sampler), Alphabet(space)
+    kinds = {f"{i:03}": optuna.distributions.IntDistribution(0, n - 1) for i, n in enumerate(alphabet.sizes)}
+    for candidate in scored:
+        tokens = dict(zip(kinds, alphabet.tokens(candidate.choice), strict=True))
+        study.add_trial(
+            optuna.trial.create_trial(params=tokens, distributions=kinds, value=candidate.accuracy)
+        )
+    theirs = study.ask(kinds).params
+    assert mine.choice == alphabet.choice([theirs[name] for name in kinds])
+
+
+def test_a_controller_learns_though_all_of_a_generation_score_alike() -> None:
+    def score(choice: ToyChoice) -> float:
+        return sum(choice.channels) / 36
+
+    space = ToySpace(6, 6)
+    scored = [
+        replace(candidate, accuracy=0.8) if candidate.generation == 1 else candidate
+        for candidate in _scored(space, 250, score)
+    ]
+    proposals = Controller(evaluations=1000, together=40).propose(25, scored, _pool(space, 0))
+    assert {proposal.origin for proposal in proposals} == {Origin.MODEL}
+    # chance draws 0.58 in the mean
+    assert np.mean([score(proposal.choice) for proposal in proposals]) > 0.72

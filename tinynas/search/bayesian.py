@@ -31,9 +31,9 @@ class BayesianSearch:
     """`startup` networks at random, then `together` at a time from the estimator.
 
     The estimator is rebuilt from the journal for every proposal and seeded by the pool's generator, so that a
-    killed search goes on identically. It is told the rank of each network, not its accuracy, since it uses
-    nothing else. A draw that does not fit, or was scored before, is told as failed, which the estimator
-    ignores, and drawn again.
+    killed search goes on identically. It is told the networks in the order of scoring, since the oldest weigh
+    least with it, and of each the rank, not the accuracy, of which it uses nothing else. A draw that does not
+    fit, or was scored before, is told as failed, which the estimator ignores, and drawn again.
 
     Raises:
         RequestError: a setting is out of its range.
@@ -100,9 +100,12 @@ def _study(
             seed=seed, n_startup_trials=0, multivariate=True, constant_liar=True
         )
     study = optuna.create_study(sampler=sampler)
-    for rank, candidate in enumerate(ranked(scored)):
+    ranks = {candidate.genotype: float(rank) for rank, candidate in enumerate(ranked(scored))}
+    for candidate in scored:
         params = dict(zip(distributions, alphabet.tokens(candidate.choice), strict=True))
         study.add_trial(
-            optuna.trial.create_trial(params=params, distributions=distributions, value=float(rank))
+            optuna.trial.create_trial(
+                params=params, distributions=distributions, value=ranks[candidate.genotype]
+            )
         )
     return study, distributions

@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 
 from tinynas.search.candidate import Candidate, Origin
-from tinynas.search.policy import Policy, Ppo, fresh_policy
+from tinynas.search.policy import Floats, Policy, Ppo, fresh_policy
 from tinynas.search.pool import Pool, Proposal
 from tinynas.search.space_protocol import ChoiceT
 from tinynas.search.strategy import batches, require_at_least
@@ -25,11 +25,12 @@ _MEMORY = 0.8
 class Controller:
     """`together` networks at random, then generations of as many drawn from a policy, which learns from each.
 
-    The reward is what the search maximises; what a generation did better than expected, a moving average of
-    those before, is the advantage. The policy is trained anew from the journal for every proposal, so a
-    killed search goes on identically. It never hears of draws that do not fit, or were scored before: they
-    cost nothing and are drawn again, so it learns what is good among networks that fit. Where its draws bring
-    too few, the rest of a generation is drawn at random, from which it learns as well.
+    The reward is what the search maximises; by how much a network did better than expected, a moving average
+    of the generations before, is its advantage, measured by the quadratic mean of its generation's. The policy
+    is trained anew from the journal for every proposal, so a killed search goes on identically. It never hears
+    of draws that do not fit, or were scored before: they cost nothing and are drawn again, so it learns what is
+    good among networks that fit. Where its draws bring too few, the rest of a generation is drawn at random,
+    from which it learns as well.
 
     Raises:
         RequestError: a setting is out of its range.
@@ -73,8 +74,17 @@ class Controller:
             rewards = np.array([max(0.0, candidate.merit) for candidate in batch], np.float64)
             mean = float(rewards.mean())
             expected = mean if expected is None else expected
-            advantages = (rewards - expected) / (rewards.std() + 1e-6)
             tokens = np.array([alphabet.tokens(candidate.choice) for candidate in batch], np.int64)
-            policy = policy.updated(tokens, advantages, self.ppo)
+            policy = policy.updated(tokens, _advantages(rewards, expected), self.ppo)
             expected = _MEMORY * expected + (1 - _MEMORY) * mean
         return policy
+
+
+def _advantages(rewards: Floats, expected: float) -> Floats:
+    """How much better than `expected` each did, by their quadratic mean: never above the root of their number.
+
+    By their deviation, rewards that are all alike would be without bound, and Adam's moments slow ever after.
+    """
+    better = rewards - expected
+    usual = float(np.sqrt(np.mean(better**2)))
+    return better / usual if usual else better
