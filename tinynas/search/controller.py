@@ -26,11 +26,11 @@ class Controller:
     """`together` networks at random, then generations of as many drawn from a policy, which learns from each.
 
     The reward is what the search maximises; by how much a network did better than expected, a moving average
-    of the generations before, is its advantage, measured by the quadratic mean of its generation's. The policy
-    is trained anew from the journal for every proposal, so a killed search goes on identically. It never hears
-    of draws that do not fit, or were scored before: they cost nothing and are drawn again, so it learns what is
-    good among networks that fit. Where its draws bring too few, the rest of a generation is drawn at random,
-    from which it learns as well.
+    of the generations before, is its advantage, in units of their quadratic mean in its generation. The
+    policy is trained anew from the journal for every proposal, so a killed search goes on identically. It never
+    hears of draws that do not fit, or were scored before: they cost nothing and are drawn again, so it learns
+    what is good among networks that fit. Where its draws bring too few, the rest of a generation is drawn at
+    random, from which it learns as well.
 
     Raises:
         RequestError: a setting is out of its range.
@@ -81,7 +81,7 @@ class Controller:
 
 
 def _advantages(rewards: Floats, expected: float) -> Floats:
-    """How much better than `expected` each did, by their quadratic mean: never above the root of their number.
+    """How much better than `expected` each did, by their quadratic mean: at most the root of their number.
 
     By their deviation, rewards that are all alike would be without bound, and Adam's moments slow ever after.
     """
