@@ -77,6 +77,9 @@ def test_by_a_reward_the_best_weighs_time_and_its_own_accuracy_and_time_are_told
     )
     (accurate,) = standings([slow, late])
     assert (accurate.finals, accurate.latencies_ms, accurate.in_time(10.0)) == ((0.9, 0.8), (30.0, 20.0), 0)
+    # accuracies are shares of few pictures, so often alike: of those the quickest is meant
+    (tied,) = standings([Curve("a", 0, 3, (0.9, 0.9, 0.3), "r8x1 fc_c2", (30.0, 8.0, 5.0))])
+    assert (tied.finals, tied.latencies_ms, tied.in_time(10.0)) == ((0.9,), (8.0,), 1)
     # one search of which times are not known leaves them untold
     (untold,) = standings([slow, _curve("a", 1, 0.3, evaluations=3)])
     assert untold.latencies_ms == () and untold.to_dict()["best_latency_ms"] is None

@@ -46,6 +46,12 @@ class Curve:
         pairs = zip(self.accuracies, self.latencies_ms, strict=True)
         return np.array([objective.reward(accuracy, time) for accuracy, time in pairs], np.float64)
 
+    def winner(self, objective: Objective | None = None) -> int:
+        """The place of the best network; of several as good that of the quickest, where times are known."""
+        merits = self.merits(objective)
+        best = np.flatnonzero(merits == merits.max())
+        return int(min(best, key=lambda place: self.latencies_ms[place]) if self.latencies_ms else best[0])
+
     def best_so_far(self, objective: Objective | None = None) -> Floats:
         """The best after each evaluation [evaluations]; where a search ended early, its last."""
         best = np.maximum.accumulate(self.merits(objective))
@@ -147,7 +153,7 @@ def standings(
 def _standing(name: str, curves: Sequence[Curve], level: float, objective: Objective | None) -> Standing:
     best = np.stack([curve.best_so_far(objective) for curve in curves])
     low, median, high = np.quantile(best, (0.25, 0.5, 0.75), axis=0)
-    winners = [int(curve.merits(objective).argmax()) for curve in curves]
+    winners = [curve.winner(objective) for curve in curves]
     timed = all(curve.latencies_ms for curve in curves)
     return Standing(
         strategy=name,
