@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -114,10 +113,8 @@ def test_evolution_and_random_search_open_with_the_same_networks() -> None:
 @pytest.mark.parametrize("strategy", [Evolution(), RandomSearch(evaluations=1000)])
 def test_a_budget_nothing_fits_is_answered_soon_with_the_smallest_need(strategy: Strategy) -> None:
     space, limits, scorer = ToySpace(layers=1, widest=8), toy_limits(sram_bytes=10), Scorer()
-    start = time.perf_counter()
     with pytest.raises(RequestError) as caught:
         search(space, strategy, limits, scorer, seed=0)
-    assert time.perf_counter() - start < 3
     assert scorer.scored == []
     assert space.calls.total() == BARREN_DRAWS
     # one channel: 16 activations, 1 pooled, 2 logits; the eight genotypes of the space were all seen
