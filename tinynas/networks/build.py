@@ -15,11 +15,7 @@ def build_graph(genotype: Genotype) -> Graph:
     Batch normalisation is folded: every convolution has a bias. The output is [1, classes] logits.
     """
     size = genotype.resolution
-    builder = GraphBuilder(str(genotype), (size, size, genotype.in_channels))
-    x = builder.input
-    for block in genotype.blocks:
-        x = block.add_to(builder, x)
-    return builder.build(builder.dense(builder.global_mean(x), genotype.classes))
+    return _build(str(genotype), genotype.blocks, (size, size, genotype.in_channels), genotype.classes)
 
 
 def build_part(blocks: Sequence[Block], shape: Sequence[int], classes: int | None = None) -> Graph:
@@ -28,7 +24,12 @@ def build_part(blocks: Sequence[Block], shape: Sequence[int], classes: int | Non
     With `classes` the network's end follows them.
     """
     rows, columns, channels = shape
-    builder = GraphBuilder(" ".join(map(str, blocks)), (rows, columns, channels))
+    return _build(" ".join(map(str, blocks)), blocks, (rows, columns, channels), classes)
+
+
+def _build(name: str, blocks: Sequence[Block], shape: tuple[int, int, int], classes: int | None) -> Graph:
+    """`blocks`, and behind them a network's end if there are `classes`."""
+    builder = GraphBuilder(name, shape)
     x = builder.input
     for block in blocks:
         x = block.add_to(builder, x)
