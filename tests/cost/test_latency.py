@@ -58,6 +58,19 @@ def test_a_board_without_one_of_its_own_is_told_by_the_clock() -> None:
     assert model.label == "modelled after stm32f412 by the clock, +-30 %"
 
 
+def test_a_board_that_has_but_the_name_of_a_timed_one_is_told_so() -> None:
+    """A file of one's own may be called so, with another core or at another clock."""
+    f746 = load_board("stm32f746")
+    core, slow = replace(f746, core="cortex-m4"), replace(f746, clock_hz=f746.clock_hz // 2)
+    after = [
+        model.label for model in (latency_model(each, EngineRuntime()) for each in (core, slow)) if model
+    ]
+    assert after == [
+        "modelled after stm32l4r5 by the clock, +-30 %",
+        "modelled after stm32f746 by the clock, +-30 %",
+    ]
+
+
 def test_a_kernel_that_nobody_timed_is_told_by_its_instructions() -> None:
     """So that a network with one rare operator has a time."""
     model = latency_model(load_board("stm32f746"), EngineRuntime())

@@ -214,7 +214,7 @@ def count_entries(arranged: Arrangement) -> Iterator[int]:
 
 def _words(calibration: Calibration, board: Board | None = None) -> str:
     """How far to trust times of `calibration`, on `board` where that is another."""
-    if board is not None and board.id != calibration.board:
+    if board is not None and (board.id, board.clock_hz) != (calibration.board, calibration.clock_hz):
         return f"modelled after {calibration.board} by the clock, +-{_SCALED} %"
     if calibration.stale:
         return f"modelled with kernels that have changed since, +-{_STALE} %"
@@ -222,12 +222,11 @@ def _words(calibration: Calibration, board: Board | None = None) -> str:
 
 
 def _shipped(board: Board) -> Calibration | None:
-    """The board's own, or that of the same core whose clock is nearest."""
-    known = shipped()
-    if board.id in known:
-        return known[board.id]
-    alike = [each for each in known.values() if each.core == board.core]
-    return min(alike, key=lambda each: abs(each.clock_hz - board.clock_hz), default=None)
+    """The board's own, or that of the same core whose clock is nearest: a user's file may have any name."""
+    alike = [each for each in shipped().values() if each.core == board.core]
+    return min(
+        alike, key=lambda each: (each.board != board.id, abs(each.clock_hz - board.clock_hz)), default=None
+    )
 
 
 @cache
