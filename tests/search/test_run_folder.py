@@ -274,3 +274,9 @@ def test_a_damaged_request_is_named(tmp_path: Path) -> None:
         (tmp_path / "request.json").write_text(content)
         with pytest.raises(RunError, match=r"request\.json' is damaged"), open_run(tmp_path, REQUEST):
             pytest.fail("opened")
+        with pytest.raises(RunError, match=r"request\.json' is damaged"):
+            read_run(tmp_path)
+    (tmp_path / "request.json").write_text("{}")
+    (tmp_path / "times.json").write_text("[1]")
+    with pytest.raises(RunError, match=r"times\.json' is damaged"):
+        read_run(tmp_path)

@@ -32,7 +32,7 @@ from tinynas.search import (
 from tinynas.search.curves import Curve, Standing, append_curve, read_curves, standings
 from tinynas.search.disk import disk_errors
 from tinynas.search.objective import ACCURACY, Objective, find_objective
-from tinynas.search.run_folder import CANDIDATES, COMPARISON, CURVES, REQUEST, SPACE, read_json
+from tinynas.search.run_folder import CANDIDATES, COMPARISON, CURVES, REQUEST, SPACE, read_object
 from tinynas.spaces import DesignSpace, Scoring
 
 
@@ -149,10 +149,10 @@ def read_comparison(path: Path) -> Comparison:
         RunError: a file is damaged or cannot be read.
     """
     with disk_errors(path):
-        request = read_json(path / REQUEST) if is_run(path) else {}
+        request = read_object(path / REQUEST) if is_run(path) else {}
     if request.get("kind") != COMPARISON:
         raise RequestError(f"'{path}' is not the folder of a comparison: start one with --board")
-    space = read_json(path / SPACE)["chosen"] if (path / SPACE).exists() else None
+    space = read_object(path / SPACE).get("chosen") if (path / SPACE).exists() else None
     networks = len(read_candidates(path / CANDIDATES))
     return Comparison(path, request, space, tuple(read_curves(path / CURVES)), networks)
 

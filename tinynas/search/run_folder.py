@@ -162,6 +162,18 @@ def read_json(path: Path) -> Any:
         raise RunError(f"'{path}' is damaged ({error}): start anew in another folder with --run") from error
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """`read_json` of a file that holds fields by name, as nearly all of a run do.
+
+    Raises:
+        RunError: as there, or it holds something else.
+    """
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise RunError(f"'{path}' is damaged (it is not an object): start anew in another folder with --run")
+    return found
+
+
 def is_run(folder: Path) -> bool:
     """Whether `folder` is the folder of a run."""
     return (folder / REQUEST).is_file()

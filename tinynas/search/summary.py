@@ -29,7 +29,7 @@ from tinynas.search.run_folder import (
     TRAINED,
     WINNER,
     is_run,
-    read_json,
+    read_object,
 )
 from tinynas.search.timings import Correction, Timing, read_timings
 from tinynas.spaces.families import MOBILE
@@ -116,7 +116,7 @@ def read_run(path: Path | str) -> RunSummary:
         result=_optional(folder / RESULT),
         times=_optional(folder / TIMES) or {},
         deployments={
-            file.stem: read_json(file)
+            file.stem: read_object(file)
             for file in sorted((folder / DEPLOYMENTS).glob("*.json"))
             if not file.name.startswith(PARTIAL)
         },
@@ -136,8 +136,7 @@ def read_request(folder: Path) -> dict[str, Any]:
         raise RequestError(f"'{folder}' is a study, not a search: look at it with tinynas study {folder}")
     if not found:
         raise RequestError(f"'{folder}' is not the folder of a run: {_suggestion(folder)}")
-    request: dict[str, Any] = read_json(folder / REQUEST)
-    return request
+    return read_object(folder / REQUEST)
 
 
 def _rating(request: Mapping[str, Any], correction: Correction) -> Rating:
@@ -148,8 +147,8 @@ def _rating(request: Mapping[str, Any], correction: Correction) -> Rating:
     return Rating(budget, find_objective(name, time), correction)
 
 
-def _optional(path: Path) -> Any:
-    return read_json(path) if path.exists() else None
+def _optional(path: Path) -> dict[str, Any] | None:
+    return read_object(path) if path.exists() else None
 
 
 def _suggestion(folder: Path) -> str:
