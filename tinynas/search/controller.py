@@ -25,12 +25,12 @@ _MEMORY = 0.8
 class Controller:
     """`together` networks at random, then generations of as many drawn from a policy, which learns from each.
 
-    The reward is what the search maximises; by how much a network did better than expected, a moving average
-    of the generations before, is its advantage, in units of their quadratic mean in its generation. The
-    policy is trained anew from the journal for every proposal, so a killed search goes on identically. It never
-    hears of draws that do not fit, or were scored before: they cost nothing and are drawn again, so it learns
-    what is good among networks that fit. Where its draws bring too few, the rest of a generation is drawn at
-    random, from which it learns as well.
+    The reward is what the search maximises; by how much a network did better than expected, a moving
+    average of the generations before, is its advantage, in units of their quadratic mean in its generation.
+    The policy is trained anew from the journal for every proposal, so a killed search goes on identically.
+    It never hears of draws that do not fit, or were scored before: they cost nothing and are drawn again,
+    so it learns what is good among networks that fit. Where its draws bring too few, the rest of a
+    generation is drawn at random, from which it learns as well.
 
     Raises:
         RequestError: a setting is out of its range.
