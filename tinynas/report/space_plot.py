@@ -23,6 +23,7 @@ from tinynas.report.style import (
     ORANGE,
     PURPLE,
     RED,
+    SMALL,
     TEAL,
     new_figure,
     tidy,
@@ -69,7 +70,7 @@ def draw_distribution(report: SpaceReport, top: int = 5, *, compact: bool = Fals
     _draw_percentile(axes, shown, report.chosen_name)
     _label(axes, shown)
     if compact:
-        axes.legend(*_best_first(axes, names_alone=True), loc="best", fontsize=9, framealpha=0.9)
+        axes.legend(*_best_first(axes, names_alone=True), loc="best", fontsize=SMALL, framealpha=0.9)
     else:
         _explain(axes, report, shown)
     return figure
@@ -107,7 +108,9 @@ def _draw_curve(axes: Axes, stats: SpaceStats, colour: str, name_width: int) -> 
 
 def _draw_percentile(axes: Axes, shown: Sequence[SpaceStats], chosen: str) -> None:
     axes.axhline(_P80, color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-    axes.text(0.008, _P80 + 0.012, "p = 80 %", color=MUTED, fontsize=9, transform=axes.get_yaxis_transform())
+    axes.text(
+        0.008, _P80 + 0.012, "p = 80 %", color=MUTED, fontsize=SMALL, transform=axes.get_yaxis_transform()
+    )
     for stats in shown:
         if stats.name != chosen or stats.p80_macs is None:
             continue

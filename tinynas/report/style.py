@@ -14,8 +14,10 @@ BLUE, RED, GREEN, ORANGE = "#1b4f8f", "#c8102e", "#3d9140", "#e0902f"
 PURPLE, TEAL, BROWN = "#7d5ba6", "#20a4a4", "#a0522d"
 #: distinct in hue and in lightness, so that grey prints can be told apart too
 COLOURS = (BLUE, RED, GREEN, ORANGE, PURPLE, TEAL, MUTED, BROWN)
-#: as wide as a phone shows at full size, in inches
-WIDTH = 5.0
+#: a little less than a phone shows, in inches: text is there as large as in other places, or larger
+WIDTH = 4.0
+#: of text smaller than a figure's own of 10 points: 10 pixels high on a screen of 360 with a scroll bar
+SMALL = 9.5
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:

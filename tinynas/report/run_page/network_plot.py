@@ -20,6 +20,7 @@ from tinynas.report.style import (
     PAPER,
     PURPLE,
     RED,
+    SMALL,
     TEAL,
     new_figure,
     tidy,
@@ -43,24 +44,26 @@ _KINDS: Mapping[str, str] = {
 _OTHER = FAINT
 #: inches a block's row is high
 _ROW = 0.26
+#: where in its row, as shares: the middle of a block's box, its bow, and what is said of it
+_BOX, _BOW, _WORDS = 0.15, 0.31, 0.36
 
 
 def draw_blocks(network: Network) -> Figure:
     """One row a block, the first on top: what it is, its MACs, and how far it fills the arena."""
     blocks = network.blocks
-    figure = new_figure(_ROW * len(blocks) + 0.7)
-    shape, macs, sram = figure.subplots(1, 3, sharey=True, width_ratios=(2.2, 1, 1))
+    figure = new_figure(_ROW * len(blocks) + 0.85)
+    shape, macs, sram = figure.subplots(1, 3, sharey=True, width_ratios=(3, 1, 1))
     rows = range(len(blocks))
     _draw_shapes(shape, blocks)
     macs.barh(rows, [block.macs / 1e6 for block in blocks], color=BLUE, height=0.66)
     sram.barh(rows, [block.sram_bytes / KIB for block in blocks], color=TEAL, height=0.66)
     sram.axvline(network.sram_bytes / KIB, color=RED, linewidth=1.2)
-    macs.set_xlabel("million MACs", fontsize=9)
-    sram.set_xlabel("arena in use, KiB", fontsize=9)
+    macs.set_xlabel("million\nMACs", fontsize=SMALL)
+    sram.set_xlabel("arena in\nuse, KiB", fontsize=SMALL)
     for axes in (macs, sram):
         tidy(axes, "x")
         axes.tick_params(axis="y", left=False, labelleft=False)
-        axes.tick_params(axis="x", labelsize=9)
+        axes.tick_params(axis="x", labelsize=SMALL)
         axes.spines["left"].set_visible(False)
     return figure
 
@@ -71,10 +74,10 @@ def _draw_shapes(axes: Axes, blocks: Sequence[Block]) -> None:
 
     widest = max(block.channels for block in blocks)
     for row, block in enumerate(blocks):
-        width = 0.15 + 0.27 * block.channels / widest
+        width = 0.14 + 0.14 * block.channels / widest
         axes.add_patch(
             FancyBboxPatch(
-                (0.22 - width / 2, row - 0.36),
+                (_BOX - width / 2, row - 0.36),
                 width,
                 0.72,
                 boxstyle="round,pad=0,rounding_size=0.02",
@@ -84,19 +87,19 @@ def _draw_shapes(axes: Axes, blocks: Sequence[Block]) -> None:
             )
         )
         kernel = f"{block.kernel}×{block.kernel}"
-        axes.text(0.22, row, kernel, ha="center", va="center", fontsize=8, color=PAPER, fontweight="bold")
+        axes.text(_BOX, row, kernel, ha="center", va="center", fontsize=SMALL, color=PAPER, fontweight="bold")
         if block.residual:
             # a bow from the block's input to its output
             heights = [row + part for part in (-0.5, -0.38, 0.38, 0.5)]
-            axes.plot([0.45, 0.475, 0.475, 0.45], heights, color=MUTED, linewidth=1.2)
-        axes.text(0.52, row, _words(block), va="center", fontsize=8.5, color=INK)
+            axes.plot([_BOW, _BOW + 0.02, _BOW + 0.02, _BOW], heights, color=MUTED, linewidth=1.2)
+        axes.text(_WORDS, row, _words(block), va="center", fontsize=SMALL, color=INK)
     axes.set_xlim(0, 1)
     axes.set_ylim(len(blocks) - 0.4, -0.6)
     axes.set_axis_off()
 
 
 def _words(block: Block) -> str:
-    """``6×6×24  e4  s2  SE``: output, expansion, stride, squeeze-and-excitation."""
+    """``6×6×24 e4 s2 SE``: output, expansion, stride, squeeze-and-excitation."""
     words = [
         "×".join(map(str, block.output_shape)),
         f"e{block.expand}" if block.expand else "",
@@ -104,7 +107,7 @@ def _words(block: Block) -> str:
         f"s{block.stride}" if block.stride != 1 else "",
         "SE" if block.squeeze else "",
     ]
-    return "  ".join(filter(None, words))
+    return " ".join(filter(None, words))
 
 
 def draw_operators(rows: Sequence[OperatorRow]) -> Figure:
@@ -151,7 +154,7 @@ def _name_kinds(figure: Figure, rows: Sequence[OperatorRow], with_model: bool) -
         loc="outside upper left",
         ncols=3,
         frameon=False,
-        fontsize=8.5,
+        fontsize=SMALL,
         handlelength=1.2,
         columnspacing=1.2,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tinynas.report.run_page.sections import Axis, Evolution, Front
-from tinynas.report.style import BLUE, FAINT, PAPER, RED, new_figure, tidy
+from tinynas.report.style import BLUE, FAINT, PAPER, RED, SMALL, new_figure, tidy
 from tinynas.search import Candidate, Genes, Timing
 from tinynas.units import KIB
 
@@ -45,7 +45,8 @@ def draw_evolution(evolution: Evolution) -> Figure:
     _whole_numbers(axes)
     axes.set_xlabel("generation")
     axes.set_ylabel("accuracy on held-out pictures, %")
-    axes.legend(loc="lower right", fontsize=9, framealpha=0.9)
+    # outside, as generations end anywhere
+    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=SMALL)
     tidy(axes)
     return figure
 
@@ -62,7 +63,9 @@ def draw_front(front: Front) -> Figure:
         if number % _COLUMNS == 0:
             axes.set_ylabel("accuracy, %")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, fontsize=9)
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=len(labels), frameon=False, fontsize=SMALL
+    )
     return figure
 
 
@@ -80,7 +83,7 @@ def draw_timings(timings: Sequence[Timing]) -> Figure:
     axes.set_ylim(0, 1.1 * max(*modelled, *corrected))
     axes.set_xlabel("measured, ms an inference")
     axes.set_ylabel("predicted, ms")
-    axes.legend(loc="best", fontsize=9, framealpha=0.9)
+    axes.legend(loc="best", fontsize=SMALL, framealpha=0.9)
     tidy(axes)
     return figure
 

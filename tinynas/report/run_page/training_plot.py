@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tinynas.report.run_page.sections import Training, Trial
-from tinynas.report.style import BLUE, COLOURS, FAINT, RED, new_figure, tidy
+from tinynas.report.style import BLUE, COLOURS, FAINT, RED, SMALL, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +21,8 @@ def draw_training(training: Training) -> Figure:
         epochs = [point.epoch for point in curve.points]
         above.plot(epochs, [point.loss for point in curve.points], color=colour, linewidth=1.8)
         below.plot(epochs, [100 * point.accuracy for point in curve.points], color=colour, linewidth=1.8)
-        above.set_title(curve.phase if curve.is_done else f"{curve.phase} (unfinished)", fontsize=10)
+        name = curve.phase.replace(" ", "\n", 1)
+        above.set_title(name if curve.is_done else f"{name}\n(unfinished)", fontsize=10)
         below.set_xlabel("epoch")
         for axes in (above, below):
             tidy(axes)
@@ -50,6 +51,6 @@ def draw_trials(trials: Sequence[Trial], winner: str | None) -> Figure:
         axes.plot([], [], label=name, **look)
     axes.set_xlabel("steps trained")
     axes.set_ylabel("accuracy on held-out pictures, %")
-    axes.legend(loc="best", fontsize=9, framealpha=0.9)
+    axes.legend(loc="best", fontsize=SMALL, framealpha=0.9)
     tidy(axes)
     return figure
