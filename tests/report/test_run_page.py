@@ -12,7 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_run import ACCURACIES, GENOTYPES, REQUEST, STAGES, candidates, damage, deployment, make_run, train
+from made_run import (
+    ACCURACIES,
+    GENOTYPES,
+    REQUEST,
+    STAGES,
+    candidates,
+    damage,
+    deployment,
+    make_run,
+    result,
+    train,
+)
 
 from tinynas.cli.main import main
 from tinynas.cost import macs
@@ -20,6 +31,7 @@ from tinynas.errors import RunError
 from tinynas.networks import build_graph, parse_genotype
 from tinynas.report import style
 from tinynas.report.run_page.html import render
+from tinynas.report.run_page.operator_table import operator_rows
 from tinynas.report.run_page.pictures import THEMED, pictures_of
 from tinynas.report.run_page.read import read_page
 from tinynas.report.run_page.sections import Missing, RunPage, as_modelled, plain
@@ -221,6 +233,39 @@ def test_networks_measured_during_the_search_stand_beside_their_predictions(tmp_
     assert [each["measured_ms"] for each in plain(page)["timings"]] == [10.0]
     words = page_words(folder)
     assert "Hardware in the loop" in words and "-20.0 %" in words and "30 ms at most" in words
+
+
+def test_what_was_measured_during_the_search_is_no_prediction(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run", latency_ms=30.0, latency_model="modelled, +-15 %")
+    damage(folder / "result.json", result() | {"latency_ms": 10.0, "latency_label": "run on the board"})
+    journal = TimingJournal(folder / "measurements.jsonl")
+    journal.append(Timing(0, GENOTYPES[0], modelled_ms=12.0, corrected_ms=11.0, measured_ms=10.0))
+    page = read_page(folder)
+    assert page.predicted is not None and page.predicted.latency_ms == 11.0
+    assert page.predicted.source == "modelled, +-15 %; corrected by networks run before it"
+    (each,) = page.deployed
+    assert each.predicted == page.predicted
+
+
+@pytest.mark.parametrize("other", [{"board": "stm32f412"}, {"optimize": "speed"}])
+def test_other_boards_and_goals_have_predictions_of_their_own(tmp_path: Path, other: dict[str, str]) -> None:
+    folder = make_run(tmp_path / "run")
+    own = read_page(folder)
+    goals = [{"optimize": "ram", "modelled_ms": 60.0}, {"optimize": "speed", "modelled_ms": 40.0}]
+    damage(folder / "deployments" / "x.json", deployment() | {"optimize": "ram", "goals": goals} | other)
+    there = next(each for each in read_page(folder).deployed if each.name == "x")
+    assert there.predicted is not None and there.predicted.latency_ms == (
+        40.0 if "optimize" in other else 60.0
+    )
+    rows = {
+        each.name: operator_rows(own.network, each.layers, own.modelled)
+        for each in (*own.deployed, there)
+        if not isinstance(each.layers, Missing)
+    }
+    assert all(row.modelled for row in rows["stm32f746-virtual"])
+    assert [row.modelled for row in rows["x"]] == [None] * len(rows["x"])
+    damage(folder / "deployments" / "x.json", deployment() | other)
+    assert next(each for each in read_page(folder).deployed if each.name == "x").predicted is None
 
 
 def test_the_network_is_planned_for_the_goal_it_was_searched_for(tmp_path: Path, page: RunPage) -> None:

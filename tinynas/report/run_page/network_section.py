@@ -68,6 +68,7 @@ def modelled_layers(genotype: Genotype, board: Board, runtime: Runtime) -> Maybe
     graph = build_graph(genotype)
     return Layers(
         board=board.id,
+        optimize=model.runtime.aim.goal.value,
         source=as_modelled(model.label),
         clock_hz=board.clock_hz,
         operators=tuple(operator.kind.value for operator in runtime.runs(graph).operators),

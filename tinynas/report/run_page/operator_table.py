@@ -38,11 +38,14 @@ class OperatorRow:
 
 
 def operator_rows(network: Maybe[Network], layers: Layers, modelled: Maybe[Layers]) -> list[OperatorRow]:
-    """The operators of `layers` in order, with what is known of the same operators from elsewhere."""
+    """The operators of `layers` in order, with what is known of the same operators from elsewhere.
+
+    `modelled` cycles are of use where they are of the same board and plans for the same goal.
+    """
     own = network.layers if isinstance(network, Network) else ()
     same = tuple(layer.operator for layer in own) == layers.operators
     beside: tuple[int | None, ...] = (None,) * len(layers.cycles)
-    if isinstance(modelled, Layers) and modelled is not layers and modelled.operators == layers.operators:
+    if isinstance(modelled, Layers) and modelled is not layers and _subject(modelled) == _subject(layers):
         beside = modelled.cycles
     whole = max(sum(layers.cycles), 1)
     return [
@@ -56,6 +59,10 @@ def operator_rows(network: Maybe[Network], layers: Layers, modelled: Maybe[Layer
         )
         for index, (operator, cycles) in enumerate(zip(layers.operators, layers.cycles, strict=True))
     ]
+
+
+def _subject(layers: Layers) -> tuple[str, str, tuple[str, ...]]:
+    return layers.board, layers.optimize, layers.operators
 
 
 def costliest(rows: list[OperatorRow], most: int) -> list[OperatorRow]:

@@ -9,9 +9,10 @@ from typing import Any
 
 from tinynas.board import Board, load_board
 from tinynas.cost import Runtime, aim_of, find_runtime
+from tinynas.engine.goals import Goal
 from tinynas.errors import ModelError, RequestError, RunError
 from tinynas.networks import parse_genotype
-from tinynas.report.run_page.board_section import deployed_section
+from tinynas.report.run_page.board_section import Searched, deployed_section
 from tinynas.report.run_page.network_section import modelled_latency, modelled_layers, network_section
 from tinynas.report.run_page.search_sections import (
     evolution_section,
@@ -77,6 +78,9 @@ def page_of(records: Records) -> RunPage:
         network, modelled, predicted = _network(records)
     with reading(RESULT):
         result = _result(run)
+    searched = Searched(
+        str(run.request.get("board")), str(run.request.get("optimize", Goal.RAM.value)), predicted
+    )
     return RunPage(
         name=run.path.resolve().name,
         state=run.state,
@@ -97,7 +101,7 @@ def page_of(records: Records) -> RunPage:
         network=network,
         modelled=modelled,
         predicted=predicted,
-        deployed=tuple(deployed_section(name, found, predicted) for name, found in run.deployments.items()),
+        deployed=tuple(deployed_section(name, found, searched) for name, found in run.deployments.items()),
         timings=run.timings,
         environments=records.environments,
     )
@@ -122,7 +126,7 @@ def _network(records: Records) -> tuple[Maybe[Network], Maybe[Layers], Latency |
         return (
             network_section(genotype, standing, board, runtime),
             modelled_layers(genotype, board, runtime),
-            _recorded_latency(run.result) or modelled_latency(genotype, board, runtime),
+            _recorded_latency(run) or modelled_latency(genotype, board, runtime),
         )
     except (RequestError, ModelError) as error:
         missing = Missing(f"The network '{text}' cannot be looked at here: {error}.")
@@ -136,10 +140,19 @@ def _runtime(request: Mapping[str, Any], board: Board) -> Runtime:
     return find_runtime(str(request.get("runtime", "engine")), aim)
 
 
-def _recorded_latency(result: Mapping[str, Any] | None) -> Latency | None:
-    """What the search believed: models get better after it."""
+def _recorded_latency(run: RunSummary) -> Latency | None:
+    """What the search predicted: models get better after it.
+
+    Of a network that a board ran during the search the result has that time: its prediction is older.
+    """
+    result = run.result
     if result is None or result.get("latency_ms") is None:
         return None
+    if made := [timing for timing in run.timings if timing.genotype == result["genotype"]]:
+        label = as_modelled(str(run.request.get("latency_model", "unknown")))
+        corrected = made[0].corrected_ms != made[0].modelled_ms
+        words = f"{label}; corrected by networks run before it" if corrected else label
+        return Latency(made[0].corrected_ms, words)
     return Latency(float(result["latency_ms"]), as_modelled(str(result.get("latency_label", "unknown"))))
 
 

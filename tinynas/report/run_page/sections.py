@@ -188,9 +188,13 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """Cycles of each operator on a board, as the runtime runs them; `source` is how far to trust them."""
+    """Cycles of each operator on a board, as the runtime runs them; `source` is how far to trust them.
+
+    `optimize` is the goal that the plan was made for.
+    """
 
     board: str
+    optimize: str
     source: str
     clock_hz: int | None
     operators: tuple[str, ...]
