@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cycles import CycleModel
 from unicorn import UC_ARCH_ARM, UC_ARCH_RISCV, UC_MODE_MCLASS, UC_MODE_RISCV32, UC_MODE_THUMB
 from unicorn.arm_const import UC_ARM_REG_LR, UC_ARM_REG_PC, UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_SP
 from unicorn.riscv_const import (
@@ -38,7 +37,7 @@ class Architecture:
 
     `call` is the instruction that asks the emulator, after which the program counter stands `past` bytes
     behind its beginning; `state` is the lowest bit of an address to go to. An instruction of two bytes or
-    four is of four where `is_long` says so of the former two. `cycles` is None where we model none.
+    four is of four where `is_long` says so of the former two.
     """
 
     family: tuple[int, int]
@@ -47,7 +46,6 @@ class Architecture:
     past: int
     state: int
     is_long: Callable[[int, int], bool]
-    cycles: Callable[[], CycleModel] | None
 
     def instructions(self, code: bytes) -> int:
         """How many instructions `code` holds."""
@@ -65,7 +63,6 @@ _THUMB = Architecture(
     past=0,
     state=1,
     is_long=lambda low, high: high >= 0xE8,
-    cycles=CycleModel,
 )
 _RISCV32 = Architecture(
     family=(UC_ARCH_RISCV, UC_MODE_RISCV32),
@@ -74,7 +71,6 @@ _RISCV32 = Architecture(
     past=4,
     state=0,
     is_long=lambda low, high: low & 3 == 3,
-    cycles=None,
 )
 
 

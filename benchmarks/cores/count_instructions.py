@@ -1,15 +1,16 @@
 """Counts the instructions of one inference, operator by operator, in the Unicorn engine.
 
-    python benchmarks/cores/count_instructions.py FIRMWARE.elf
+    python benchmarks/cores/count_instructions.py FIRMWARE.elf [--cycles CORE ...]
 
 A program of its own, started as a process (see machine.py). It runs the same ELF as QEMU does, in the current
 directory, whose input.bin holds one inference's inputs, and prints one JSON object: instructions in all, of
-the scheduler, by operator (its index in the network's table), by C function; and by operator (-1: the
-scheduler) the modelled cycles of a Cortex-M7 and of a Cortex-M4 (cycles.py), of Arm's code alone.
+the scheduler, by operator (its index in the network's table), by C function; and for each core asked for,
+of Arm's, its modelled cycles (cycles.py) by operator (-1: the scheduler).
 
 Every translated block that is entered adds its instructions to the operator whose kernel the scheduler called
-last: a block at a kernel's first address begins operator (first argument - table) / sizeof(tn_op).
-Instructions that a condition skips count, as they do in QEMU.
+last: a block at a kernel's first address begins operator (first argument - table) / sizeof(tn_op). A block
+that is followed by the one behind it in memory was left without a jump. Instructions that a condition skips
+count, as they do in QEMU.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ import bisect
 import json
 import struct
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from architectures import Architecture
+from cycles import MODELS, CycleModel
 from machine import Machine, Uc
 from unicorn import UC_HOOK_BLOCK
 
@@ -49,7 +51,10 @@ class Functions:
 
 
 class Counting:
-    """Counts the blocks entered between the first call of `run_model` and its return, by owner."""
+    """Counts the blocks entered between the first call of `run_model` and its return, by owner.
+
+    `passed` are those of them that were left without a jump, `sizes` the bytes of each block.
+    """
 
     def __init__(self, machine: Machine) -> None:
         self._registers = machine.architecture.registers
@@ -60,7 +65,9 @@ class Counting:
         self._kernels: frozenset[int] = frozenset()
         self._running = False
         self._owner = _SCHEDULING
+        self._last, self._behind = 0, -1
         self.blocks: defaultdict[int, Counter[int]] = defaultdict(Counter)
+        self.passed: defaultdict[int, Counter[int]] = defaultdict(Counter)
         self.sizes: dict[int, int] = {}
         machine.unicorn.hook_add(UC_HOOK_BLOCK, self._enter_block)
 
@@ -72,7 +79,9 @@ class Counting:
         elif address == self._end:
             self._running = False
             return
-        elif address in self._kernels:
+        if address == self._behind:
+            self.passed[self._owner][self._last] += 1
+        if address in self._kernels:
             self._owner = (machine.reg_read(self._registers.first) - self._table) // _OP_BYTES
         elif self._scheduler.start <= address < self._scheduler.stop:
             self._owner = _SCHEDULING
@@ -80,6 +89,7 @@ class Counting:
                 self._read_network(machine)
         self.blocks[self._owner][address] += 1
         self.sizes[address] = size
+        self._last, self._behind = address, address + size
 
     def _read_network(self, machine: Uc) -> None:
         """The kernels of the tn_network that the first argument points to."""
@@ -90,8 +100,8 @@ class Counting:
         self._kernels = frozenset(entry[0] & ~1 for entry in entries)
 
 
-def count(path: Path) -> dict[str, Any]:
-    """The figures of one inference of the firmware at `path`, see the module."""
+def count(path: Path, cores: Sequence[str]) -> dict[str, Any]:
+    """The figures of one inference of the firmware at `path`, with cycles of `cores`, see the module."""
     machine = Machine(path)
     architecture, functions = machine.architecture, Functions(machine.functions)
     counting = Counting(machine)
@@ -99,7 +109,7 @@ def count(path: Path) -> dict[str, Any]:
     code = {a: bytes(machine.unicorn.mem_read(a, size)) for a, size in counting.sizes.items()}
     return {
         **_instructions(architecture, functions, counting.blocks, code),
-        "cycles": _cycles(architecture, counting.blocks, code),
+        "cycles": {core: _cycles(CycleModel(core), counting, code) for core in cores},
     }
 
 
@@ -121,17 +131,12 @@ def _instructions(
     }
 
 
-def _cycles(architecture: Architecture, blocks: Blocks, code: Mapping[int, bytes]) -> dict[str, list[int]]:
-    if architecture.cycles is None:
-        return {}
-    model = architecture.cycles()
+def _cycles(model: CycleModel, counting: Counting, code: Mapping[int, bytes]) -> dict[str, int]:
     cycles = {a: model.of(block, a) for a, block in code.items()}
     return {
-        str(owner): [
-            sum(times * cycles[a].m7 for a, times in entered.items()),
-            sum(times * cycles[a].m4 for a, times in entered.items()),
-        ]
-        for owner, entered in blocks.items()
+        str(owner): sum(times * cycles[a].left for a, times in entered.items())
+        - sum(times * cycles[a].saved for a, times in counting.passed[owner].items())
+        for owner, entered in counting.blocks.items()
     }
 
 
@@ -139,7 +144,9 @@ def main() -> None:
     """Count and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("firmware", type=Path)
-    print(json.dumps(count(parser.parse_args().firmware)))
+    parser.add_argument("--cycles", nargs="*", choices=list(MODELS), default=[], metavar="CORE")
+    options = parser.parse_args()
+    print(json.dumps(count(options.firmware, options.cycles)))
 
 
 if __name__ == "__main__":

@@ -63,13 +63,24 @@ def build_emitted(
     original = graph_from_bytes(model, name)
     aim = Aim(goal, arena, dsp=core.dsp if dsp is None else dsp)
     plan = plan_network(simplify(original), aim)
+    emission, firmware = build_plan(plan, core, folder, flags)
+    return Emitted(model, original, plan, emission, firmware)
+
+
+def build_plan(
+    plan: Plan, core: Core, folder: Path, flags: tuple[str, ...] = ()
+) -> tuple[Emission, Firmware]:
+    """The C of `plan`, and a program of it for `core`, in `folder`; `flags` are further ones for gcc.
+
+    Raises:
+        BuildError: gcc does not take the C.
+    """
     library = folder / "library"
     emission = emit(plan, _NAME, library)
     mine = library / SOURCES / f"{_NAME}.c"
     engine = [source for source in sorted(mine.parent.glob("*.c")) if source != mine]
     inputs, outputs = (tuple(tensor.size_bytes for tensor in ends) for ends in _ends(plan.graph))
-    firmware = build([mine], engine, Interface(_NAME, inputs, outputs), core, folder, flags)
-    return Emitted(model, original, plan, emission, firmware)
+    return emission, build([mine], engine, Interface(_NAME, inputs, outputs), core, folder, flags)
 
 
 def lcg_bytes(count: int, seed: int = 12345) -> NDArray[np.int8]:

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +23,14 @@ _HERE = Path(__file__).resolve().parent
 class Count:
     """Executed instructions of one inference: in all, of the scheduler, by operator index, by C function.
 
-    `cycles` are the modelled ones of a Cortex-M7 and a Cortex-M4 by operator index, -1 for the scheduler;
-    of RISC-V there are none.
+    `cycles` are the modelled ones of each core that was asked for, by operator index, -1 for the scheduler.
     """
 
     total: int
     scheduler: int
     operators: Mapping[int, int]
     functions: Mapping[str, int]
-    cycles: Mapping[int, tuple[int, int]]
+    cycles: Mapping[str, Mapping[int, int]]
     run: Run
 
 
@@ -50,28 +49,40 @@ def run_program(elf: Path, folder: Path, seconds: float = 300) -> str:
     return _start("machine.py", elf, folder, seconds)
 
 
-def count(firmware: Firmware, sample: NDArray[np.int8], folder: Path, seconds: float = 1800) -> Count:
+def count(
+    firmware: Firmware,
+    sample: NDArray[np.int8],
+    folder: Path,
+    seconds: float = 1800,
+    cycles_of: Sequence[str] = (),
+) -> Count:
     """Counts one inference on `sample` [bytes of all the model's inputs]; files go through `folder`.
+
+    With modelled cycles of the cores `cycles_of`, names of cycles.py.
 
     Raises:
         RuntimeError: the program ended with a fault or an error.
     """
     write_inputs(firmware, sample[np.newaxis], folder)
-    figures = json.loads(_start("count_instructions.py", firmware.elf, folder, seconds))
+    cores = ("--cycles", *cycles_of)
+    figures = json.loads(_start("count_instructions.py", firmware.elf, folder, seconds, cores))
     return Count(
         figures["total"],
         figures["scheduler"],
         {int(index): instructions for index, instructions in figures["operators"].items()},
         figures["functions"],
-        {int(index): (m7, m4) for index, (m7, m4) in figures["cycles"].items()},
+        {
+            core: {int(index): cycles for index, cycles in of_core.items()}
+            for core, of_core in figures["cycles"].items()
+        },
         read_results(firmware, 1, folder),
     )
 
 
-def _start(script: str, elf: Path, folder: Path, seconds: float) -> str:
+def _start(script: str, elf: Path, folder: Path, seconds: float, options: Sequence[str] = ()) -> str:
     """What one of the scripts beside this one prints of `elf`."""
     done = subprocess.run(
-        [sys.executable, str(_HERE / script), str(elf)],
+        [sys.executable, str(_HERE / script), str(elf), *options],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from kernel_host import ENGINE, FLAGS, sources
 from random_network import random_tflite
@@ -27,9 +26,10 @@ from tinynas.pipeline.compile_check import random_samples
 pytest.importorskip("elftools", reason="pyelftools is not installed: pip install 'tinynas[virtual]'")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from cores.build import HARNESS_FLAGS, RV32IMC, Interface, build, compiler_missing
+from cores.build import HARNESS_FLAGS, RV32IMC, compiler_missing
 from cores.emitted import Emitted, build_emitted, differing_outputs, firmware_inputs
 from cores.unicorn_process import Count, count, run_program, unicorn_missing
+from counted_program import counted_program
 
 pytestmark = pytest.mark.skipif(
     bool(compiler_missing(RV32IMC) or unicorn_missing()),
@@ -105,26 +105,10 @@ __attribute__((naked)) void net_invoke(void)
 """
 
 
-def _program(folder: Path, invoke: str) -> Count:
-    """What is counted of a model of one input and one output byte, whose C is `invoke`."""
-    source = folder / "net.c"
-    (folder / "net.h").write_text(
-        "#include <stdint.h>\nint8_t *net_input(unsigned i);\nconst int8_t *net_output(unsigned i);\n"
-        "void net_invoke(void);\nvoid tn_run(void);\n"
-    )
-    # the scheduler is never called, and the linker would drop it
-    ends = "void tn_run(void) { }\nstatic void (*volatile kept)(void) = tn_run;\n"
-    ends += "int8_t *net_input(unsigned i) { return kept ? bytes + i : 0; }\n"
-    ends += "const int8_t *net_output(unsigned i) { return bytes + i; }\n"
-    source.write_text(f'#include "net.h"\nstatic int8_t bytes[2];\n{ends}{invoke}\n')
-    firmware = build([source], [], Interface("net", (1,), (1,)), RV32IMC, folder / "built")
-    return count(firmware, np.zeros(1, np.int8), folder)
-
-
 def test_instructions_of_two_and_of_four_bytes_are_counted(tmp_path: Path) -> None:
-    assert _program(tmp_path, LOOP).functions["net_invoke"] == 1 + 3 * 1000 + 1
+    assert counted_program(tmp_path, LOOP, RV32IMC).functions["net_invoke"] == 1 + 3 * 1000 + 1
 
 
 def test_a_program_that_faults_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
-        _program(tmp_path, "void net_invoke(void) { __builtin_trap(); }")
+        counted_program(tmp_path, "void net_invoke(void) { __builtin_trap(); }", RV32IMC)

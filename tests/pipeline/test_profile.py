@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tinynas.engine.planner import Arrangement
 from tinynas.errors import DeviceError
 from tinynas.networks import build_graph, find_network
 from tinynas.pipeline import profile_set
-from tinynas.pipeline.bench import Run
+from tinynas.pipeline.bench import Profiled, Run
 from tinynas.pipeline.observer import Silent
 from tinynas.pipeline.profile import profile, run_network
 from tinynas.pipeline.profile_set import design
@@ -43,8 +44,8 @@ class _Bench:
     def require(self, board: Board) -> None:
         """Nothing is needed here."""
 
-    def times(self, board: Board) -> str:
-        return f"made up for {board.id}"
+    def times(self, board: Board, profiled: Sequence[Profiled]) -> str:
+        return f"made up for {board.id} by {len(profiled)}"
 
     def run(self, arranged: Arrangement, board: Board, folder: Path, *, layers: bool) -> Run:
         self.asked += 1
@@ -79,7 +80,7 @@ def test_the_set_is_the_same_for_a_seed_and_fits() -> None:
 def test_what_a_board_says_is_fitted(tmp_path: Path) -> None:
     """Costs that are in the kernels' loops are found, so networks left out are told well."""
     made = profile(BOARD, _Bench(), [Goal.RAM], 0, tmp_path, Silent())
-    assert (made.times, made.measured, made.compiler) == ("made up for stm32f746", False, "GCC 12")
+    assert (made.times, made.measured, made.compiler) == ("made up for stm32f746 by 3", False, "GCC 12")
     assert made.networks == made.errors.networks == 3
     assert made.errors.median < 0.01
     assert made.errors.worst < 0.1

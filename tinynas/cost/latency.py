@@ -40,6 +40,11 @@ class LatencyModel(Protocol):
         ...
 
     @property
+    def clock_hz(self) -> int:
+        """Cycles of a second: those at which the board was calibrated, which its manifest may not say."""
+        ...
+
+    @property
     def label(self) -> str:
         """How the times are known and how far to trust them, as the words that stand beside them."""
         ...
@@ -157,6 +162,11 @@ class CalibratedModel:
         """As `LatencyModel.board`."""
         return self.on.id
 
+    @property
+    def clock_hz(self) -> int:
+        """As `LatencyModel.clock_hz`."""
+        return self.calibration.clock_hz if self.calibration.board == self.on.id else self.on.clock_hz
+
     def milliseconds(self, graph: Graph) -> float:
         """As `LatencyModel.milliseconds`."""
         return sum(self.layers(graph))
@@ -167,13 +177,11 @@ class CalibratedModel:
 
     def arranged(self, arrangement: Arrangement, arena: int | None = None) -> float:
         """As `LatencyModel.arranged`."""
-        return 1e3 * sum(self.cycles(arrangement, arena)) / self.on.clock_hz
+        return 1e3 * sum(self.cycles(arrangement, arena)) / self.clock_hz
 
     def layers(self, graph: Graph) -> tuple[float, ...]:
         """As `LatencyModel.layers`."""
-        return tuple(
-            1e3 * cycles / self.on.clock_hz for cycles in self.cycles(self.runtime.arrangement(graph))
-        )
+        return tuple(1e3 * cycles / self.clock_hz for cycles in self.cycles(self.runtime.arrangement(graph)))
 
     def cycles(self, arranged: Arrangement, arena: int | None = None) -> list[float]:
         """Of every operator of a network that is arranged so, as in an arena of `arena` bytes."""
@@ -198,7 +206,7 @@ class CalibratedModel:
             key = (number, kernel.function, memory.arena)
             if (known := self._guesses.get(key)) is None:
                 cycles = self._operators.guessed(simple, operator, kernel, memory)
-                known = self._guesses[key] = 1e3 * cycles / self.on.clock_hz
+                known = self._guesses[key] = 1e3 * cycles / self.clock_hz
             times.append(known)
         return tuple(times)
 

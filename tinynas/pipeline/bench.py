@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from tinynas.board import Board
-from tinynas.cost.work import ram_origin
+from tinynas.cost.fitting import Timed
+from tinynas.cost.work import DataMemory, list_work, ram_origin
 from tinynas.device.client import Client
 from tinynas.device.elf import firmware_size
 from tinynas.device.golden import MODEL_NAME, add_golden
@@ -64,6 +66,19 @@ class Run:
         return json.dumps({name: getattr(self, name) for name in self.__slots__})
 
 
+@dataclass(frozen=True)
+class Profiled:
+    """A network of the set as it was arranged, and what the bench said."""
+
+    arranged: Arrangement
+    run: Run
+
+    def timed(self, board: Board) -> list[Timed]:
+        """Its operators, as `board` ran them."""
+        memory = DataMemory.of(board, self.run.arena_offset, self.arranged.arena)
+        return [Timed(*each) for each in zip(list_work(self.arranged, memory), self.run.cycles, strict=True)]
+
+
 class Bench(Protocol):
     """Runs networks to time them."""
 
@@ -78,8 +93,8 @@ class Bench(Protocol):
             TinynasError: what is missing, or the board is not there.
         """
 
-    def times(self, board: Board) -> str:
-        """How times on `board` are known, as the words that stand beside them."""
+    def times(self, board: Board, profiled: Sequence[Profiled]) -> str:
+        """How times on `board` are known, as the words that stand beside them; all these were run."""
 
     def run(self, arranged: Arrangement, board: Board, folder: Path, *, layers: bool) -> Run:
         """What a network takes that has constants and is arranged so; files go through `folder`.
@@ -106,7 +121,7 @@ class FirmwareBench:
         """As `Bench.require`: tools and board."""
         self.target.require(board)
 
-    def times(self, board: Board) -> str:
+    def times(self, board: Board, profiled: Sequence[Profiled]) -> str:
         """As `Bench.times`."""
         return self.target.times(board)
 

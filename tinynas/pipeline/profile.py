@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,33 +16,20 @@ from tinynas.board import Board
 from tinynas.cost.calibration import Calibration, Errors, kernel_digests
 from tinynas.cost.fitting import Costs, Timed, fit, predict
 from tinynas.cost.latency import count_entries
-from tinynas.cost.work import DataMemory, list_work, ram_origin
+from tinynas.cost.work import DataMemory, ram_origin
 from tinynas.engine.goals import Aim, Goal
-from tinynas.engine.planner import Arrangement, arrange
+from tinynas.engine.planner import arrange
 from tinynas.errors import RequestError
 from tinynas.graph.passes import simplify
 from tinynas.graph.typical import with_typical_constants
 from tinynas.networks import build_graph
-from tinynas.pipeline.bench import Bench, Run
+from tinynas.pipeline.bench import Bench, Profiled, Run
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.profile_set import Designed, design
 from tinynas.search.disk import written_whole
 
 #: networks are left out by so many turns to find out how good the fit is
 _FOLDS = 5
-
-
-@dataclass(frozen=True)
-class Profiled:
-    """A network of the set as it was arranged, and what the bench said."""
-
-    arranged: Arrangement
-    run: Run
-
-    def timed(self, board: Board) -> list[Timed]:
-        """Its operators, as `board` ran them."""
-        memory = DataMemory.of(board, self.run.arena_offset, self.arranged.arena)
-        return [Timed(*each) for each in zip(list_work(self.arranged, memory), self.run.cycles, strict=True)]
 
 
 def profile(
@@ -113,7 +99,7 @@ def _fitted(profiled: Sequence[Profiled], board: Board, bench: Bench, goals: Seq
         core=board.core,
         clock_hz=first.clock_hz,
         measured=bench.measured,
-        times=bench.times(board),
+        times=bench.times(board, profiled),
         compiler=first.compiler,
         made_by=f"tinynas {__version__}",
         date=datetime.now(UTC).strftime("%Y-%m-%d"),

@@ -70,9 +70,9 @@ def modelled_layers(genotype: Genotype, board: Board, runtime: Runtime) -> Maybe
         board=board.id,
         optimize=model.runtime.aim.goal.value,
         source=as_modelled(model.label),
-        clock_hz=board.clock_hz,
+        clock_hz=model.clock_hz,
         operators=tuple(operator.kind.value for operator in runtime.runs(graph).operators),
-        cycles=tuple(round(ms * board.clock_hz / 1e3) for ms in model.layers(graph)),
+        cycles=tuple(round(ms * model.clock_hz / 1e3) for ms in model.layers(graph)),
     )
 
 
