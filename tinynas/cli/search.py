@@ -57,7 +57,8 @@ def search(
         typer.Option(
             "--measure-every",
             min=0,
-            help="Measure the best networks there after so many generations; correct times by it. 0: never.",
+            help="Measure the best networks there after so many generations (of evolution's size, whatever "
+            "the strategy); correct times by it. 0: never.",
         ),
     ] = 0,
     as_json: JsonOption = False,

@@ -20,7 +20,8 @@ from tinynas.networks import Genotype, build_graph, parse_genotype
 from tinynas.pipeline.bench import build_trial
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.session import Session
-from tinynas.search import Candidate, Correction, Limits, Order, Timing
+from tinynas.pipeline.strategies import generations_in_one, order_of
+from tinynas.search import Candidate, Correction, Limits, Order, Strategy, Timing
 from tinynas.search.timings import TimingJournal
 from tinynas.units import format_milliseconds
 
@@ -138,8 +139,8 @@ class BoardLoop:
         return timing
 
 
-def board_review(session: Session, limits: Limits, order: Order) -> BoardLoop | None:
-    """The board in the loop of `session`, if its request has one.
+def board_review(session: Session, limits: Limits, strategy: Strategy) -> BoardLoop | None:
+    """The board in the loop of a search by `strategy`, if the request of `session` has one.
 
     Raises:
         RequestError: the request has, and no board was named.
@@ -156,5 +157,10 @@ def board_review(session: Session, limits: Limits, order: Order) -> BoardLoop | 
         return lambda: trial.run_on(target, layers=False).milliseconds
 
     return BoardLoop(
-        prepare, limits, session.run.timings, session.observer, every=request.measure_every, order=order
+        prepare,
+        limits,
+        session.run.timings,
+        session.observer,
+        every=request.measure_every * generations_in_one(strategy, request.effort),
+        order=order_of(request.strategy),
     )

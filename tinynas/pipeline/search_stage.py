@@ -42,7 +42,7 @@ def evolve(session: Session, space: DesignSpace[Any], scorers: Scorers) -> Candi
         journal=session.run.journal,
         seeds=[space.smallest()],
         order=order,
-        review=board_review(session, limits, order),
+        review=board_review(session, limits, strategy),
         objective=find_objective(session.request.objective, session.request.budget.latency_ms),
         on_candidate=bar.scored,
     )

@@ -111,6 +111,14 @@ def make_strategy(name: str, effort: Effort, scoring: Scoring) -> Strategy:
     return STRATEGIES[name](effort, together)
 
 
+def generations_in_one(strategy: Strategy, effort: Effort) -> int:
+    """How many generations of `strategy` score together as many networks as one of evolution's.
+
+    So that what is done every few generations is as rare with those that ask for one network at a time.
+    """
+    return max(1, (strategy.generations - 1) // max(1, effort.iterations))
+
+
 def order_of(name: str) -> Order:
     """Who goes on to be trained further in a search by the strategy `name`."""
     return by_domination if name == PARETO else ranked
