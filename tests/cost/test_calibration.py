@@ -88,7 +88,7 @@ def test_what_was_measured_here_goes_first(home: Path) -> None:
     assert modelled is not None
     assert measured is not None
     assert modelled.label.startswith("modelled here; sums of operators within")
-    assert measured.label.startswith("measured; sums of operators within")
+    assert measured.label.startswith("modelled after what such a board took; sums of operators within")
     assert brought.label not in (modelled.label, measured.label)
 
 

@@ -45,7 +45,10 @@ def _latency(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if time is None:
         return
     share = f", {100 * time / allowed:.0f} % of {format_milliseconds(allowed)}" if allowed else ""
-    yield "latency (modelled)", f"{format_milliseconds(time)}{share} ({result['latency_label']})"
+    label = str(result["latency_label"])
+    # of a network that a real board ran during the search
+    name = "latency (measured)" if label.startswith("measured") else "latency (modelled)"
+    yield name, f"{format_milliseconds(time)}{share} ({label})"
 
 
 def _accuracies(result: Mapping[str, Any]) -> str:

@@ -226,7 +226,8 @@ def _words(calibration: Calibration, board: Board | None = None) -> str:
         return f"modelled after {calibration.board} by the clock, +-{_SCALED} %"
     if calibration.stale:
         return f"modelled with kernels that have changed since, +-{_STALE} %"
-    return f"{calibration.times}; {calibration.errors.words}"
+    times = "modelled after what such a board took" if calibration.measured else calibration.times
+    return f"{times}; {calibration.errors.words}"
 
 
 def _shipped(board: Board) -> Calibration | None:

@@ -71,7 +71,7 @@ def export_winner(
         "sram_budget_bytes": session.request.budget.sram_bytes,
         "flash_bytes": need.flash_bytes,
         "flash_budget_bytes": session.request.budget.flash_bytes,
-        **_times(session, need),
+        **_times(session, str(weights.genotype), need),
         session.request.accuracy_key: winner.accuracy,
         **check.to_dict(),
         "model": MODEL,
@@ -81,13 +81,13 @@ def export_winner(
     return result
 
 
-def _times(session: Session, need: Need) -> dict[str, Any]:
-    """What is known of the time of an inference before any board was asked."""
-    if (model := session.request.latency) is None:
+def _times(session: Session, genotype: str, need: Need) -> dict[str, Any]:
+    """What is known of the time of an inference before the result itself is on a board."""
+    if (label := session.told_times(genotype)) is None:
         return {}
     return {
         "latency_ms": need.latency_ms,
         "latency_budget_ms": session.request.budget.latency_ms,
-        "latency_label": model.label,
+        "latency_label": label,
         "latency_factor": session.correction.factor,
     }

@@ -10,7 +10,7 @@ from tinynas.graph import Graph
 from tinynas.pipeline.effort import Effort
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.request import SearchRequest
-from tinynas.pipeline.target import Target
+from tinynas.pipeline.target import Target, find_target
 from tinynas.search import Correction, Limits, RunFolder
 from tinynas.search.run_folder import TIMES
 
@@ -41,6 +41,19 @@ class Session:
         """Of one inference of `graph`, the exported network `genotype`; None where nobody can tell."""
         model = self.request.latency
         return None if model is None else self.correction.milliseconds(genotype, model.milliseconds(graph))
+
+    def told_times(self, genotype: str) -> str | None:
+        """How `milliseconds` of the network `genotype` are known, as the words that stand beside them.
+
+        None where nobody can tell them.
+        """
+        request, measured = self.request, self.correction.measured
+        if (model := request.latency) is None or not measured:
+            return None if model is None else model.label
+        if genotype in measured:
+            board = find_target(None, virtual=request.measure_on == "virtual")
+            return f"{board.times(request.board)}; it ran there during the search"
+        return f"{model.label}; corrected by what the board took during the search"
 
     def limits(self) -> Limits:
         """What the board can hold, and run in time."""
