@@ -84,7 +84,7 @@ def without_building(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     class Found:
         def __init__(self, samples: int, sha256: str) -> None:
-            self.plain = {"samples": samples, "model_sha256": sha256}
+            self.plain = {"samples": samples, "model_sha256": sha256, "optimize": "ram"}
 
     def deploy(subject: Any, board: Any, target: Any, where: Any, watch: Any) -> Found:
         asked.append(subject.count)
@@ -125,6 +125,10 @@ def test_a_deployment_is_made_once_for_each_board_and_number_of_pictures(
     for onto in (Onto(VirtualTarget(), 5), Onto(VirtualTarget(), 5), None, Onto(VirtualTarget(), 5)):
         run_search(REQUEST, run, onto=onto)
     assert asked == [5]
+    record = run / "deployments" / "stm32f746-virtual.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"optimize": "speed"}))
+    run_search(REQUEST, run, onto=Onto(VirtualTarget(), 5))
+    assert asked.pop() == 5 and asked == [5], "`tinynas deploy` made that record for another goal"
     run_search(REQUEST, run, onto=Onto(PortTarget("/dev/x"), 5))
     run_search(REQUEST, run, onto=Onto(VirtualTarget(), 9999))
     run_search(REQUEST, run, onto=Onto(VirtualTarget(), 360))

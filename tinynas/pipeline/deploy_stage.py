@@ -80,10 +80,15 @@ def _deploy(session: Session, onto: Onto) -> None:
 
 
 def _is_same(known: dict[str, Any], session: Session, onto: Onto) -> bool:
-    """Whether a record is of this very model and of as many pictures."""
+    """Whether a record is of this very model, planned for the run's goal, and of as many pictures."""
     model = hashlib.sha256((session.run.path / MODEL).read_bytes()).hexdigest()
     asked = min(onto.samples, len(session.data.test))
-    return known.get("model_sha256") == model and known.get("samples") == asked
+    goal = session.request.goal.value
+    return (
+        known.get("model_sha256") == model
+        and known.get("samples") == asked
+        and known.get("optimize", goal) == goal  # older records name none
+    )
 
 
 def _late(record: dict[str, Any], request: SearchRequest) -> str:
