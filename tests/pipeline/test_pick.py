@@ -94,7 +94,7 @@ def test_a_recorded_request_comes_back(tmp_path: Path) -> None:
 def test_the_command_lists_what_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = str(_run(tmp_path / "run", [(0.9, 4000, 9000, 20.0), (0.8, 3000, 9000, 10.0)]))
     assert main(["pick", run, "--latency", "15ms", "--list"]) == 0
-    assert "1 of 2 networks on the front are within" in capsys.readouterr().out
+    assert capsys.readouterr().out.endswith("1 of 2 networks on the front are within\n")
     assert main(["pick", run, "--fps", "80", "--list", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [member["within"] for member in found["front"]] == [False, True]

@@ -105,7 +105,7 @@ def test_a_path_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> N
     link.symlink_to(tmp_path / "nowhere")
     for path, said in [
         (file, "is a file"),
-        (file / "run", "file is in its way"),
+        (file / "run", "something is in its way"),
         (others, "holds other things, such as 'cat.png'"),
         (link, "link to nowhere"),
     ]:

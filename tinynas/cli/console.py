@@ -171,6 +171,18 @@ def megahertz(board: Board) -> str:
     return f"{board.clock_hz / 1e6:g} MHz"
 
 
+def check_file(option: str, path: Path) -> None:
+    """Refuses before the work what would fail after it.
+
+    Raises:
+        RequestError: `path`, the value of `option`, cannot be a file.
+    """
+    if path.is_dir():
+        raise RequestError(f"{option} '{path}' is a folder: name a file")
+    if any(parent.exists() and not parent.is_dir() for parent in path.absolute().parents):
+        raise RequestError(f"{option} '{path}' lies in a file, not in a folder: name another place")
+
+
 def check_plot(path: Path) -> None:
     """Refuses before the work what would fail after it.
 
@@ -181,5 +193,6 @@ def check_plot(path: Path) -> None:
 
     if path.suffix.lower() not in FORMATS:
         raise RequestError(f"--plot '{path}' must end in {' or '.join(FORMATS)}")
+    check_file("--plot", path)
     if not path.absolute().parent.is_dir():
         raise RequestError(f"--plot '{path}' lies in a folder that does not exist: make it first")

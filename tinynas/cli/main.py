@@ -146,8 +146,11 @@ def _explained_os_error(error: OSError) -> tuple[str, str, int]:
 
 def _with_help(error: typer.TyperException) -> str:
     """Typer's sentence, and the command whose help has the answer."""
-    sentence = error.format_message().strip().rstrip(".")
+    # a choice that is none is told as Python's error
+    sentence = error.format_message().strip().rstrip(".").replace("Value error, ", "", 1)
     context = getattr(error, "ctx", None)
+    if not sentence:  # its help was printed already
+        sentence = "a command is missing"
     joint = " See" if sentence.endswith("?") else "; see"
     command = context.command_path if context else "tinynas"
     return f"{sentence[:1].lower()}{sentence[1:]}{joint} `{command} --help`"

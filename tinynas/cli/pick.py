@@ -23,6 +23,7 @@ from tinynas.cli.console import (
 )
 from tinynas.cli.onto import OntoOptions
 from tinynas.cli.option_groups import with_option_groups
+from tinynas.errors import RequestError
 from tinynas.units import format_milliseconds, format_size
 
 if TYPE_CHECKING:
@@ -66,11 +67,13 @@ def pick(
     from tinynas.search import read_run
 
     onto = deployed.onto()
+    if only_list and onto is not None:
+        raise RequestError("--list exports nothing that could be deployed: leave out --port or --virtual")
     found = choose(run, _budget(read_run(run).request, sram, flash, latency, fps))
     console = remarks()
     say(console, f"within {budget_line(found.budget)}")
     if not as_json:
-        _print_front(found, every)
+        _print_front(found, every, only_list)
     results = [] if only_list else _export(found, every, data_dir, onto)
     if as_json:
         picked = {"exported": results} if every else {"picked": results[0] if results else None}
@@ -121,7 +124,7 @@ def _plain(found: Pick) -> dict[str, Any]:
     }
 
 
-def _print_front(found: Pick, every: bool) -> None:
+def _print_front(found: Pick, every: bool, only_list: bool) -> None:
     within = {member.genotype for member in found.members}
     timed = all(candidate.footprint.latency_ms is not None for candidate in found.front)
     table = make_table((), ("accuracy", *(["latency"] if timed else []), "SRAM", "flash", "MACs"), ("",))
@@ -138,10 +141,11 @@ def _print_front(found: Pick, every: bool) -> None:
         )
     console = output()
     console.print(table)
+    taken = "all of them are taken" if every else "the best of them is taken"
     say(
         console,
-        f"{len(within)} of {len(found.front)} networks on the front are within; "
-        f"{'all of them are' if every else 'the best of them is'} taken",
+        f"{len(within)} of {len(found.front)} networks on the front are within"
+        f"{'' if only_list else f'; {taken}'}",
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tinynas.board import load_board
-from tinynas.cli.console import BoardOption, JsonOption, output, print_facts, print_json, say
+from tinynas.cli.console import BoardOption, JsonOption, check_file, output, print_facts, print_json, say
 from tinynas.cli.device import PortOption, VirtualOption
 from tinynas.engine.goals import Goal
 
@@ -48,6 +48,8 @@ def profile(
     from tinynas.pipeline.target import find_target
     from tinynas.search.disk import written_whole
 
+    if file is not None:
+        check_file("--output", file)
     target, way = load_board(board), FirmwareBench(find_target(port, virtual))
     goals = tuple(Goal) if optimize is None else (optimize,)
     usual = kept(target.id, measured=not virtual)

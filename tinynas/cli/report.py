@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tinynas.cli.console import JsonOption, output, print_json, remarks, say
+from tinynas.cli.console import JsonOption, check_file, output, print_json, remarks, say
 from tinynas.errors import RequestError
 
 #: the page's name inside of its run
@@ -34,8 +34,10 @@ def report(
     from tinynas.report.run_page.read import read_page
     from tinynas.report.run_page.sections import plain
 
-    if file is not None and file.suffix.lower() not in (".html", ".htm"):
-        raise RequestError(f"-o '{file}' must end in .html: the report is a page")
+    if file is not None:
+        if file.suffix.lower() not in (".html", ".htm"):
+            raise RequestError(f"-o '{file}' must end in .html: the report is a page")
+        check_file("-o", file)
     if png is not None and png.exists() and not png.is_dir():
         raise RequestError(f"--png '{png}' is a file: name a folder for the pictures")
     page = read_page(run)

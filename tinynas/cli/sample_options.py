@@ -56,10 +56,14 @@ class SampleOptions:
         """The samples meant; an empty source without ``--data``.
 
         Raises:
-            RequestError: pixels cannot be normalised so.
+            RequestError: pixels cannot be normalised so, or there are none.
         """
         from tinynas.pipeline.samples import SampleSource
 
+        if self.data is None and (self.mean, self.std) != (SampleOptions.mean, SampleOptions.std):
+            raise RequestError(
+                "--mean and --std are of the pictures of --data: name those, or leave them out"
+            )
         divisors = _numbers("--std", self.std)
         if min(divisors) <= 0:
             raise RequestError(f"--std {self.std}: pixels cannot be divided by that; give positive numbers")

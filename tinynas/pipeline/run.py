@@ -19,7 +19,7 @@ from tinynas.pipeline.search_stage import evolve, strategy_of
 from tinynas.pipeline.session import Session
 from tinynas.pipeline.space_stage import announce_time, choose_space, space_report
 from tinynas.search import open_run
-from tinynas.search.run_folder import MODEL, RESULT
+from tinynas.search.run_folder import MODEL, RESULT, require_run_or_empty
 from tinynas.spaces import SpaceReport
 
 
@@ -36,6 +36,7 @@ def run_search(
     """
     watch = observer or Silent()
     strategy_of(request)  # refuses impossible settings now rather than after the training
+    require_run_or_empty(path)
     data = load_dataset(request.data, request.data_dir, seed=request.seed)
     watch.note(describe(data))
     # a budget nothing fits is refused here, before a folder is made

@@ -89,7 +89,7 @@ def _advice(path: Path, error: OSError) -> str:
             "nothing finished so far is lost"
         )
     if error.errno in _FORBIDDEN:
-        return f"'{path}' may not be used ({reason}): mend its permissions or name another folder with --run"
+        return f"'{path}' may not be used ({reason}): mend its permissions, or name another place"
     if error.errno in _IN_THE_WAY:
-        return f"'{path}' cannot be made ({reason}): a file is in its way, so name another folder with --run"
+        return f"'{path}' cannot be made ({reason}): something is in its way, so name another place"
     return f"'{path}' cannot be read or written ({reason}): mend that and run the same command again"

@@ -118,7 +118,7 @@ def open_run(path: Path | str, request: Mapping[str, object]) -> Iterator[RunFol
             names what differs), is held by another process, or the disk fails.
     """
     folder = Path(path)
-    _require_run_or_empty(folder)
+    require_run_or_empty(folder)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
@@ -179,8 +179,12 @@ def is_run(folder: Path) -> bool:
     return (folder / REQUEST).is_file()
 
 
-def _require_run_or_empty(folder: Path) -> None:
-    """Refuses to write among things that are not ours."""
+def require_run_or_empty(folder: Path) -> None:
+    """Refuses to write among things that are not ours.
+
+    Raises:
+        RunError: `folder` is a file, or holds other things than a run.
+    """
     with disk_errors(folder):
         if folder.is_symlink() and not folder.exists():
             raise RunError(f"'{folder}' is a link to nowhere: name another folder with --run")

@@ -157,4 +157,4 @@ def _suggestion(folder: Path) -> str:
     except OSError:
         runs = []
     near = difflib.get_close_matches(folder.name, runs, n=1, cutoff=0.4) or runs[:1]
-    return f"did you mean '{folder.parent / near[0]}'" if near else "start one with tinynas search"
+    return f"did you mean '{folder.parent / near[0]}'?" if near else "start one with tinynas search"
