@@ -328,6 +328,11 @@ def test_the_command_prints_the_same_as_data(tmp_path: Path, capsys: pytest.Capt
     assert [each["accuracy"] for each in found["front"]["front"]] == sorted(
         {each["accuracy"] for each in found["front"]["front"]}, reverse=True
     )
+    assert [each["accuracy"] for each in found["front"]["candidates"]] == list(ACCURACIES)
+    plan = found["network"]["plan"]
+    assert plan["arena_bytes"] == found["network"]["sram_bytes"]
+    assert max(each["bytes"] for each in plan["groups"]) <= plan["arena_bytes"]
+    assert [each["operator"] for each in plan["operators"]] == found["modelled"]["operators"]
     assert np.isclose(found["evolution"]["generations"][-1]["best_yet"], max(ACCURACIES))
     assert not (run / "report.html").exists()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -62,39 +62,11 @@ def plan(
         plot_plan(found, plot)
     tflm = plan_greedy(buffers(graph)).peak
     if as_json:
-        print_json(_to_dict(found, tflm))
+        print_json({"network": found.graph.name, **found.to_dict(), "tflm_head_bytes": tflm})
         return
     _print(output(), found, tflm)
     if plot is not None:
         say(output(), f"drawn to {plot}")
-
-
-def _to_dict(plan: Plan, tflm: int) -> dict[str, Any]:
-    """Plain data for ``--json``; operators of a group are named by index."""
-    graph = plan.graph
-    return {
-        "network": graph.name,
-        "optimize": plan.goal.value,
-        "arena_bytes": plan.arena,
-        "bound_bytes": plan.bound,
-        "tflm_head_bytes": tflm,
-        "groups": [
-            {"operators": list(range(first, end)), "bytes": size}
-            for (first, end), size in zip(plan.groups, plan.group_bytes, strict=True)
-        ],
-        "operators": [
-            {
-                "index": index,
-                "operator": operator.kind.value,
-                "kernel": plan.kernels[index],
-                "output_shape": list(graph.tensors[operator.outputs[0]].shape),
-                "offset": plan.maps[operator.outputs[0]].offset,
-                "rows_kept": plan.maps[operator.outputs[0]].slots,
-            }
-            for index, operator in enumerate(graph.operators)
-        ],
-        "steps": len(plan.steps),
-    }
 
 
 def _print(console: Console, plan: Plan, tflm: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from tinynas.engine.goals import Goal
 from tinynas.graph import Graph
@@ -64,3 +65,27 @@ class Plan:
     scratch: tuple[int, ...]
     kernels: tuple[str, ...]
     steps: tuple[Step, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for ``--json``, sizes in bytes; operators of a group are named by index."""
+        return {
+            "optimize": self.goal.value,
+            "arena_bytes": self.arena,
+            "bound_bytes": self.bound,
+            "groups": [
+                {"operators": list(range(first, end)), "bytes": size}
+                for (first, end), size in zip(self.groups, self.group_bytes, strict=True)
+            ],
+            "operators": [
+                {
+                    "index": index,
+                    "operator": operator.kind.value,
+                    "kernel": self.kernels[index],
+                    "output_shape": list(self.graph.tensors[operator.outputs[0]].shape),
+                    "offset": self.maps[operator.outputs[0]].offset,
+                    "rows_kept": self.maps[operator.outputs[0]].slots,
+                }
+                for index, operator in enumerate(self.graph.operators)
+            ],
+            "steps": len(self.steps),
+        }

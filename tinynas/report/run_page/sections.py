@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from tinynas.engine.plan import Plan
@@ -125,7 +125,7 @@ class Front:
     """All networks scored, those no other beats (most accurate first), and the costs known of them."""
 
     axes: tuple[Axis, ...]
-    candidates: tuple[Candidate[Genes], ...] = field(repr=False)
+    candidates: tuple[Candidate[Genes], ...]
     front: tuple[Candidate[Genes], ...]
     winner: str | None
 
@@ -183,7 +183,7 @@ class Network:
     peak_layer: int
     blocks: tuple[Block, ...]
     layers: tuple[Layer, ...]
-    plan: Plan | None = field(repr=False)
+    plan: Plan | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,15 +283,17 @@ class RunPage:
 
 
 def plain(value: object) -> Any:
-    """A page, or a part of one, as plain data for ``--json``: the same content, without what only draws."""
+    """A page, or a part of one, as plain data for ``--json``: the same content."""
     if isinstance(value, Missing):
         return {"missing": value.why}
     if isinstance(value, SpaceReport):
         return value.to_dict() | {"spaces": plain(value.ranking[:SPACES])}
+    if isinstance(value, Plan):
+        return value.to_dict()
     if isinstance(value, Candidate):
         return _plain_candidate(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value) if field.repr}
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {key: plain(each) for key, each in value.items()}
     return [plain(each) for each in value] if isinstance(value, tuple | list) else value
