@@ -16,18 +16,13 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from cores.counted import BOARDS as COUNTED
-from cores.counted import CountedBench
+from benches import bench_of, timed_boards
 
-from tinynas.board import board_ids, load_board
+from tinynas.board import load_board
 from tinynas.cli.progress import watching
 from tinynas.cost.calibration import SHIPPED, kernel_digests, shipped
-from tinynas.device.virtual.chip import load_chip
 from tinynas.engine.goals import Goal
-from tinynas.errors import TinynasError
-from tinynas.pipeline.bench import Bench, FirmwareBench
 from tinynas.pipeline.profile import profile
-from tinynas.pipeline.target import VirtualTarget
 
 
 def main() -> None:
@@ -37,13 +32,7 @@ def main() -> None:
     parser.add_argument("boards", nargs="*", metavar="BOARD")
     parser.add_argument("--same-code", action="store_true")
     options = parser.parse_args()
-    benches: dict[str, Bench] = {
-        board: FirmwareBench(VirtualTarget()) for board in board_ids() if _has_twin(board)
-    }
-    benches |= {board: CountedBench() for board in COUNTED}
-    for name in options.boards or benches:
-        if name not in benches:
-            parser.error(f"{name}: one of {', '.join(benches)}")
+    for name in options.boards or timed_boards():
         if options.same_code:
             kept = replace(shipped()[name], digests=dict(kernel_digests()))
             (SHIPPED / f"{name}.json").write_text(kept.to_text(), encoding="utf-8")
@@ -52,19 +41,11 @@ def main() -> None:
         folder = Path(tempfile.gettempdir()) / f"tinynas-calibrate-{name}"
         with watching() as watch:
             watch.note(name)
-            made = profile(load_board(name), benches[name], tuple(Goal), 0, folder, watch)
+            made = profile(load_board(name), bench_of(name), tuple(Goal), 0, folder, watch)
         (SHIPPED / f"{name}.json").write_text(made.to_text(), encoding="utf-8")
         shutil.rmtree(folder)
         off = f"{100 * made.errors.median:.2f} % off, at worst {100 * made.errors.worst:.2f} %"
         print(f"{name}: {made.times}; {made.networks} networks, {made.operators} operators; left out, {off}")
-
-
-def _has_twin(board: str) -> bool:
-    try:
-        load_chip(load_board(board))
-    except TinynasError:
-        return False
-    return True
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
     python benchmarks/latency_model.py [--boards stm32f746,...] [--networks 40] [--record]
 
 Networks are drawn from the spaces of the mobile, RegNetX and RegNetY families and planned for all goals.
-Their cycles on the virtual board are compared with sums of operators by the calibrations that tinynas ships.
+Their cycles on the virtual board (of --boards rp2040,esp32s3: as counted instructions tell them, benches.py)
+are compared with sums of operators by the calibrations that tinynas ships.
 Then the speed of asking is measured. What a board said is kept until --fresh, so that it goes on where it was
 interrupted; ten seconds a network.
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from benches import bench_of
 from recording import record
 from rich.console import Console
 from rich.table import Table
@@ -29,10 +31,8 @@ from tinynas.cost import EngineRuntime, macs
 from tinynas.cost.latency import CalibratedModel, latency_model
 from tinynas.engine.goals import Goal
 from tinynas.networks import Genotype, build_graph
-from tinynas.pipeline.bench import FirmwareBench
 from tinynas.pipeline.profile import run_network
 from tinynas.pipeline.profile_set import Designed
-from tinynas.pipeline.target import VirtualTarget
 from tinynas.spaces.batch import sample_batch, tabulate
 from tinynas.spaces.families import find_family
 from tinynas.spaces.pictures import Pictures
@@ -88,7 +88,7 @@ def compare(board: Board, count: int, seed: int, folder: Path) -> list[Compared]
     """Every network drawn for `board`."""
     made = []
     for number, each in enumerate(draw(board, count, seed)):
-        profiled = run_network(each, board, FirmwareBench(VirtualTarget()), folder, layers=False)
+        profiled = run_network(each, board, bench_of(board.id), folder, layers=False)
         cycles, goal = round(sum(_model(board).cycles(profiled.arranged))), each.goal.value
         size = macs(build_graph(each.genotype))
         made.append(Compared(str(each.genotype), goal, size, profiled.run.total, cycles))

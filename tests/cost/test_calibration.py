@@ -46,17 +46,27 @@ def test_shipped_calibrations_are_of_these_kernels() -> None:
     )
 
 
-def test_every_virtual_board_has_one() -> None:
-    """And the boards of the same cores are told by them."""
-    assert set(shipped()) == {"stm32f412", "stm32f746", "stm32h743", "stm32l4r5"}
+def test_every_virtual_board_has_one_and_those_that_are_counted() -> None:
+    """They say what they are."""
+    twins = {"stm32f412", "stm32f746", "stm32h743", "stm32l4r5"}
+    assert set(shipped()) == {*twins, "rp2040", "esp32s3"}
+    for board, calibration in shipped().items():
+        assert not calibration.measured
+        assert calibration.core == load_board(board).core
+        way = "by the virtual board" if board in twins else "from executed instructions, +-"
+        assert way in calibration.times
+
+
+@pytest.mark.parametrize("name", board_ids())
+@pytest.mark.usefixtures("home")
+def test_every_board_has_a_model(name: str) -> None:
+    """By a calibration of its own or of its core, and labelled as modelled."""
     graph = build_graph(find_network("mcunet-in0"))
-    for name in board_ids():
-        board = load_board(name)
-        model = latency_model(board, EngineRuntime())
-        assert (model is None) == (board.core not in ("cortex-m4", "cortex-m7"))
-        if model is not None:
-            assert "modelled" in model.label
-            assert 1 < model.milliseconds(graph) < 1000
+    for goal in Goal:
+        model = latency_model(load_board(name), EngineRuntime(Aim(goal)))
+        assert model is not None
+        assert model.label.startswith("modelled")
+        assert 1 < model.milliseconds(graph) < 2500
 
 
 def test_a_calibration_is_read_as_it_was_written(tmp_path: Path) -> None:

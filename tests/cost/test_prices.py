@@ -70,9 +70,10 @@ def test_aims_on_a_board_are_priced_by_its_cycles() -> None:
 
 
 def test_a_board_that_nobody_timed_is_priced_by_instructions() -> None:
-    """Nor is one with the name of a timed one and another core."""
+    """So is one with the name of a timed one and another core, and a core without DSP."""
     assert price_on(load_board("nrf52840")) is instructions
     assert price_on(replace(F746, core="cortex-m4")) is instructions
+    assert price_on(load_board("rp2040")) is instructions
     assert isinstance(price_on(F746), BoardPrice)
 
 

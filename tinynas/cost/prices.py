@@ -81,9 +81,13 @@ class BoardPrice:
 
 @lru_cache(maxsize=64)
 def price_on(board: Board) -> Price:
-    """What kernels for `board` are chosen by: cycles where its calibration is shipped, else instructions."""
+    """What kernels for `board` are chosen by: cycles where its calibration is shipped, else instructions.
+
+    Instructions, too, on a core without DSP: all weights are of one byte there, and of several kernels that
+    run an operator the calibration knows the one that they choose, and of others only other shapes.
+    """
     known = shipped().get(board.id)
-    if known is None or known.core != board.core:
+    if known is None or known.core != board.core or not board.dsp:
         return instructions
     return BoardPrice(board, OperatorCycles(board, known))
 
