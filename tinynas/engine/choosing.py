@@ -1,7 +1,7 @@
 """Which kernel runs each operator: the fastest that the goal allows, and less where memory is short.
 
 What can run an operator, and at which price, is worked out once a graph; of graphs without values once for
-all operators alike, as if those had typical values (`tinynas.graph.typical`).
+all operators alike, as if those had typical values (`tinynas.engine.abilities`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+from tinynas.engine.abilities import abilities
 from tinynas.engine.alike import Remembered, has_values, number_operators
 from tinynas.engine.goals import Aim, Goal, Price, instructions
 from tinynas.engine.kernels import Form, Kernel, Spends, candidates
@@ -59,14 +60,14 @@ class Choices:
             ModelError: an operator that no kernel runs.
         """
         if has_values(self.graph):
-            return tuple([self._able(self.graph, index) for index in range(len(self.graph.operators))])
-        known = _known_of(self._spends, self._price)
-        # the smallest kernels take any values
-        kinds, found = None if self.aim.goal is Goal.RAM else self._kinds, []
+            indices = range(len(self.graph.operators))
+            return tuple([self._priced(candidates(self.graph, i, self._spends), i) for i in indices])
+        known, found = _known_of(self._spends, self._price), []
         for index, number in enumerate(number_operators(self.graph)):
-            key = (number, *[kinds[i] for i in self.graph.operators[index].inputs]) if kinds else number
+            key = (number, *[self._kinds[i] for i in self.graph.operators[index].inputs])
             if (able := known.get(key)) is None:
-                able = known[key] = self._able(self.filled(index) if kinds else self.graph, index)
+                kernels = abilities(self._spends).of(self.graph, index, self._kinds)
+                able = known[key] = self._priced(kernels, index)
             found.append(able)
         return tuple(found)
 
@@ -87,11 +88,11 @@ class Choices:
     def _price(self) -> Price:
         return instructions if self.aim.goal is Goal.RAM else self.aim.price
 
-    def _able(self, graph: Graph, index: int) -> tuple[Able, ...]:
-        kernels, operator = candidates(graph, index, self._spends), graph.operators[index]
+    def _priced(self, kernels: Sequence[Kernel], index: int) -> tuple[Able, ...]:
         if len(kernels) == 1:
             return (Able(kernels[0], 0.0),)
-        return tuple([Able(kernel, self._price(graph, operator, kernel)) for kernel in kernels])
+        operator = self.graph.operators[index]
+        return tuple([Able(kernel, self._price(self.graph, operator, kernel)) for kernel in kernels])
 
     def choose(self, without: Without | None = None) -> tuple[Kernel, ...]:
         """A kernel for every operator, the one of the least price that it is not to be `without`.
@@ -151,6 +152,7 @@ def _known_of(spends: Spends, price: Price) -> Remembered[tuple[Able, ...]]:
 def forget() -> None:
     """Remember no operator any more."""
     _known_of.cache_clear()
+    abilities.cache_clear()
 
 
 def _forms(kernels: Sequence[Able], reads: Form = Form.ROWS, writes: Form = Form.ROWS) -> list[Able]:

@@ -102,6 +102,31 @@ def candidates(graph: Graph, index: int, spends: Spends) -> list[Kernel]:
     Raises:
         ModelError: there is none; the operator is named with its index.
     """
+    check_maps(graph, index)
+    operator = graph.operators[index]
+    if found := accepting(graph, operator, spends):
+        return found
+    raise ModelError(
+        f"{graph.name}: operator {index} ({operator.kind.value}{_why(graph, operator)}) is not one the "
+        "engine runs: build the network without it, or run the file with TensorFlow Lite Micro"
+    )
+
+
+def accepting(graph: Graph, operator: Operator, spends: Spends) -> list[Kernel]:
+    """The kernels that accept `operator` and take no more than `spends`, if its maps are held at all."""
+    return [
+        kernel
+        for kernel in _KERNELS_OF.get(operator.kind, ())
+        if kernel.spends in spends and kernel.accepts(graph, operator)
+    ]
+
+
+def check_maps(graph: Graph, index: int) -> None:
+    """Nothing, if the engine holds the feature maps of operator `index` of `graph`.
+
+    Raises:
+        ModelError: it does not; the operator is named with its index.
+    """
     operator = graph.operators[index]
     maps = [*graph.activations_in(operator), *operator.outputs]
     wanted = _ELEMENTS.get(operator.kind, _INT8)
@@ -116,16 +141,6 @@ def candidates(graph: Graph, index: int, spends: Spends) -> list[Kernel]:
             raise ModelError(
                 f"{graph.name}: operator {index} ({operator.kind.value}) works on a tensor {fault}"
             )
-    if found := [
-        kernel
-        for kernel in _KERNELS_OF.get(operator.kind, ())
-        if kernel.spends in spends and kernel.accepts(graph, operator)
-    ]:
-        return found
-    raise ModelError(
-        f"{graph.name}: operator {index} ({operator.kind.value}{_why(graph, operator)}) is not one the "
-        "engine runs: build the network without it, or run the file with TensorFlow Lite Micro"
-    )
 
 
 def kernel_named(function: str) -> Kernel:

@@ -25,15 +25,16 @@ _PICTURE = Quantization((1 / 64,), (0,))
 _RECTIFIED = Quantization((6 / 255,), (-128,))
 _PLAIN = Quantization((1 / 20,), (2,))
 _SHARE = Quantization((1 / 256,), (-128,))
-_KINDS = (_PICTURE, _RECTIFIED, _PLAIN, _SHARE)
+#: the kinds of values that maps have, by number
+KINDS = (_PICTURE, _RECTIFIED, _PLAIN, _SHARE)
 #: the kind of values that pictures have
-PICTURE = _KINDS.index(_PICTURE)
+PICTURE = KINDS.index(_PICTURE)
 #: weights are as often one number of this range as another: most are well below the 127 of the largest
-_MOST_WEIGHT, _MOST_BIAS = 64, 4000
+MOST_WEIGHT, MOST_BIAS = 64, 4000
 #: weights that are drawn before they come again: a prime, so that no two channels are equal
 _DRAWN = 8191
 #: a sum of n products is divided by this times the root of n; maps and channels differ by so much
-_DIVISOR, _SPREAD = 20.0, (0.5, 1.4)
+DIVISOR, SPREAD = 20.0, (0.5, 1.4)
 
 _SHARES = (OpKind.LOGISTIC, OpKind.SOFTMAX)
 #: kinds whose output is quantised as their input
@@ -46,7 +47,7 @@ _KEEPS = (
     OpKind.TRANSPOSE,
     OpKind.RESIZE_NEAREST_NEIGHBOR,
 )
-_CHANNEL_AXES = {OpKind.CONV_2D: 0, OpKind.DEPTHWISE_CONV_2D: 3, OpKind.FULLY_CONNECTED: 0}
+CHANNEL_AXES = {OpKind.CONV_2D: 0, OpKind.DEPTHWISE_CONV_2D: 3, OpKind.FULLY_CONNECTED: 0}
 #: kinds whose outputs each see several input channels, along the last axis of the weights
 _MIXES = (OpKind.CONV_2D, OpKind.FULLY_CONNECTED)
 
@@ -71,7 +72,7 @@ def with_typical_operator(graph: Graph, index: int, kinds: Sequence[int]) -> Gra
     """`graph`, which has no values, with those of operator `index`; `kinds` are those of `typical_kinds`."""
     tensors, operator = list(graph.tensors), graph.operators[index]
     for source in graph.activations_in(operator):
-        tensors[source] = _quantised(tensors[source], _KINDS[kinds[source]])
+        tensors[source] = _quantised(tensors[source], KINDS[kinds[source]])
     _fill(tensors, operator, _alike(graph, operator), _Order(0))
     return replace(graph, tensors=tuple(tensors))
 
@@ -85,7 +86,7 @@ def _fill(tensors: list[Tensor], operator: Operator, alike: str, order: _Order) 
     for place, index in enumerate(operator.inputs):
         if index >= 0 and tensors[index].constant:
             tensors[index] = _constant(tensors[index], place, operator, rng, order)
-    if operator.kind in _CHANNEL_AXES:
+    if operator.kind in CHANNEL_AXES:
         weights = operator.inputs[1]
         scales = _weight_scales(tensors[weights], operator, source, tensors[made].quantization, rng, order)
         tensors[weights] = _quantised(tensors[weights], scales)
@@ -97,12 +98,12 @@ def typical_kinds(graph: Graph, source: int = PICTURE) -> list[int]:
     Operators alike whose inputs have the same kinds can be run by the same kernels. `source` is the kind of
     the inputs: not that of pictures where the graph is a part of a network.
     """
-    kinds = [_KINDS.index(_PLAIN)] * len(graph.tensors)
+    kinds = [KINDS.index(_PLAIN)] * len(graph.tensors)
     for index in graph.inputs:
         kinds[index] = source
     for operator in graph.operators:
         kept = kinds[operator.inputs[0]]
-        kinds[operator.outputs[0]] = kept if operator.kind in _KEEPS else _KINDS.index(_range(operator))
+        kinds[operator.outputs[0]] = kept if operator.kind in _KEEPS else KINDS.index(range_of(operator))
     return kinds
 
 
@@ -143,12 +144,12 @@ def _alike(graph: Graph, operator: Operator) -> str:
 def _output(operator: Operator, source: Quantization, rng: np.random.Generator) -> Quantization:
     if operator.kind in _KEEPS:
         return source
-    if (found := _range(operator)) is _PLAIN:
-        return replace(_PLAIN, scales=(_PLAIN.scales[0] * rng.uniform(*_SPREAD),))
+    if (found := range_of(operator)) is _PLAIN:
+        return replace(_PLAIN, scales=(_PLAIN.scales[0] * rng.uniform(*SPREAD),))
     return found
 
 
-def _range(operator: Operator) -> Quantization:
+def range_of(operator: Operator) -> Quantization:
     """Of an operator's output, that is not quantised as its input."""
     if operator.kind in _SHARES:
         return _SHARE
@@ -166,14 +167,14 @@ def _constant(
         values = np.arange(1, 1 + tensor.elements, dtype=np.int32)
     elif tensor.dtype is DType.INT8:
         drawn = min(tensor.elements, _DRAWN)
-        values = rng.integers(-_MOST_WEIGHT, _MOST_WEIGHT, drawn, dtype=np.int8, endpoint=True)
+        values = rng.integers(-MOST_WEIGHT, MOST_WEIGHT, drawn, dtype=np.int8, endpoint=True)
         values = np.resize(values, tensor.shape)
-        if operator.kind in _CHANNEL_AXES:
-            values = order.outputs(values, _CHANNEL_AXES[operator.kind])
+        if operator.kind in CHANNEL_AXES:
+            values = order.outputs(values, CHANNEL_AXES[operator.kind])
         if operator.kind in _MIXES:
             values = order.inputs(values)
     else:
-        values = order.outputs(rng.integers(-_MOST_BIAS, _MOST_BIAS, tensor.shape, dtype=np.int32), 0)
+        values = order.outputs(rng.integers(-MOST_BIAS, MOST_BIAS, tensor.shape, dtype=np.int32), 0)
     return replace(tensor, data=values)
 
 
@@ -186,11 +187,11 @@ def _weight_scales(
     order: _Order,
 ) -> Quantization:
     """A scale a channel, that makes the sums fill the output."""
-    axis = _CHANNEL_AXES[operator.kind]
+    axis = CHANNEL_AXES[operator.kind]
     channels = weights.shape[axis]
-    factor = 1 / (_DIVISOR * math.sqrt(weights.elements / channels))
+    factor = 1 / (DIVISOR * math.sqrt(weights.elements / channels))
     typical = factor * (made or _PLAIN).scales[0] / source.scales[0]
-    scales = order.outputs(typical * rng.uniform(*_SPREAD, channels), 0)
+    scales = order.outputs(typical * rng.uniform(*SPREAD, channels), 0)
     return Quantization(tuple(scales.tolist()), (0,) * channels, axis)
 
 

@@ -1,0 +1,107 @@
+"""What can run an operator without values is what can run it with typical ones, however they are told."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinynas.engine.abilities import Abilities, abilities
+from tinynas.engine.kernels import Spends, accepting, candidates
+from tinynas.errors import ModelError
+from tinynas.graph import Activation, Graph, GraphBuilder, OpKind
+from tinynas.graph.extremes import extreme_layer, layers_like
+from tinynas.graph.typical import KINDS, typical_kinds, with_typical_operator
+
+SPENDS = [Spends.NOTHING, Spends.ARENA | Spends.TABLE, Spends.ARENA | Spends.TABLE | Spends.FLASH]
+ACTIVATIONS = st.sampled_from(Activation)
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> Graph:
+    """One convolution, the shares of its filters from few products to more than any kernel's bounds."""
+    rows, groups = draw(st.integers(1, 12)), draw(st.sampled_from([1, 1, 2, 3]))
+    seen = draw(st.integers(1, 200) | st.integers(800, 2400))
+    builder = GraphBuilder("one", (rows, draw(st.integers(1, 12)), seen * groups))
+    made = groups * draw(st.integers(1, 6))
+    kernel = draw(st.sampled_from([1, 3, 5]))
+    return builder.build(
+        builder.conv(builder.input, made, kernel, draw(st.integers(1, 2)), draw(ACTIVATIONS), groups)
+    )
+
+
+@st.composite
+def others(draw: st.DrawFn) -> Graph:
+    """A depthwise convolution, a dense layer, or an operator without weights."""
+    rows, columns, channels = (draw(st.integers(1, most)) for most in (12, 12, 40))
+    builder = GraphBuilder("one", (rows, columns, channels))
+    x, kind = builder.input, draw(st.sampled_from([*list(OpKind)[:6], OpKind.LOGISTIC]))
+    if kind is OpKind.FULLY_CONNECTED:
+        x = builder.global_mean(x)
+        return builder.build(builder.dense(x, draw(st.integers(1, 12)), draw(ACTIVATIONS)))
+    if kind in (OpKind.ADD, OpKind.MUL):
+        gate = builder.logistic(builder.global_mean(x, keep_dims=True))
+        y = builder.depthwise(x, 3, 1, draw(ACTIVATIONS))
+        return builder.build(builder.multiply(x, gate) if kind is OpKind.MUL else builder.add(x, y))
+    if kind is OpKind.MEAN:
+        return builder.build(builder.global_mean(x, keep_dims=draw(st.booleans())))
+    if kind is OpKind.LOGISTIC:
+        return builder.build(builder.logistic(x))
+    kernel, stride = draw(st.integers(1, 8)), draw(st.integers(1, 3))
+    return builder.build(builder.depthwise(x, kernel, stride, draw(ACTIVATIONS)))
+
+
+@given(
+    graph=convolutions() | others(),
+    source=st.integers(0, len(KINDS) - 1),
+    spends=st.sampled_from(SPENDS),
+)
+@settings(max_examples=200, deadline=None)
+def test_what_is_told_is_what_values_tell(graph: Graph, source: int, spends: Spends) -> None:
+    """Also where another operator of the same manner was asked about before."""
+    kinds = typical_kinds(graph, source)
+    for index in range(len(graph.operators)):
+        drawn = candidates(with_typical_operator(graph, index, kinds), index, spends)
+        assert list(abilities(spends).of(graph, index, kinds)) == drawn
+        assert list(Abilities(spends).of(graph, index, kinds)) == drawn
+
+
+@given(graph=convolutions(), source=st.integers(0, len(KINDS) - 1))
+@settings(max_examples=100, deadline=None)
+def test_typical_values_are_between_the_extremes(graph: Graph, source: int) -> None:
+    """What runs the largest runs the typical, and what runs the typical runs zeros."""
+    (operator,) = graph.operators
+    layers = layers_like(graph, operator, source)
+    if layers is None:
+        return
+    ends = [extreme_layer(layers, large=large) for large in (True, False)]
+    large, zero = (set(accepting(end, end.operators[0], SPENDS[-1])) for end in ends)
+    drawn = set(candidates(with_typical_operator(graph, 0, typical_kinds(graph, source)), 0, SPENDS[-1]))
+    assert large <= drawn <= zero
+
+
+def test_values_are_drawn_where_it_hangs_on_them() -> None:
+    """Packed weights have sums of 1,024 products at most if all are the largest."""
+    found = []
+    for channels in (576, 1600, 2300):
+        builder = GraphBuilder("one", (4, 4, channels))
+        graph = builder.build(builder.conv(builder.input, 8))
+        layers = layers_like(graph, graph.operators[0], 1)
+        assert layers is not None
+        ends = [extreme_layer(layers, large=large) for large in (True, False)]
+        large, zero = (accepting(end, end.operators[0], SPENDS[-1]) for end in ends)
+        kernels = {each.function for each in abilities(SPENDS[-1]).of(graph, 0, typical_kinds(graph, 1))}
+        found.append((large == zero, "tn_convolve_packed" in kernels))
+    assert found == [(True, True), (False, True), (False, False)]
+
+
+def test_what_no_kernel_holds_is_refused_though_its_like_was_not() -> None:
+    """The sizes of maps do not decide which kernels, but whether any."""
+    for rows, fits in ((8, True), (8192, False)):
+        builder = GraphBuilder("one", (rows, rows, 4))
+        graph = builder.build(builder.conv(builder.input, 4))
+        if fits:
+            assert abilities(SPENDS[0]).of(graph, 0, typical_kinds(graph))
+        else:
+            with pytest.raises(ModelError, match="more than a microcontroller holds"):
+                abilities(SPENDS[0]).of(graph, 0, typical_kinds(graph))
