@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tinynas.board import Budget, load_board
 from tinynas.cost import EngineRuntime, aim_of, aim_within
@@ -13,11 +17,14 @@ from tinynas.cost.latency import latency_model
 from tinynas.cost.prices import BoardPrice, price_on
 from tinynas.engine.choosing import choose_kernels
 from tinynas.engine.goals import Aim, Goal, instructions
+from tinynas.engine.kernels import CATALOGUE
+from tinynas.engine.tasks import Task, stack, task_of
 from tinynas.graph import Graph
 from tinynas.graph.passes import simplify
 from tinynas.graph.tflite import read_tflite
 from tinynas.graph.typical import with_typical_constants
 from tinynas.networks import build_graph, find_network
+from tinynas.spaces import Pictures, find_family
 
 F746 = load_board("stm32f746")
 PRESETS = ("mcunet-in0", "mcunet-in1", "regnetx-200mf")
@@ -84,5 +91,29 @@ def test_prices_are_those_that_an_estimate_adds_up(name: str) -> None:
     aim = Aim(Goal.SPEED, price=price_on(F746))
     model = latency_model(F746, EngineRuntime(aim))
     assert model is not None
-    cycles = sum(map(aim.price, [graph] * len(graph.operators), graph.operators, choose_kernels(graph, aim)))
+    tasks = [task_of(graph, operator) for operator in graph.operators]
+    cycles = sum(map(aim.price, tasks, choose_kernels(graph, aim)))
     assert model.estimate(graph) == pytest.approx(1e3 * cycles / F746.clock_hz)
+
+
+@given(
+    family=st.sampled_from(["mobile", "regnetx", "regnety", "anynetx-a"]),
+    board=st.sampled_from(["stm32f746", "stm32h743", "stm32f412", "nrf52840"]),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=20, deadline=None)
+def test_prices_of_many_are_those_of_each(family: str, board: str, seed: int) -> None:
+    """To the last bit, by every kernel that any operator of its kind can have."""
+    rng, spaces = np.random.default_rng(seed), find_family(family).spaces(Pictures(64, 3, 10))
+    space = spaces[int(rng.integers(len(spaces)))]
+    graph = build_graph(space.genotype(space.sample(rng)))
+    groups: dict[object, list[Task]] = defaultdict(list)
+    for operator in graph.operators:
+        task = task_of(graph, operator)
+        groups[task.kind, task.window, task.other is None].append(task)
+    price = price_on(load_board(board))
+    for tasks in groups.values():
+        for kernel in CATALOGUE:
+            if kernel.kind is tasks[0].kind:
+                many = np.broadcast_to(price(stack(tasks), kernel), len(tasks))
+                assert many.tolist() == [price(task, kernel) for task in tasks]

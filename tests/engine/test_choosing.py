@@ -14,7 +14,7 @@ from tinynas.engine.goals import Aim, Goal, instructions
 from tinynas.engine.kernels import Form, Kernel, Spends
 from tinynas.engine.leaner import Constants
 from tinynas.engine.planner import arrange
-from tinynas.graph import Graph, Operator
+from tinynas.engine.tasks import Task, task_of
 from tinynas.graph.passes import simplify
 from tinynas.graph.typical import with_typical_constants
 from tinynas.networks import PRESETS, build_graph
@@ -29,9 +29,9 @@ class Dear:
 
     what: Spends
 
-    def __call__(self, graph: Graph, operator: Operator, kernel: Kernel) -> float:
+    def __call__(self, task: Task, kernel: Kernel) -> float:
         """As `Price`."""
-        return kernel.instructions(graph, operator) + 1e9 * bool(kernel.spends & self.what)
+        return kernel.instructions(task) + 1e9 * bool(kernel.spends & self.what)
 
 
 @pytest.mark.parametrize("goal", [Goal.BALANCED, Goal.SPEED])
@@ -58,12 +58,13 @@ def test_the_least_price_of_an_operator_is_taken() -> None:
     aim = Aim(Goal.SPEED, price=Dear(Spends.TABLE))
     for index, kernel in enumerate(choose_kernels(GRAPH, aim)):
         if kernel.reads is kernel.writes is Form.ROWS:
+            task = task_of(GRAPH, GRAPH.operators[index])
             prices = [
-                aim.price(GRAPH, GRAPH.operators[index], each)
+                aim.price(task, each)
                 for each, _ in Choices(GRAPH, aim).able[index]
                 if each.reads is each.writes is Form.ROWS
             ]
-            assert aim.price(GRAPH, GRAPH.operators[index], kernel) == min(prices)
+            assert aim.price(task, kernel) == min(prices)
 
 
 def test_the_smallest_kernels_are_the_same_for_every_price() -> None:
@@ -99,9 +100,10 @@ def test_where_flash_is_short_those_go_back_that_save_least_by_the_price() -> No
     most = Constants(Choices(GRAPH, aim)).bytes_of(kernels) - 40_000
     first = Constants(Choices(GRAPH, aim)).leaner(kernels, most)
 
-    def dear(graph: Graph, operator: Operator, kernel: Kernel) -> float:
-        share = 1000 if graph.operators.index(operator) in first else 1
-        return share * instructions(graph, operator, kernel)
+    gone = [task_of(GRAPH, GRAPH.operators[index]) for index in first]
+
+    def dear(task: Task, kernel: Kernel) -> float:
+        return (1000 if task in gone else 1) * instructions(task, kernel)
 
     other = Constants(Choices(GRAPH, replace(aim, price=dear))).leaner(kernels, most)
     assert first and other

@@ -44,7 +44,7 @@ class Timed:
 
 
 def features(work: Work, memory: DataMemory) -> dict[str, float]:
-    """All that an operator's cycles are a sum of, and how often it occurs."""
+    """All that an operator's cycles are a sum of, and how often it occurs: of some not at all."""
     return count_trips(work) | count_lines(work, memory)
 
 
@@ -59,7 +59,7 @@ def fit(timed: Sequence[Timed], memory: DataMemory) -> dict[str, Costs]:
         by_kernel[each.work.kernel].append(each)
     costs: dict[str, Costs] = {}
     for kernel in sorted(by_kernel, key=lambda each: each in _VARIANTS):
-        rows = [features(each.work, memory) for each in by_kernel[kernel]]
+        rows = [_occurring(features(each.work, memory)) for each in by_kernel[kernel]]
         cycles = [each.cycles for each in by_kernel[kernel]]
         lines = {name for row in rows for name in row if name.startswith(LINE)}
         alike = [_merged(row, lines) for row in rows]
@@ -72,7 +72,16 @@ def fit(timed: Sequence[Timed], memory: DataMemory) -> dict[str, Costs]:
 
 def predict(costs: Costs, work: Work, memory: DataMemory) -> float:
     """The cycles of an operator, by the costs of its kernel."""
-    return sum(costs.get(name, 0.0) * count for name, count in features(work, memory).items())
+    cycles = 0.0
+    # one after the other, so that it is the same sum in every Python, and of arrays
+    for name, count in features(work, memory).items():
+        if name in costs:
+            cycles = cycles + costs[name] * count
+    return cycles
+
+
+def _occurring(row: Costs) -> dict[str, float]:
+    return {name: count for name, count in row.items() if count}
 
 
 def _merged(row: Costs, names: Collection[str]) -> dict[str, float]:

@@ -20,6 +20,7 @@ from tinynas.engine.choosing import Choices
 from tinynas.engine.goals import Goal
 from tinynas.engine.planner import Arrangement
 from tinynas.engine.schedule import MOST_STEPS
+from tinynas.engine.tasks import task_of
 from tinynas.graph import Graph
 from tinynas.graph.typical import PICTURE
 
@@ -187,8 +188,7 @@ class CalibratedModel:
         """Of every operator of a network that is arranged so, as in an arena of `arena` bytes."""
         rows, walk = arranged.rows, self.calibration.step_cycles
         works = list_work(arranged, self._operators.memory(arranged.arena if arena is None else arena))
-        facts = zip(rows.graph.operators, rows.kernels, works, strict=True)
-        times = (self._operators.of(rows.graph, *each) for each in facts)
+        times = map(self._operators.of, rows.kernels, works)
         return [time + walk * entries for time, entries in zip(times, count_entries(arranged), strict=True)]
 
     def estimate(self, graph: Graph) -> float:
@@ -205,7 +205,7 @@ class CalibratedModel:
         for number, operator, kernel in zip(number_operators(simple), simple.operators, kernels, strict=True):
             key = (number, kernel.function, memory.arena)
             if (known := self._guesses.get(key)) is None:
-                cycles = self._operators.guessed(simple, operator, kernel, memory)
+                cycles = self._operators.guessed(task_of(simple, operator), kernel, memory)
                 known = self._guesses[key] = 1e3 * cycles / self.clock_hz
             times.append(known)
         return tuple(times)

@@ -9,14 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
+import numpy as np
+
 from tinynas.board import Board
 from tinynas.cost.calibration import Calibration, shipped
 from tinynas.cost.fitting import predict
-from tinynas.cost.work import DataMemory, Exposure, Work, work_of
+from tinynas.cost.work import DataMemory, Exposure, Work
+from tinynas.elementwise import where
 from tinynas.engine.goals import Price, instructions
 from tinynas.engine.kernels import Kernel
-from tinynas.engine.rows import map_shape
-from tinynas.graph import Graph, Operator
+from tinynas.engine.tasks import Task, task_of
+from tinynas.graph import Graph
 
 #: works remembered, of which a search has some thousands
 _MOST_REMEMBERED = 2**17
@@ -38,32 +41,40 @@ class OperatorCycles:
         return self.memory(0)
 
     def memory(self, arena_bytes: int) -> DataMemory:
-        """The board's, with such an arena where the calibration's firmware had it."""
+        """The board's, with such an arena where the calibration's firmware had it; of many, with each."""
         return DataMemory.of(self.board, self.calibration.arena_offset, arena_bytes)
 
-    def of(self, graph: Graph, operator: Operator, kernel: Kernel, work: Work) -> float:
-        """Cycles of `operator`, whose `work` by `kernel` this is."""
+    def of(self, kernel: Kernel, work: Work) -> float:
+        """Cycles of a `work` by `kernel`."""
+        if isinstance(work.task.depth, np.ndarray):
+            return self._sum(kernel, work)
         known = self._known.get(work)
         if known is None:
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
-            known = self._known[work] = self._sum(graph, operator, kernel, work)
+            known = self._known[work] = self._sum(kernel, work)
         return known
 
-    def guessed(self, graph: Graph, operator: Operator, kernel: Kernel, memory: DataMemory) -> float:
-        """Cycles as if the operator's feature maps lay from the start of the arena in `memory` on."""
-        read, made = _sizes(graph, operator)
-        exposed = Exposure(
-            memory.exposed(0, read), memory.exposed(read, made), memory.exposed(read + made, 1)
-        )
-        return self.of(graph, operator, kernel, work_of(graph, operator, kernel, exposed))
+    def guessed(self, task: Task, kernel: Kernel, memory: DataMemory) -> float:
+        """Cycles of `task` as if its feature maps lay from the start of the arena in `memory` on."""
+        return self.of(kernel, guessed_work(task, kernel, memory))
 
-    def _sum(self, graph: Graph, operator: Operator, kernel: Kernel, work: Work) -> float:
+    def _sum(self, kernel: Kernel, work: Work) -> float:
         costs = self.calibration.costs.get(kernel.function)
         if costs is not None:
             return predict(costs, work, self._cache)
-        told = kernel.instructions(graph, operator) or _INSTRUCTIONS * work.output.bytes
-        return told * self.calibration.instruction_cycles
+        told = kernel.instructions(work.task)
+        return (
+            where(told > 0, told, _INSTRUCTIONS * work.task.output.bytes)
+            * self.calibration.instruction_cycles
+        )
+
+
+def guessed_work(task: Task, kernel: Kernel, memory: DataMemory) -> Work:
+    """The work of `task` whose feature maps lie from the start of the arena in `memory` on."""
+    read, made = task.read_bytes, task.output.bytes
+    exposed = Exposure(memory.exposed(0, read), memory.exposed(read, made), memory.exposed(read + made, 1))
+    return Work(kernel.function, task, exposed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +84,9 @@ class BoardPrice:
     board: Board
     cycles: OperatorCycles = field(compare=False, repr=False)
 
-    def __call__(self, graph: Graph, operator: Operator, kernel: Kernel) -> float:
+    def __call__(self, task: Task, kernel: Kernel) -> float:
         """As `Price`: cycles, with the operator's whole feature maps in an arena of their own."""
-        memory = self.cycles.memory(map_bytes(graph, operator))
-        return self.cycles.guessed(graph, operator, kernel, memory)
+        return self.cycles.guessed(task, kernel, self.cycles.memory(task.map_bytes))
 
 
 @lru_cache(maxsize=64)
@@ -92,17 +102,6 @@ def price_on(board: Board) -> Price:
     return BoardPrice(board, OperatorCycles(board, known))
 
 
-def map_bytes(graph: Graph, operator: Operator) -> int:
-    """Bytes of the feature maps that an operator reads and makes, together."""
-    return sum(_sizes(graph, operator))
-
-
 def widest_bytes(graph: Graph) -> int:
     """The most that any of its operators reads and makes: what an arena holds at least, or nearly."""
-    return max(map_bytes(graph, operator) for operator in graph.operators)
-
-
-def _sizes(graph: Graph, operator: Operator) -> tuple[int, int]:
-    """Of the feature maps that an operator reads, and of the one that it makes."""
-    read = sum(map_shape(graph.tensors[i]).bytes for i in graph.activations_in(operator))
-    return read, map_shape(graph.tensors[operator.outputs[0]]).bytes
+    return max(task_of(graph, operator).map_bytes for operator in graph.operators)

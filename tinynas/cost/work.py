@@ -1,22 +1,19 @@
 """What an operator gives its kernel to do: all that its cycles depend on, and nothing else.
 
 Operators of one work cost the same: a time once worked out serves every network that has such an operator.
+Like a task, a work may stand for many operators, its numbers being arrays.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from tinynas.board import Board, coupled_ram
-from tinynas.engine.costs import depth_of
-from tinynas.engine.kernels import Kernel
+from tinynas.elementwise import apply_to_each, larger, smaller, where
 from tinynas.engine.planner import Arrangement
-from tinynas.engine.rows import MapShape, map_shape
-from tinynas.graph import Graph, Operator, OpKind, Window
-
-#: kinds with weights
-_WEIGHTED = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
+from tinynas.engine.tasks import Task, task_of
 
 #: of a Cortex-M7's data cache (Arm DDI 0489, 5.7)
 _WAYS = 4
@@ -35,50 +32,11 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One operator as `kernel`, a C function, runs it.
-
-    `source` is its first input and `other` its second, if any; `depth` the products of an output value, 0
-    without weights.
-    """
+    """A task as `kernel`, a C function, does it."""
 
     kernel: str
-    kind: OpKind
-    source: MapShape
-    other: MapShape | None
-    output: MapShape
-    window: Window | None
-    depth: int
-    groups: int
+    task: Task
     exposed: Exposure
-
-    @property
-    def padded(self) -> tuple[int, int]:
-        """Rows and columns of the output whose window is partly outside of the source."""
-        if self.window is None:
-            return 0, 0
-        top, _, left, _ = self.window.margins(self.source.rows, self.source.columns)
-        return (
-            _outside(self.output.rows, self.window.stride[0], self.window.reach[0], top, self.source.rows),
-            _outside(
-                self.output.columns, self.window.stride[1], self.window.reach[1], left, self.source.columns
-            ),
-        )
-
-    @property
-    def rows_inside(self) -> int:
-        """Rows of the window that are inside of the source, in all steps together."""
-        if self.window is None:
-            return 0
-        top = self.window.margins(self.source.rows, self.source.columns)[0]
-        firsts = (step * self.window.stride[0] - top for step in range(self.output.rows))
-        reach = self.window.reach[0]
-        return sum(min(first + reach, self.source.rows) - max(first, 0) for first in firsts)
-
-
-def _outside(steps: int, stride: int, reach: int, before: int, size: int) -> int:
-    first = -(-before // stride)
-    last = (size + before - reach) // stride
-    return steps - max(0, min(last, steps - 1) - first + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +63,16 @@ class DataMemory:
             line_bytes=board.caches.line_bytes or _LINE,
             ways=_WAYS if board.caches.where == "core" else 0,
             coupled=(coupled.origin, coupled.end) if coupled else (0, 0),
-            arena=ram_origin(board, arena_bytes) + arena_offset,
+            arena=apply_to_each(partial(ram_origin, board), arena_bytes) + arena_offset,
         )
 
     def exposed(self, offset: int, size: int) -> float:
         """The share of `size` bytes at `offset` of the arena that the cache serves."""
-        if not self.ways or not size:
+        if not self.ways:
             return 0.0
         first = self.arena + offset
-        inside = min(first + size, self.coupled[1]) - max(first, self.coupled[0])
-        return 1.0 - max(0, inside) / size
+        inside = smaller(first + size, self.coupled[1]) - larger(first, self.coupled[0])
+        return where(size > 0, 1.0 - larger(0, inside) / larger(size, 1), 0.0)
 
     def lost(self, touched: float) -> float:
         """The share of the `touched` bytes of a loop's round that are gone from the cache in its next round.
@@ -122,9 +80,8 @@ class DataMemory:
         The least recently used line goes. So where a set of the cache has one line too many, all of them do.
         """
         excess = touched - self.cache_bytes
-        if excess <= 0:
-            return 0.0
-        return min(1.0, excess * (self.ways + 1) / touched) if self.ways else 1.0
+        share = smaller(1.0, excess * (self.ways + 1) / larger(touched, 1.0)) if self.ways else 1.0
+        return where(excess > 0, share, 0.0)
 
 
 def ram_origin(board: Board, arena_bytes: int) -> int:
@@ -147,23 +104,4 @@ def list_work(arranged: Arrangement, memory: DataMemory) -> Iterator[Work]:
         source = next(rows.graph.activations_in(operator))
         scratch = memory.exposed(arranged.layout.working.get(index, 0), rows.working[index])
         exposure = Exposure(exposed(source), exposed(operator.outputs[0]), scratch)
-        yield work_of(rows.graph, operator, kernel, exposure)
-
-
-def work_of(graph: Graph, operator: Operator, kernel: Kernel, exposed: Exposure) -> Work:
-    """The work of one operator."""
-    source, *others = (map_shape(graph.tensors[i]) for i in graph.activations_in(operator))
-    groups = 1
-    if operator.kind is OpKind.CONV_2D:
-        groups = source.channels // graph.tensors[operator.inputs[1]].shape[3]
-    return Work(
-        kernel=kernel.function,
-        kind=operator.kind,
-        source=source,
-        other=others[0] if others else None,
-        output=map_shape(graph.tensors[operator.outputs[0]]),
-        window=operator.window,
-        depth=depth_of(graph, operator) if operator.kind in _WEIGHTED else 0,
-        groups=groups,
-        exposed=exposed,
-    )
+        yield Work(kernel.function, task_of(rows.graph, operator), exposure)

@@ -15,6 +15,7 @@ from tinynas.engine.abilities import abilities
 from tinynas.engine.alike import Remembered, has_values, number_operators
 from tinynas.engine.goals import Aim, Goal, Price, instructions
 from tinynas.engine.kernels import Form, Kernel, Spends, candidates
+from tinynas.engine.tasks import task_of
 from tinynas.graph import Graph
 from tinynas.graph.typical import PICTURE, typical_kinds, with_typical_operator
 
@@ -91,8 +92,8 @@ class Choices:
     def _priced(self, kernels: Sequence[Kernel], index: int) -> tuple[Able, ...]:
         if len(kernels) == 1:
             return (Able(kernels[0], 0.0),)
-        operator = self.graph.operators[index]
-        return tuple([Able(kernel, self._price(self.graph, operator, kernel)) for kernel in kernels])
+        task = task_of(self.graph, self.graph.operators[index])
+        return tuple([Able(kernel, self._price(task, kernel)) for kernel in kernels])
 
     def choose(self, without: Without | None = None) -> tuple[Kernel, ...]:
         """A kernel for every operator, the one of the least price that it is not to be `without`.

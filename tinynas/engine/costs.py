@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinynas.elementwise import where
 from tinynas.engine import winograd
-from tinynas.engine.rows import map_shape
-from tinynas.graph import Graph, Operator, OpKind
+from tinynas.engine.tasks import Task
+from tinynas.graph import OpKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,10 @@ class Rates:
     output: float
     gathered: float = 0.0
 
-    def __call__(self, graph: Graph, operator: Operator) -> float:
-        """All instructions of `operator`."""
-        made = graph.tensors[operator.outputs[0]].elements
-        depth = depth_of(graph, operator)
-        pixels = made // map_shape(graph.tensors[operator.outputs[0]]).channels
+    def __call__(self, task: Task) -> float:
+        """All instructions of `task`."""
+        pixels, depth = task.output.rows * task.output.columns, task.depth
+        made = pixels * task.output.channels
         return made * (depth * self.product + self.output) + pixels * depth * self.gathered
 
 
@@ -35,9 +35,9 @@ class ElementRates:
 
     output: float
 
-    def __call__(self, graph: Graph, operator: Operator) -> float:
-        """All instructions of `operator`."""
-        return self.output * graph.tensors[operator.outputs[0]].elements
+    def __call__(self, task: Task) -> float:
+        """All instructions of `task`."""
+        return self.output * (task.output.rows * task.output.columns * task.output.channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +53,13 @@ class BlockRates:
     pixel: float
     gathered: float
 
-    def __call__(self, graph: Graph, operator: Operator) -> float:
-        """All instructions of `operator`."""
-        made = map_shape(graph.tensors[operator.outputs[0]])
-        depth = depth_of(graph, operator)
-        columns = 1 if operator.kind is OpKind.FULLY_CONNECTED else made.columns
-        blocks = blocks_of(columns)
-        pairs = -(-made.channels // 2)
-        products = sum(
-            number * pairs * (step * -(-depth // 4) + end)
-            for number, step, end in zip(blocks, self.steps, self.ends, strict=True)
-        )
+    def __call__(self, task: Task) -> float:
+        """All instructions of `task`."""
+        made, depth = task.output, task.depth
+        columns = 1 if task.kind is OpKind.FULLY_CONNECTED else made.columns
+        pairs, products = -(-made.channels // 2), 0.0
+        for number, step, end in zip(blocks_of(columns), self.steps, self.ends, strict=True):
+            products = products + number * pairs * (step * -(-depth // 4) + end)
         return made.rows * (products + columns * (self.pixel + self.gathered * depth))
 
 
@@ -80,10 +76,9 @@ class WinogradRates:
     word: float
     output: float
 
-    def __call__(self, graph: Graph, operator: Operator) -> float:
-        """All instructions of `operator`."""
-        made = map_shape(graph.tensors[operator.outputs[0]])
-        channels = map_shape(graph.tensors[operator.inputs[0]]).channels
+    def __call__(self, task: Task) -> float:
+        """All instructions of `task`."""
+        made, channels = task.output, task.source.channels
         steps, words = -(-made.rows // winograd.ROWS), winograd.winograd_depth(channels) // 2
         pairs_of_tiles = -(-made.columns // (winograd.TILES * winograd.COLUMNS))
         sums = winograd.WINDOW_ROWS * winograd.WINDOW_COLUMNS * -(-made.channels // winograd.FOUR)
@@ -103,26 +98,19 @@ class PlaneRates:
     groups: tuple[tuple[int, float, float], ...]
     channel: float
 
-    def __call__(self, graph: Graph, operator: Operator) -> float:
-        """All instructions of `operator`."""
-        made = map_shape(graph.tensors[operator.outputs[0]])
-        rows = operator.window.kernel[0] if operator.window is not None else 1
+    def __call__(self, task: Task) -> float:
+        """All instructions of `task`."""
+        made = task.output
+        rows = task.window.kernel[0] if task.window is not None else 1
         taken = {outputs: group + rows * row for outputs, group, row in self.groups}
         most = max(taken)
-        whole, left = divmod(made.columns, most)
-        rest = next(taken[outputs] for outputs in taken if outputs >= left) if left else 0
-        return made.rows * made.channels * (whole * taken[most] + rest + self.channel)
+        left, rest = made.columns % most, 0.0
+        for outputs in sorted(taken, reverse=True):
+            rest = where((left > 0) & (left <= outputs), taken[outputs], rest)
+        return made.rows * made.channels * (made.columns // most * taken[most] + rest + self.channel)
 
 
 def blocks_of(columns: int) -> tuple[int, int, int, int]:
     """Blocks of four, three, two and one pixels that a row of `columns` is made by (tn_blocks_rows.h)."""
     fours, left = divmod(columns, 4)
-    return fours, int(left == 3), int(left == 2), int(left == 1)
-
-
-def depth_of(graph: Graph, operator: Operator) -> int:
-    """Products of an output value."""
-    weights = graph.tensors[operator.inputs[1]]
-    if operator.kind is OpKind.DEPTHWISE_CONV_2D:
-        return weights.elements // weights.shape[3]
-    return weights.elements // weights.shape[0]
+    return fours, 1 * (left == 3), 1 * (left == 2), 1 * (left == 1)

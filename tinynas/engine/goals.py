@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from tinynas.engine.kernels import Kernel
-    from tinynas.graph import Graph, Operator
+    from tinynas.engine.tasks import Task
 
 
 class Goal(enum.Enum):
@@ -28,8 +28,8 @@ class Price(Protocol):
     Equal prices say the same of everything, so that plans for equal aims are equal.
     """
 
-    def __call__(self, graph: Graph, operator: Operator, kernel: Kernel) -> float:
-        """Of all steps of `operator` together; nothing that depends on values of `graph`."""
+    def __call__(self, task: Task, kernel: Kernel) -> float:
+        """Of all steps of `task` together, one or many."""
         ...
 
     def __hash__(self) -> int:
@@ -37,9 +37,9 @@ class Price(Protocol):
         ...
 
 
-def instructions(graph: Graph, operator: Operator, kernel: Kernel) -> float:
+def instructions(task: Task, kernel: Kernel) -> float:
     """The catalogue's modelled instructions: the price where nobody knows on which board the plan runs."""
-    return kernel.instructions(graph, operator)
+    return kernel.instructions(task)
 
 
 @dataclass(frozen=True, slots=True)

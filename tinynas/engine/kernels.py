@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from tinynas.engine import conditions, winograd
 from tinynas.engine.block_packing import block_depth
-from tinynas.engine.costs import BlockRates, ElementRates, PlaneRates, Rates, WinogradRates, depth_of
-from tinynas.engine.goals import Price, instructions
+from tinynas.engine.costs import BlockRates, ElementRates, PlaneRates, Rates, WinogradRates
 from tinynas.engine.packing import sums_by_table
 from tinynas.engine.planes import planes_shape
 from tinynas.engine.rows import averages_rows, map_shape, shape_of
+from tinynas.engine.tasks import Task, depth_of, task_of
 from tinynas.errors import ModelError
 from tinynas.graph import DType, Graph, Operator, OpKind
 
@@ -30,7 +30,7 @@ MOST_BYTES = 2**26
 
 Accepts = Callable[[Graph, Operator], bool]
 Bytes = Callable[[Graph, Operator], int]
-Instructions = Callable[[Graph, Operator], float]
+Instructions = Callable[[Task], float]
 
 
 def _none(graph: Graph, operator: Operator) -> int:
@@ -74,26 +74,25 @@ class Kernel:
     working: Bytes = _none
     keeps: bool = False
     spends: Spends = Spends.NOTHING
-    instructions: Instructions = _none
+    instructions: Instructions = lambda task: 0.0
     reads: Form = Form.ROWS
     writes: Form = Form.ROWS
     rows: int = 1
 
 
 def choose(graph: Graph, index: int) -> Kernel:
-    """The fastest of the kernels for operator `index` of `graph` that spend nothing; all those take rows.
+    """The one of fewest instructions of the kernels for operator `index` of `graph` that spend nothing.
+
+    All those take rows.
 
     Raises:
         ModelError: there is none; the operator is named with its index.
     """
-    return fastest(graph, index, candidates(graph, index, Spends.NOTHING))
-
-
-def fastest(graph: Graph, index: int, kernels: Sequence[Kernel], price: Price = instructions) -> Kernel:
-    """The one of least `price`, the first of equals."""
+    kernels = candidates(graph, index, Spends.NOTHING)
     if len(kernels) == 1:
         return kernels[0]
-    return min(kernels, key=lambda kernel: price(graph, graph.operators[index], kernel))
+    task = task_of(graph, graph.operators[index])
+    return min(kernels, key=lambda kernel: kernel.instructions(task))
 
 
 def candidates(graph: Graph, index: int, spends: Spends) -> list[Kernel]:

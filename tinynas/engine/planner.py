@@ -15,6 +15,7 @@ from tinynas.engine.plan import Placement, Plan
 from tinynas.engine.rows import map_shape
 from tinynas.engine.schedule import schedule
 from tinynas.engine.streaming import RowGraph, row_graph
+from tinynas.engine.tasks import task_of
 from tinynas.errors import ModelError
 from tinynas.graph import Graph
 
@@ -43,7 +44,7 @@ class Arrangement:
     def instructions(self) -> float:
         """Modelled ones of an inference, of kernels that there is a choice of (`tinynas.engine.costs`)."""
         pairs = zip(self.rows.kernels, self.rows.graph.operators, strict=True)
-        return sum(kernel.instructions(self.rows.graph, operator) for kernel, operator in pairs)
+        return sum(kernel.instructions(task_of(self.rows.graph, operator)) for kernel, operator in pairs)
 
     def plan(self) -> Plan:
         """The plan: the schedule as well."""

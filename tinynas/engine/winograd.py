@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from tinynas.elementwise import larger
 from tinynas.engine.block_packing import pack_blocks, plain_constants
 from tinynas.engine.layers import Layer, layer_of
 from tinynas.engine.parameters import Blocks, Int8s, Int16s
@@ -44,7 +45,7 @@ def winograd_depth(channels: int) -> int:
 
 def held_columns(channels: int) -> int:
     """Columns of an output whose values are held at a time: of few channels more, see winograd.c."""
-    return TILES * COLUMNS * max(1, _HELD // winograd_depth(channels))
+    return TILES * COLUMNS * larger(1, _HELD // winograd_depth(channels))
 
 
 def winograd_memory(channels: int, columns: int) -> int:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from tinynas.elementwise import larger
+
 
 class _Choice(enum.Enum):
     """Hashed as compared, by identity: Enum would hash a member's name each time."""
@@ -167,7 +169,7 @@ class Window:
             return self.pads or (0, 0, 0, 0)
         outs = self.output_size(rows, columns)
         totals = [
-            max((out - 1) * stride + reach - size, 0)
+            larger((out - 1) * stride + reach - size, 0)
             for out, stride, reach, size in zip(outs, self.stride, self.reach, (rows, columns), strict=True)
         ]
         (top, left) = (total // 2 for total in totals)

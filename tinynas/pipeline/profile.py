@@ -19,6 +19,7 @@ from tinynas.cost.latency import count_entries
 from tinynas.cost.work import DataMemory, ram_origin
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.planner import arrange
+from tinynas.engine.tasks import task_of
 from tinynas.errors import RequestError
 from tinynas.graph.passes import simplify
 from tinynas.graph.typical import with_typical_constants
@@ -146,6 +147,6 @@ def _instruction_cycles(profiled: Sequence[Profiled]) -> float:
     for each in profiled:
         rows = each.arranged.rows
         for operator, kernel, taken in zip(rows.graph.operators, rows.kernels, each.run.cycles, strict=True):
-            if told := kernel.instructions(rows.graph, operator):
+            if told := kernel.instructions(task_of(rows.graph, operator)):
                 cycles, instructions = cycles + taken, instructions + told
     return round(cycles / instructions, 4)
