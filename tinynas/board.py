@@ -167,9 +167,13 @@ def make_budget(
 
 def coupled_ram(board: Board, arena_bytes: int, stack_bytes: int = STACK_BYTES) -> Region | None:
     """The core's own memory, beside the RAM for arenas, if firmware with such an arena fits in there."""
-    least = stack_bytes + _MOST_VARIABLES + arena_bytes
-    own = (region for region in board.regions if region.kind == "dtcm" and not region.arena)
-    return next((region for region in own if region.size_bytes >= least), None)
+    return next((own for own, most in coupled_rooms(board, stack_bytes) if arena_bytes <= most), None)
+
+
+def coupled_rooms(board: Board, stack_bytes: int = STACK_BYTES) -> list[tuple[Region, int]]:
+    """The core's own memories beside the RAM for arenas, each with the largest arena that fits in there."""
+    own = [region for region in board.regions if region.kind == "dtcm" and not region.arena]
+    return [(region, region.size_bytes - stack_bytes - _MOST_VARIABLES) for region in own]
 
 
 def facts_digest(board: Board) -> str:

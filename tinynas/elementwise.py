@@ -6,7 +6,6 @@ come out the same either way, to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,14 +28,6 @@ def where(condition: bool, yes: Number, no: Number) -> Number:
     if isinstance(condition, np.ndarray):
         return np.where(condition, yes, no)
     return yes if condition else no
-
-
-def apply_to_each(function: Callable[[Number], Number], number: Number) -> Number:
-    """What `function` says of a number, asked once for each different one of many."""
-    if not isinstance(number, np.ndarray):
-        return function(number)
-    different, places = np.unique(number, return_inverse=True)
-    return np.array([function(each) for each in different.tolist()])[places]
 
 
 def _either(of_many: Any, of_one: Any, left: Any, right: Any) -> Any:

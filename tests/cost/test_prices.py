@@ -15,10 +15,11 @@ from tinynas.board import Budget, load_board
 from tinynas.cost import EngineRuntime, aim_of, aim_within
 from tinynas.cost.latency import latency_model
 from tinynas.cost.prices import BoardPrice, price_on
+from tinynas.engine.alike import tasks_of
 from tinynas.engine.choosing import choose_kernels
 from tinynas.engine.goals import Aim, Goal, instructions
 from tinynas.engine.kernels import CATALOGUE
-from tinynas.engine.tasks import Task, stack, task_of
+from tinynas.engine.tasks import Task, stack
 from tinynas.graph import Graph
 from tinynas.graph.passes import simplify
 from tinynas.graph.tflite import read_tflite
@@ -91,8 +92,7 @@ def test_prices_are_those_that_an_estimate_adds_up(name: str) -> None:
     aim = Aim(Goal.SPEED, price=price_on(F746))
     model = latency_model(F746, EngineRuntime(aim))
     assert model is not None
-    tasks = [task_of(graph, operator) for operator in graph.operators]
-    cycles = sum(map(aim.price, tasks, choose_kernels(graph, aim)))
+    cycles = sum(map(aim.price, tasks_of(graph), choose_kernels(graph, aim)))
     assert model.estimate(graph) == pytest.approx(1e3 * cycles / F746.clock_hz)
 
 
@@ -108,8 +108,7 @@ def test_prices_of_many_are_those_of_each(family: str, board: str, seed: int) ->
     space = spaces[int(rng.integers(len(spaces)))]
     graph = build_graph(space.genotype(space.sample(rng)))
     groups: dict[object, list[Task]] = defaultdict(list)
-    for operator in graph.operators:
-        task = task_of(graph, operator)
+    for task in tasks_of(graph):
         groups[task.kind, task.window, task.other is None].append(task)
     price = price_on(load_board(board))
     for tasks in groups.values():

@@ -13,9 +13,9 @@ from tinynas.cost.fitting import Timed, fit, predict
 from tinynas.cost.lines import count_lines
 from tinynas.cost.trips import count_stretches, count_trips
 from tinynas.cost.work import DataMemory, Exposure, Work, list_work
+from tinynas.engine.alike import tasks_of
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.planner import arrange
-from tinynas.engine.tasks import task_of
 from tinynas.graph import GraphBuilder
 from tinynas.graph.passes import simplify
 from tinynas.networks import build_graph, find_network
@@ -29,7 +29,7 @@ def _work(rows: int, channels: int, kernel: int, stride: int, exposed: float = 0
     graph = builder.build(builder.conv(builder.input, made, kernel, stride))
     function = "tn_pointwise" if kernel == 1 else "tn_convolve"
     exposure = Exposure(exposed, exposed, exposed)
-    return Work(function, task_of(graph, graph.operators[0]), exposure)
+    return Work(function, tasks_of(graph)[0], exposure)
 
 
 @given(rows=st.integers(1, 20), kernel=st.integers(1, 7), stride=st.integers(1, 3))

@@ -7,10 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinynas.engine.abilities import Abilities, abilities
+from tinynas.engine.choosing import Choices
+from tinynas.engine.goals import Aim
 from tinynas.engine.kernels import Spends, accepting, candidates
 from tinynas.errors import ModelError
 from tinynas.graph import Activation, Graph, GraphBuilder, OpKind
 from tinynas.graph.extremes import extreme_layer, layers_like
+from tinynas.graph.outline import alone, likeness_of
 from tinynas.graph.typical import KINDS, typical_kinds, with_typical_operator
 
 SPENDS = [Spends.NOTHING, Spends.ARENA | Spends.TABLE, Spends.ARENA | Spends.TABLE | Spends.FLASH]
@@ -60,10 +63,11 @@ def others(draw: st.DrawFn) -> Graph:
 def test_what_is_told_is_what_values_tell(graph: Graph, source: int, spends: Spends) -> None:
     """Also where another operator of the same manner was asked about before."""
     kinds = typical_kinds(graph, source)
-    for index in range(len(graph.operators)):
-        drawn = candidates(with_typical_operator(graph, index, kinds), index, spends)
-        assert list(abilities(spends).of(graph, index, kinds)) == drawn
-        assert list(Abilities(spends).of(graph, index, kinds)) == drawn
+    for index, operator in enumerate(graph.operators):
+        drawn = tuple(candidates(with_typical_operator(graph, index, kinds), index, spends))
+        of_maps = [kinds[i] for i in graph.activations_in(operator)]
+        likeness = likeness_of(graph, operator)
+        assert abilities(spends).of(likeness, of_maps) == Abilities(spends).of(likeness, of_maps) == drawn
 
 
 @given(graph=convolutions(), source=st.integers(0, len(KINDS) - 1))
@@ -71,7 +75,7 @@ def test_what_is_told_is_what_values_tell(graph: Graph, source: int, spends: Spe
 def test_typical_values_are_between_the_extremes(graph: Graph, source: int) -> None:
     """What runs the largest runs the typical, and what runs the typical runs zeros."""
     (operator,) = graph.operators
-    layers = layers_like(graph, operator, source)
+    layers = layers_like(likeness_of(graph, operator), source)
     if layers is None:
         return
     ends = [extreme_layer(layers, large=large) for large in (True, False)]
@@ -86,11 +90,12 @@ def test_values_are_drawn_where_it_hangs_on_them() -> None:
     for channels in (576, 1600, 2300):
         builder = GraphBuilder("one", (4, 4, channels))
         graph = builder.build(builder.conv(builder.input, 8))
-        layers = layers_like(graph, graph.operators[0], 1)
+        likeness = likeness_of(graph, graph.operators[0])
+        layers = layers_like(likeness, 1)
         assert layers is not None
         ends = [extreme_layer(layers, large=large) for large in (True, False)]
         large, zero = (accepting(end, end.operators[0], SPENDS[-1]) for end in ends)
-        kernels = {each.function for each in abilities(SPENDS[-1]).of(graph, 0, typical_kinds(graph, 1))}
+        kernels = {each.function for each in abilities(SPENDS[-1]).of(likeness, (1,))}
         found.append((large == zero, "tn_convolve_packed" in kernels))
     assert found == [(True, True), (False, True), (False, False)]
 
@@ -98,10 +103,20 @@ def test_values_are_drawn_where_it_hangs_on_them() -> None:
 def test_what_no_kernel_holds_is_refused_though_its_like_was_not() -> None:
     """The sizes of maps do not decide which kernels, but whether any."""
     for rows, fits in ((8, True), (8192, False)):
-        builder = GraphBuilder("one", (rows, rows, 4))
-        graph = builder.build(builder.conv(builder.input, 4))
+        builder = GraphBuilder("large", (rows, rows, 4))
+        choices = Choices(builder.build(builder.conv(builder.input, 4)), Aim())
         if fits:
-            assert abilities(SPENDS[0]).of(graph, 0, typical_kinds(graph))
+            assert len(choices.able) == 1
         else:
-            with pytest.raises(ModelError, match="more than a microcontroller holds"):
-                abilities(SPENDS[0]).of(graph, 0, typical_kinds(graph))
+            with pytest.raises(ModelError, match=r"large: operator 0 .* more than a microcontroller holds"):
+                choices.choose()
+
+
+@given(graph=convolutions() | others())
+@settings(max_examples=50, deadline=None)
+def test_an_operator_alone_is_what_it_was(graph: Graph) -> None:
+    """Its likeness is all there is of it without values."""
+    for operator in graph.operators:
+        likeness = likeness_of(graph, operator)
+        single = alone(likeness)
+        assert likeness_of(single, single.operators[0]) == likeness

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tinynas.engine.alike import tasks_of
 from tinynas.engine.choosing import Choices, choose_kernels
 from tinynas.engine.goals import Aim, Goal, instructions
 from tinynas.engine.kernels import Form, Kernel, Spends
 from tinynas.engine.leaner import Constants
 from tinynas.engine.planner import arrange
-from tinynas.engine.tasks import Task, task_of
+from tinynas.engine.tasks import Task
 from tinynas.graph.passes import simplify
 from tinynas.graph.typical import with_typical_constants
 from tinynas.networks import PRESETS, build_graph
@@ -58,7 +59,7 @@ def test_the_least_price_of_an_operator_is_taken() -> None:
     aim = Aim(Goal.SPEED, price=Dear(Spends.TABLE))
     for index, kernel in enumerate(choose_kernels(GRAPH, aim)):
         if kernel.reads is kernel.writes is Form.ROWS:
-            task = task_of(GRAPH, GRAPH.operators[index])
+            task = tasks_of(GRAPH)[index]
             prices = [
                 aim.price(task, each)
                 for each, _ in Choices(GRAPH, aim).able[index]
@@ -100,7 +101,7 @@ def test_where_flash_is_short_those_go_back_that_save_least_by_the_price() -> No
     most = Constants(Choices(GRAPH, aim)).bytes_of(kernels) - 40_000
     first = Constants(Choices(GRAPH, aim)).leaner(kernels, most)
 
-    gone = [task_of(GRAPH, GRAPH.operators[index]) for index in first]
+    gone = [tasks_of(GRAPH)[index] for index in first]
 
     def dear(task: Task, kernel: Kernel) -> float:
         return (1000 if task in gone else 1) * instructions(task, kernel)

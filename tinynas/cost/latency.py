@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tinynas.board import Board
 from tinynas.cost.calibration import Calibration, read, shipped
@@ -15,17 +16,25 @@ from tinynas.cost.engine_runtime import EngineRuntime
 from tinynas.cost.estimates import Runtime
 from tinynas.cost.prices import OperatorCycles, widest_bytes
 from tinynas.cost.work import list_work
-from tinynas.engine.alike import Remembered, number_operators
-from tinynas.engine.choosing import Choices
+from tinynas.engine.alike import Alike, Remembered, alike_operators
+from tinynas.engine.choosing import choose_kernels
 from tinynas.engine.goals import Goal
+from tinynas.engine.kernels import Kernel
 from tinynas.engine.planner import Arrangement
 from tinynas.engine.schedule import MOST_STEPS
-from tinynas.engine.tasks import task_of
+from tinynas.engine.tasks import Task, for_each
 from tinynas.graph import Graph
-from tinynas.graph.typical import PICTURE
 
 #: what is said of times that other kernels or another board had, in percent
 _STALE, _SCALED = 25, 30
+
+
+class Guessed(NamedTuple):
+    """Operators in an arena at an address (`LatencyModel.place`), each by one of `kernels`."""
+
+    operators: Sequence[Alike]
+    kernels: Sequence[Kernel]
+    place: int
 
 
 class LatencyModel(Protocol):
@@ -92,14 +101,8 @@ class LatencyModel(Protocol):
         """
         ...
 
-    def guess(self, simple: Graph, arena: int, source: int = PICTURE) -> tuple[float, ...]:
-        """Milliseconds of every operator of a simplified graph in an arena of so many bytes, without a plan.
-
-        `source` is the kind of values that its inputs have (`tinynas.graph.typical`), if it has none itself.
-
-        Raises:
-            ModelError: an operator that the runtime does not run.
-        """
+    def guesses(self, networks: Sequence[Guessed]) -> list[tuple[float, ...]]:
+        """Milliseconds of every operator of many networks, or parts of such, without a plan."""
         ...
 
 
@@ -151,7 +154,7 @@ class CalibratedModel:
     runtime: EngineRuntime
     calibration: Calibration
     label: str
-    #: milliseconds of an operator by its number, its kernel, and where the arena lies
+    #: milliseconds of operators that are alike by a kernel, and where the arena lies
     _guesses: Remembered[float] = field(default_factory=Remembered, init=False, repr=False)
 
     @cached_property
@@ -174,7 +177,7 @@ class CalibratedModel:
 
     def place(self, arena: int) -> int:
         """As `LatencyModel.place`."""
-        return self._operators.memory(arena).arena
+        return self._operators.place(arena)
 
     def arranged(self, arrangement: Arrangement, arena: int | None = None) -> float:
         """As `LatencyModel.arranged`."""
@@ -194,21 +197,37 @@ class CalibratedModel:
     def estimate(self, graph: Graph) -> float:
         """As `LatencyModel.estimate`."""
         simple = self.runtime.prepared(graph)
-        return math.fsum(self.guess(simple, widest_bytes(simple)))
+        kernels = choose_kernels(simple, self.runtime.aim)
+        place = self.place(widest_bytes(simple))
+        # what it takes does not depend on values
+        return math.fsum(self.guesses([Guessed(alike_operators(simple), kernels, place)])[0])
 
-    def guess(self, simple: Graph, arena: int, source: int = PICTURE) -> tuple[float, ...]:
-        """As `LatencyModel.guess`."""
-        kernels = Choices(simple, self.runtime.aim, source).choose()
-        memory = self._operators.memory(arena)
-        times = []
-        # what it takes does not depend on values, so all graphs have numbers
-        for number, operator, kernel in zip(number_operators(simple), simple.operators, kernels, strict=True):
-            key = (number, kernel.function, memory.arena)
-            if (known := self._guesses.get(key)) is None:
-                cycles = self._operators.guessed(task_of(simple, operator), kernel, memory)
-                known = self._guesses[key] = 1e3 * cycles / self.clock_hz
-            times.append(known)
-        return tuple(times)
+    def guesses(self, networks: Sequence[Guessed]) -> list[tuple[float, ...]]:
+        """As `LatencyModel.guesses`."""
+        keys = [
+            [(operator, kernel.function, place) for operator, kernel in zip(operators, kernels, strict=True)]
+            for operators, kernels, place in networks
+        ]
+        known = {key: self._guesses.get(key, -1.0) for network in keys for key in network}
+        alike: dict[Hashable, list[tuple[Alike, str, int]]] = defaultdict(list)
+        chosen: dict[Hashable, Kernel] = {}
+        for network, (_, kernels, _) in zip(keys, networks, strict=True):
+            for key, kernel in zip(network, kernels, strict=True):
+                if known[key] < 0:
+                    known[key] = 0.0
+                    group = (id(kernel), key[2], key[0].task.window, key[0].task.other is None)
+                    chosen[group] = kernel
+                    alike[group].append(key)
+        for kernel, members in zip(chosen.values(), alike.values(), strict=True):
+            tasks = [operator.task for operator, _, _ in members]
+            tell = partial(self._guess, kernel=kernel, place=members[0][2])
+            for key, (time,) in zip(members, for_each(tasks, tell), strict=True):
+                known[key] = self._guesses[key] = time
+        return [tuple([known[key] for key in network]) for network in keys]
+
+    def _guess(self, task: Task, kernel: Kernel, place: int) -> tuple[float]:
+        memory = self._operators.memory_at(place)
+        return (1e3 * self._operators.guessed(task, kernel, memory) / self.clock_hz,)
 
 
 def count_entries(arranged: Arrangement) -> Iterator[int]:

@@ -6,7 +6,7 @@ flash. Only calibrations that tinynas brings count, so that the same request is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -14,11 +14,12 @@ import numpy as np
 from tinynas.board import Board
 from tinynas.cost.calibration import Calibration, shipped
 from tinynas.cost.fitting import predict
-from tinynas.cost.work import DataMemory, Exposure, Work
+from tinynas.cost.work import DataMemory, Exposure, Work, ram_origin
 from tinynas.elementwise import where
+from tinynas.engine.alike import tasks_of
 from tinynas.engine.goals import Price, instructions
 from tinynas.engine.kernels import Kernel
-from tinynas.engine.tasks import Task, task_of
+from tinynas.engine.tasks import Task
 from tinynas.graph import Graph
 
 #: works remembered, of which a search has some thousands
@@ -38,11 +39,19 @@ class OperatorCycles:
     @cached_property
     def _cache(self) -> DataMemory:
         # where an arena lies is told by each work
-        return self.memory(0)
+        return DataMemory.of(self.board, self.calibration.arena_offset, 0)
+
+    def place(self, arena_bytes: int) -> int:
+        """The address where the calibration's firmware had such an arena; of many, of each."""
+        return ram_origin(self.board, arena_bytes) + self.calibration.arena_offset
 
     def memory(self, arena_bytes: int) -> DataMemory:
         """The board's, with such an arena where the calibration's firmware had it; of many, with each."""
-        return DataMemory.of(self.board, self.calibration.arena_offset, arena_bytes)
+        return self.memory_at(self.place(arena_bytes))
+
+    def memory_at(self, place: int) -> DataMemory:
+        """The board's, with an arena at the address `place`."""
+        return replace(self._cache, arena=place)
 
     def of(self, kernel: Kernel, work: Work) -> float:
         """Cycles of a `work` by `kernel`."""
@@ -104,4 +113,4 @@ def price_on(board: Board) -> Price:
 
 def widest_bytes(graph: Graph) -> int:
     """The most that any of its operators reads and makes: what an arena holds at least, or nearly."""
-    return max(task_of(graph, operator).map_bytes for operator in graph.operators)
+    return max(task.map_bytes for task in tasks_of(graph))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
-from tinynas.board import Board, coupled_ram
-from tinynas.elementwise import apply_to_each, larger, smaller, where
+from tinynas.board import Board, coupled_rooms
+from tinynas.elementwise import larger, smaller, where
+from tinynas.engine.alike import tasks_of
 from tinynas.engine.planner import Arrangement
-from tinynas.engine.tasks import Task, task_of
+from tinynas.engine.tasks import Task
 
 #: of a Cortex-M7's data cache (Arm DDI 0489, 5.7)
 _WAYS = 4
@@ -63,7 +63,7 @@ class DataMemory:
             line_bytes=board.caches.line_bytes or _LINE,
             ways=_WAYS if board.caches.where == "core" else 0,
             coupled=(coupled.origin, coupled.end) if coupled else (0, 0),
-            arena=apply_to_each(partial(ram_origin, board), arena_bytes) + arena_offset,
+            arena=ram_origin(board, arena_bytes) + arena_offset,
         )
 
     def exposed(self, offset: int, size: int) -> float:
@@ -85,10 +85,11 @@ class DataMemory:
 
 
 def ram_origin(board: Board, arena_bytes: int) -> int:
-    """The start of the RAM into which firmware with such an arena is linked."""
-    if (own := coupled_ram(board, arena_bytes)) is not None:
-        return own.origin
-    return min(region.origin for region in board.regions if region.arena)
+    """The start of the RAM into which firmware with such an arena is linked; of many, of each."""
+    origin = min([region.origin for region in board.regions if region.arena])
+    for own, most in reversed(coupled_rooms(board)):
+        origin = where(arena_bytes <= most, own.origin, origin)
+    return origin
 
 
 def list_work(arranged: Arrangement, memory: DataMemory) -> Iterator[Work]:
@@ -100,8 +101,9 @@ def list_work(arranged: Arrangement, memory: DataMemory) -> Iterator[Work]:
         stream = rows.streams[tensor]
         return memory.exposed(maps[tensor], stream.ring_bytes if tensor in rings else stream.bytes)
 
-    for index, (operator, kernel) in enumerate(zip(rows.graph.operators, rows.kernels, strict=True)):
+    facts = zip(rows.graph.operators, rows.kernels, tasks_of(rows.graph), strict=True)
+    for index, (operator, kernel, task) in enumerate(facts):
         source = next(rows.graph.activations_in(operator))
         scratch = memory.exposed(arranged.layout.working.get(index, 0), rows.working[index])
         exposure = Exposure(exposed(source), exposed(operator.outputs[0]), scratch)
-        yield Work(kernel.function, task_of(rows.graph, operator), exposure)
+        yield Work(kernel.function, task, exposure)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from tinynas.engine.alike import Remembered
-from tinynas.engine.kernels import Kernel, Spends, accepting, candidates, check_maps
-from tinynas.graph import Graph, Operator
+from tinynas.engine.kernels import Kernel, Spends, accepting
 from tinynas.graph.extremes import Layers, extreme_layer, layers_like
+from tinynas.graph.outline import Likeness, alone
 from tinynas.graph.typical import CHANNEL_AXES, with_typical_operator
 
 
@@ -22,29 +22,32 @@ class Abilities:
     """The kernels that take no more than `spends`, by operators that the same ones can run."""
 
     spends: Spends
-    _known: Remembered[Sequence[Kernel]] = field(default_factory=Remembered, init=False)
+    _known: Remembered[tuple[Kernel, ...]] = field(default_factory=Remembered, init=False)
+    _sets: dict[tuple[str, ...], tuple[Kernel, ...]] = field(default_factory=dict, init=False)
 
-    def of(self, graph: Graph, index: int, kinds: Sequence[int]) -> Sequence[Kernel]:
-        """Those that can run operator `index` of `graph`, whose tensors have values of `kinds`.
+    def of(self, likeness: Likeness, kinds: Sequence[int]) -> tuple[Kernel, ...]:
+        """Those that can run operators of `likeness`, if their maps are held; none where nothing runs them.
 
-        Raises:
-            ModelError: there is none; the operator is named with its index.
+        The feature maps among the inputs have values of `kinds` (`tinynas.graph.typical`). The same kernels
+        are the same tuple.
         """
-        operator = graph.operators[index]
 
         def drawn() -> Sequence[Kernel]:
-            return candidates(with_typical_operator(graph, index, kinds), index, self.spends)
+            graph = alone(likeness)
+            of_tensors = [0] * len(graph.tensors)
+            for place, kind in zip(graph.inputs, kinds, strict=True):
+                of_tensors[place] = kind
+            filled = with_typical_operator(graph, 0, of_tensors)
+            return accepting(filled, filled.operators[0], self.spends)
 
-        if operator.kind not in CHANNEL_AXES:
-            check_maps(graph, index)
-            return self._remembered(_manner(graph, operator, kinds), drawn)
-        layers = layers_like(graph, operator, kinds[operator.inputs[0]])
+        if likeness.kind not in CHANNEL_AXES:
+            return self._remembered((_manner(likeness), *kinds), drawn)
+        layers = layers_like(likeness, kinds[0]) if kinds else None
         if layers is None:
-            return drawn()
-        check_maps(graph, index)
+            return self._same(drawn())
         if found := self._remembered(layers, lambda: self._of_all(layers)):
             return found
-        return self._remembered((layers, graph.tensors[operator.inputs[1]].shape), drawn)
+        return self._remembered((layers, likeness.inputs[1]), drawn)
 
     def _of_all(self, layers: Layers) -> Sequence[Kernel]:
         """Those that can run all of `layers`; none where it hangs on the values of each."""
@@ -52,10 +55,15 @@ class Abilities:
         large, small = (accepting(graph, graph.operators[0], self.spends) for graph in ends)
         return large if large == small else []
 
-    def _remembered(self, key: Hashable, find: Callable[[], Sequence[Kernel]]) -> Sequence[Kernel]:
+    def _remembered(self, key: Hashable, find: Callable[[], Sequence[Kernel]]) -> tuple[Kernel, ...]:
         if (known := self._known.get(key)) is None:
-            known = self._known[key] = find()
+            known = self._known[key] = self._same(find())
         return known
+
+    def _same(self, kernels: Sequence[Kernel]) -> tuple[Kernel, ...]:
+        """`kernels` as one object wherever they are the same."""
+        found = tuple(kernels)
+        return self._sets.setdefault(tuple([kernel.function for kernel in found]), found)
 
 
 @lru_cache
@@ -64,19 +72,18 @@ def abilities(spends: Spends) -> Abilities:
     return Abilities(spends)
 
 
-def _manner(graph: Graph, operator: Operator, kinds: Sequence[int]) -> Hashable:
+def _manner(likeness: Likeness) -> Hashable:
     """All that kernels look at of an operator without weights.
 
     Of the sizes of its maps that is along which axes they are one, or those of the output.
     """
-    made = graph.tensors[operator.outputs[0]]
-    inputs = list[Hashable]()
-    for i in operator.inputs:
-        tensor = graph.tensors[i]
-        if tensor.constant or len(tensor.shape) != len(made.shape):
-            inputs.append((tensor.shape, tensor.dtype, tensor.constant, kinds[i]))
+    (made, dtype, _), inputs = likeness.output, list[Hashable]()
+    for face in likeness.inputs:
+        if face is None or face[2]:
+            inputs.append(face)
+        elif len(face[0]) != len(made):
+            inputs.append((len(face[0]), face[1]))
         else:
-            sizes = [(size == 1, size == other) for size, other in zip(tensor.shape, made.shape, strict=True)]
-            inputs.append((tuple(sizes), tensor.dtype, False, kinds[i]))
-    settings = (operator.kind, operator.activation, operator.axis, operator.beta, operator.window)
-    return (*settings, *inputs, len(made.shape), made.dtype)
+            sizes = [(size == 1, size == other) for size, other in zip(face[0], made, strict=True)]
+            inputs.append((tuple(sizes), face[1]))
+    return (*likeness[:4], *inputs, len(made), dtype)

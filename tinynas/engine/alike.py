@@ -1,4 +1,4 @@
-"""Operators that are alike, by a number: what is worked out of one serves all of them.
+"""Operators that are alike, as one object: what is worked out of one serves all of them.
 
 The networks of a search are made of a few blocks at a few sizes, so that nearly every operator of one has
 been met before. Operators are alike by their settings and the shapes around them, which say all where a graph
@@ -8,10 +8,13 @@ has no values: kernels look at those.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from itertools import count
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, TypeVar
 
+from tinynas.engine.tasks import Task, task_of
 from tinynas.graph import Graph
+from tinynas.graph.outline import Likeness, likeness_of
 
 #: what is remembered of anything, before all is forgotten
 _MOST = 2**14
@@ -34,42 +37,45 @@ def has_values(graph: Graph) -> bool:
     return any(tensor.data is not None or tensor.quantization is not None for tensor in graph.tensors)
 
 
-def number_operators(graph: Graph) -> list[int]:
-    """A number for every operator of `graph`: the same for all alike, ever, whatever their values are."""
+@dataclass(frozen=True, eq=False)
+class Alike:
+    """All operators of one likeness: there is one such object for them, which is hashed by identity."""
+
+    likeness: Likeness
+
+    @cached_property
+    def task(self) -> Task:
+        """What they are to do."""
+        return task_of(self.likeness)
+
+
+def alike(likeness: Likeness) -> Alike:
+    """Those of `likeness`."""
+    if (known := _known.get(likeness)) is None:
+        known = _known[likeness] = Alike(likeness)
+    return known
+
+
+def alike_operators(graph: Graph) -> list[Alike]:
+    """For every operator of `graph` those that it is alike to, whatever their values are."""
     if _last and _last[0][0] is graph:
         return _last[0][1]
-    # -1, no tensor, is the last
-    values = [*[(tensor.shape, tensor.dtype, tensor.constant) for tensor in graph.tensors], None]
-    numbers = []
-    for operator in graph.operators:
-        window = operator.window
-        alike = (
-            operator.kind,
-            window and (window.kernel, window.stride, window.padding, window.dilation, window.pads),
-            operator.activation,
-            operator.depth_multiplier,
-            operator.axis,
-            operator.beta,
-            operator.align_corners,
-            operator.half_pixel_centers,
-            *[values[i] for i in operator.inputs],
-            values[operator.outputs[0]],
-        )
-        number = _numbers.get(alike)
-        if number is None:
-            number = _numbers[alike] = next(_unused)
-        numbers.append(number)
-    _last[:] = [(graph, numbers)]
-    return numbers
+    found = [alike(likeness_of(graph, operator)) for operator in graph.operators]
+    _last[:] = [(graph, found)]
+    return found
+
+
+def tasks_of(graph: Graph) -> list[Task]:
+    """The task of every operator of `graph`."""
+    return [each.task for each in alike_operators(graph)]
 
 
 def forget() -> None:
-    """Remember no operator any more; its number is not used again."""
-    _numbers.clear()
+    """Remember no operator any more; those met again are not taken for them."""
+    _known.clear()
     _last.clear()
 
 
-_numbers: Remembered[int] = Remembered()
-_unused = count()
+_known: Remembered[Alike] = Remembered()
 #: the graph asked about last, which is planned again and again, and what was said of it
-_last: list[tuple[Graph, list[int]]] = []
+_last: list[tuple[Graph, list[Alike]]] = []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinynas.engine.layers import Layer, layer_of
+from tinynas.engine.layers import INT8, Layer, layer_of
 from tinynas.engine.parameters import Blocks, Int8s, Int16s, Int32s
 from tinynas.engine.planes import planes_for
 from tinynas.engine.rows import map_shape
@@ -38,10 +38,14 @@ def fits_packed(layer: Layer) -> bool:
     """Whether the filters may stand as 256 * w[o + 1] + w[o], see tn_blocks.h."""
     if layer.outputs == 1:
         return False
+    _, high_sums = _partners(layer.magnitudes)
+    if np.any(high_sums >= _MOST_PACKED_SUM):
+        return False
+    if layer.filters.min(initial=0) > INT8.min:
+        return True
     low, high = _partners(layer.filters)
-    sums = np.abs(high.astype(np.int64)).sum(axis=1)
-    words = _PACKED * high.astype(np.int64) + low
-    return bool(np.all(sums < _MOST_PACKED_SUM) and np.all(words >= np.iinfo(np.int16).min))
+    words = np.multiply(high, _PACKED, dtype=np.int32) + low
+    return bool(np.all(words >= np.iinfo(np.int16).min))
 
 
 def pack_pairs(graph: Graph, operator: Operator, pairs: PairForm) -> Blocks:
@@ -137,7 +141,8 @@ def gathered_order(filters: Int8s, runs: int) -> Int8s:
 def packed_weights(ordered: Int8s) -> Int16s:
     """256 * w[o + 1] + w[o] for pairs of channels: [pairs * depth]."""
     low, high = _partners(ordered)
-    return (_PACKED * high.astype(np.int16) + low).astype(np.int16).ravel()
+    words: Int16s = (_PACKED * high.astype(np.int16) + low).astype(np.int16)
+    return words.ravel()
 
 
 def paired_weights(ordered: Int8s) -> Int16s:
@@ -193,8 +198,8 @@ def plain_constants(layer: Layer, zero: int) -> Int32s:
     return table
 
 
-def _partners(filters: Int8s) -> tuple[Int8s, Int8s]:
-    even = _by_pairs(filters)
+def _partners(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    even = _by_pairs(rows)
     return even[::2], even[1::2]
 
 

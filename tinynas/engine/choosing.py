@@ -6,18 +6,19 @@ all operators alike, as if those had typical values (`tinynas.engine.abilities`)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from tinynas.engine.abilities import abilities
-from tinynas.engine.alike import Remembered, has_values, number_operators
+from tinynas.engine.alike import Alike, Remembered, alike_operators, has_values, tasks_of
 from tinynas.engine.goals import Aim, Goal, Price, instructions
-from tinynas.engine.kernels import Form, Kernel, Spends, candidates
-from tinynas.engine.tasks import task_of
+from tinynas.engine.kernels import Form, Kernel, Spends, candidates, check_maps, not_run
+from tinynas.engine.tasks import Task, for_each
 from tinynas.graph import Graph
-from tinynas.graph.typical import PICTURE, typical_kinds, with_typical_operator
+from tinynas.graph.typical import typical_kinds, with_typical_operator
 
 __all__ = ["Able", "Choices", "Goal", "Without", "choose_kernels"]
 
@@ -33,6 +34,10 @@ _PORTABLE = Spends.TABLE
 
 #: functions that operators, by index, are not to be run by
 Without = Mapping[int, Collection[str]]
+#: operators that are alike, and the kinds of values (`tinynas.graph.typical`) of the maps that they read
+Site: TypeAlias = tuple[Alike, tuple[int, ...]]
+#: what an operator is called where it cannot be run: what prints its network's name, and its index
+Name: TypeAlias = tuple[object, int]
 
 
 class Able(NamedTuple):
@@ -44,14 +49,10 @@ class Able(NamedTuple):
 
 @dataclass(frozen=True)
 class Choices:
-    """The kernels that can run the operators of `graph` for `aim`, and the choice among them.
-
-    `source` is the kind of values (`typical_kinds`) that inputs of a graph without values have.
-    """
+    """The kernels that can run the operators of `graph` for `aim`, and the choice among them."""
 
     graph: Graph
     aim: Aim
-    source: int = PICTURE
 
     @cached_property
     def able(self) -> tuple[tuple[Able, ...], ...]:
@@ -60,17 +61,13 @@ class Choices:
         Raises:
             ModelError: an operator that no kernel runs.
         """
-        if has_values(self.graph):
-            indices = range(len(self.graph.operators))
-            return tuple([self._priced(candidates(self.graph, i, self._spends), i) for i in indices])
-        known, found = _known_of(self._spends, self._price), []
-        for index, number in enumerate(number_operators(self.graph)):
-            key = (number, *[self._kinds[i] for i in self.graph.operators[index].inputs])
-            if (able := known.get(key)) is None:
-                kernels = abilities(self._spends).of(self.graph, index, self._kinds)
-                able = known[key] = self._priced(kernels, index)
-            found.append(able)
-        return tuple(found)
+        graph, kernels = self.graph, kernels_for(self.aim)
+        if has_values(graph):
+            found = [candidates(graph, index, kernels.spends) for index in range(len(graph.operators))]
+            return tuple(map(kernels.priced, tasks_of(graph), found))
+        maps = [tuple([self._kinds[i] for i in graph.activations_in(each)]) for each in graph.operators]
+        sites = list(zip(alike_operators(graph), maps, strict=True))
+        return tuple(kernels.able(sites, [(graph.name, index) for index in range(len(sites))]))
 
     def filled(self, index: int) -> Graph:
         """The graph, and of operator `index` typical values where it has none."""
@@ -78,65 +75,31 @@ class Choices:
 
     @cached_property
     def _kinds(self) -> list[int]:
-        return typical_kinds(self.graph, self.source)
-
-    @property
-    def _spends(self) -> Spends:
-        spends = _SPENDS[self.aim.goal]
-        return spends if self.aim.dsp else spends & _PORTABLE
-
-    @property
-    def _price(self) -> Price:
-        return instructions if self.aim.goal is Goal.RAM else self.aim.price
-
-    def _priced(self, kernels: Sequence[Kernel], index: int) -> tuple[Able, ...]:
-        if len(kernels) == 1:
-            return (Able(kernels[0], 0.0),)
-        task = task_of(self.graph, self.graph.operators[index])
-        return tuple([Able(kernel, self._price(task, kernel)) for kernel in kernels])
+        return typical_kinds(self.graph)
 
     def choose(self, without: Without | None = None) -> tuple[Kernel, ...]:
-        """A kernel for every operator, the one of the least price that it is not to be `without`.
-
-        A feature map has one form: it is planes where that makes the operator that writes it and the only one
-        that reads it cheaper together, and rows everywhere else.
+        """A kernel for every operator, the best that it is not to be `without` (see `choose_among`).
 
         Raises:
             ModelError: an operator that no kernel runs.
         """
-        able = [
-            [each for each in known if each.kernel.function not in barred]
-            for index, known in enumerate(self.able)
-            for barred in [(without or {}).get(index, ())]
-        ]
-        chosen = [_cheapest(_forms(each)) for each in able]
-        for reader, writer in self._only_readers.items():
-            # what the other two maps of the pair are does not change
-            write = _forms(able[writer], reads=chosen[writer].kernel.reads, writes=Form.PLANES)
-            read = _forms(able[reader], reads=Form.PLANES, writes=chosen[reader].kernel.writes)
-            if write and read:
-                pair = _cheapest(write), _cheapest(read)
-                if pair[0].price + pair[1].price < chosen[writer].price + chosen[reader].price:
-                    chosen[writer], chosen[reader] = pair
-        return tuple([each.kernel for each in chosen])
+        able: Sequence[Sequence[Able]] = self.able
+        if without:
+            able = [
+                [each for each in known if each.kernel.function not in without.get(index, ())]
+                for index, known in enumerate(able)
+            ]
+        return choose_among(able, self._only_readers)
 
     @cached_property
     def _only_readers(self) -> dict[int, int]:
-        """The operators, by index, that alone read what another makes, and that other."""
         graph = self.graph
-        writers = {operator.outputs[0]: index for index, operator in enumerate(graph.operators)}
-        readers: dict[int, list[int]] = {}
-        for index, operator in enumerate(graph.operators):
-            for tensor in graph.activations_in(operator):
-                readers.setdefault(tensor, []).append(index)
-        return {
-            alone[0]: writers[tensor]
-            for tensor, alone in readers.items()
-            if len(alone) == 1
-            and tensor in writers
-            and tensor not in graph.outputs
-            and graph.operators[alone[0]].inputs[0] == tensor
-        }
+        return only_readers(
+            [list(graph.activations_in(operator)) for operator in graph.operators],
+            [operator.inputs[0] for operator in graph.operators],
+            [operator.outputs[0] for operator in graph.operators],
+            graph.outputs,
+        )
 
 
 def choose_kernels(graph: Graph, aim: Aim) -> tuple[Kernel, ...]:
@@ -144,15 +107,106 @@ def choose_kernels(graph: Graph, aim: Aim) -> tuple[Kernel, ...]:
     return Choices(graph, aim).choose()
 
 
+def choose_among(able: Sequence[Sequence[Able]], readers: Mapping[int, int]) -> tuple[Kernel, ...]:
+    """Of the kernels that can run each operator of a network, the one of the least price.
+
+    A feature map has one form: it is planes where that makes the operator that writes it and the only one
+    that reads it (`only_readers`) cheaper together, and rows everywhere else.
+    """
+    chosen = [each[0] if len(each) == 1 else _cheapest(_forms(each)) for each in able]
+    for reader, writer in readers.items():
+        # what the other two maps of the pair are does not change
+        if read := _forms(able[reader], reads=Form.PLANES, writes=chosen[reader].kernel.writes):
+            write = _forms(able[writer], reads=chosen[writer].kernel.reads, writes=Form.PLANES)
+            if write:
+                pair = _cheapest(write), _cheapest(read)
+                if pair[0].price + pair[1].price < chosen[writer].price + chosen[reader].price:
+                    chosen[writer], chosen[reader] = pair
+    return tuple([each.kernel for each in chosen])
+
+
+def only_readers(
+    reads: Sequence[Sequence[int]], first: Sequence[int], made: Sequence[int], ends: Collection[int]
+) -> dict[int, int]:
+    """The operators, by index, that alone read what another makes, as their first input, and that other.
+
+    Operator i reads the maps `reads[i]`, has the tensor `first[i]` as its first input and makes `made[i]`; a
+    network's `ends` are read by whoever runs it.
+    """
+    writers = {tensor: index for index, tensor in enumerate(made)}
+    readers: dict[int, list[int]] = {}
+    for index, tensors in enumerate(reads):
+        for tensor in tensors:
+            readers.setdefault(tensor, []).append(index)
+    return {
+        alone[0]: writers[tensor]
+        for tensor, alone in readers.items()
+        if len(alone) == 1 and tensor in writers and tensor not in ends and first[alone[0]] == tensor
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class KernelsFor:
+    """The kernels that may spend so much, at their `price`; remembered of operators without values."""
+
+    spends: Spends
+    price: Price
+    _known: Remembered[tuple[Able, ...]] = field(default_factory=Remembered, init=False)
+
+    def able(self, sites: Sequence[Site], names: Sequence[Name]) -> list[tuple[Able, ...]]:
+        """The kernels that can run each operator; new ones are priced together.
+
+        Raises:
+            ModelError: an operator that no kernel runs.
+        """
+        found = {site: self._known.get(site) for site in sites}
+        alike: dict[Hashable, list[tuple[Site, tuple[Kernel, ...]]]] = defaultdict(list)
+        for site, name in zip(sites, names, strict=True):
+            if found[site] is None:
+                found[site] = ()
+                task, kernels = site[0].task, self._kernels(site, name)
+                # the same kernels are the same tuple
+                alike[id(kernels), task.window, task.other is None].append((site, kernels))
+        for group in alike.values():
+            tasks, kernels = [site[0].task for site, _ in group], group[0][1]
+            for (site, _), able in zip(group, self._priced(tasks, kernels), strict=True):
+                found[site] = self._known[site] = able
+        return [found[site] or () for site in sites]
+
+    def priced(self, task: Task, kernels: Sequence[Kernel]) -> tuple[Able, ...]:
+        """`kernels` that can run an operator, with their prices."""
+        return next(self._priced([task], kernels))
+
+    def _priced(self, tasks: Sequence[Task], kernels: Sequence[Kernel]) -> Iterator[tuple[Able, ...]]:
+        if len(kernels) == 1:
+            return iter([(Able(kernels[0], 0.0),)] * len(tasks))
+        prices = for_each(tasks, lambda task: [self.price(task, kernel) for kernel in kernels])
+        return (tuple(map(Able, kernels, each)) for each in prices)
+
+    def _kernels(self, site: Site, name: Name) -> tuple[Kernel, ...]:
+        operators, kinds = site
+        check_maps(operators.likeness, *name)
+        if kernels := abilities(self.spends).of(operators.likeness, kinds):
+            return kernels
+        raise not_run(operators.likeness, *name)
+
+
+def kernels_for(aim: Aim) -> KernelsFor:
+    """What plans for `aim` choose from."""
+    spends = _SPENDS[aim.goal]
+    return _kernels_for(
+        spends if aim.dsp else spends & _PORTABLE, instructions if aim.goal is Goal.RAM else aim.price
+    )
+
+
 @lru_cache(maxsize=64)
-def _known_of(spends: Spends, price: Price) -> Remembered[tuple[Able, ...]]:
-    """What is remembered of operators alike whose kernels may spend and cost so."""
-    return Remembered()
+def _kernels_for(spends: Spends, price: Price) -> KernelsFor:
+    return KernelsFor(spends, price)
 
 
 def forget() -> None:
     """Remember no operator any more."""
-    _known_of.cache_clear()
+    _kernels_for.cache_clear()
     abilities.cache_clear()
 
 

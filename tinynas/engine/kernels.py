@@ -19,9 +19,10 @@ from tinynas.engine.costs import BlockRates, ElementRates, PlaneRates, Rates, Wi
 from tinynas.engine.packing import sums_by_table
 from tinynas.engine.planes import planes_shape
 from tinynas.engine.rows import averages_rows, map_shape, shape_of
-from tinynas.engine.tasks import Task, depth_of, task_of
+from tinynas.engine.tasks import Task, task_of
 from tinynas.errors import ModelError
-from tinynas.graph import DType, Graph, Operator, OpKind
+from tinynas.graph import DType, Graph, Operator, OpKind, Window
+from tinynas.graph.outline import Likeness, likeness_of
 
 #: rows that the C tables can number
 _MOST_ROWS = 2**16 - 1
@@ -91,7 +92,7 @@ def choose(graph: Graph, index: int) -> Kernel:
     kernels = candidates(graph, index, Spends.NOTHING)
     if len(kernels) == 1:
         return kernels[0]
-    task = task_of(graph, graph.operators[index])
+    task = task_of(likeness_of(graph, graph.operators[index]))
     return min(kernels, key=lambda kernel: kernel.instructions(task))
 
 
@@ -101,14 +102,11 @@ def candidates(graph: Graph, index: int, spends: Spends) -> list[Kernel]:
     Raises:
         ModelError: there is none; the operator is named with its index.
     """
-    check_maps(graph, index)
     operator = graph.operators[index]
+    check_maps(likeness_of(graph, operator), graph.name, index)
     if found := accepting(graph, operator, spends):
         return found
-    raise ModelError(
-        f"{graph.name}: operator {index} ({operator.kind.value}{_why(graph, operator)}) is not one the "
-        "engine runs: build the network without it, or run the file with TensorFlow Lite Micro"
-    )
+    raise not_run(likeness_of(graph, operator), graph.name, index)
 
 
 def accepting(graph: Graph, operator: Operator, spends: Spends) -> list[Kernel]:
@@ -120,26 +118,31 @@ def accepting(graph: Graph, operator: Operator, spends: Spends) -> list[Kernel]:
     ]
 
 
-def check_maps(graph: Graph, index: int) -> None:
-    """Nothing, if the engine holds the feature maps of operator `index` of `graph`.
+def check_maps(likeness: Likeness, name: object, index: int) -> None:
+    """Nothing, if the engine holds the feature maps of an operator, the one of `index` in the network `name`.
 
     Raises:
         ModelError: it does not; the operator is named with its index.
     """
-    operator = graph.operators[index]
-    maps = [*graph.activations_in(operator), *operator.outputs]
-    wanted = _ELEMENTS.get(operator.kind, _INT8)
-    if any(graph.tensors[i].dtype not in wanted for i in maps):
-        strange = ", ".join(sorted({graph.tensors[i].dtype.label for i in maps} - {d.label for d in wanted}))
+    maps = [*likeness.maps, likeness.output]
+    wanted = _ELEMENTS.get(likeness.kind, _INT8)
+    if strangers := {dtype for _, dtype, _ in maps if dtype not in wanted}:
+        strange = ", ".join(sorted(dtype.label for dtype in strangers))
         raise ModelError(
-            f"{graph.name}: operator {index} ({operator.kind.value}) works on {strange} values, and the "
+            f"{name}: operator {index} ({likeness.kind.value}) works on {strange} values, and the "
             "engine on int8: quantise the whole network (full integer quantisation) and export it again"
         )
-    for i in maps:
-        if fault := _fault_of(graph.tensors[i].shape, graph.tensors[i].dtype):
-            raise ModelError(
-                f"{graph.name}: operator {index} ({operator.kind.value}) works on a tensor {fault}"
-            )
+    for shape, dtype, _ in maps:
+        if fault := _fault_of(shape, dtype):
+            raise ModelError(f"{name}: operator {index} ({likeness.kind.value}) works on a tensor {fault}")
+
+
+def not_run(likeness: Likeness, name: object, index: int) -> ModelError:
+    """What is said of an operator that no kernel runs, the one of `index` in the network `name`."""
+    return ModelError(
+        f"{name}: operator {index} ({likeness.kind.value}{_why(likeness.window)}) is not one the "
+        "engine runs: build the network without it, or run the file with TensorFlow Lite Micro"
+    )
 
 
 def kernel_named(function: str) -> Kernel:
@@ -157,7 +160,7 @@ def check_end(graph: Graph, index: int) -> None:
         raise ModelError(f"{graph.name}: the network works on an input or output {fault}")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2**14)
 def _fault_of(shape: tuple[int, ...], dtype: DType) -> str | None:
     """Why the engine does not hold a tensor, as the end of a sentence that names it."""
     if len(shape) > 4 or (len(shape) > 1 and shape[0] != 1) or not math.prod(shape):
@@ -170,9 +173,9 @@ def _fault_of(shape: tuple[int, ...], dtype: DType) -> str | None:
     return None
 
 
-def _why(graph: Graph, operator: Operator) -> str:
-    if operator.window is not None and operator.window.dilation != (1, 1):
-        return f" with dilation {operator.window.dilation[0]} x {operator.window.dilation[1]}"
+def _why(window: Window | None) -> str:
+    if window is not None and window.dilation != (1, 1):
+        return f" with dilation {window.dilation[0]} x {window.dilation[1]}"
     return ""
 
 
@@ -242,7 +245,7 @@ def _widened(graph: Graph, operator: Operator) -> int:
     """The inputs of as many pixels as a block has, as int16."""
     rows = operator.window.kernel[0] if operator.window is not None else 1
     columns = map_shape(graph.tensors[operator.outputs[0]]).columns if operator.window is not None else 1
-    return 2 * min(columns, 4) * block_depth(rows, depth_of(graph, operator) // rows)
+    return 2 * min(columns, 4) * block_depth(rows, task_of(likeness_of(graph, operator)).depth // rows)
 
 
 def _plane(graph: Graph, operator: Operator) -> int:

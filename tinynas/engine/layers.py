@@ -48,10 +48,15 @@ class Layer:
         return len(self.filters)
 
     @cached_property
+    def magnitudes(self) -> NDArray[np.int64]:
+        """The sum of each filter's magnitudes: [outputs]."""
+        sums: NDArray[np.int64] = np.abs(self.filters, dtype=np.int16).sum(axis=1, dtype=np.int64)
+        return sums
+
+    @cached_property
     def reach(self) -> NDArray[np.int64]:
         """The largest magnitude that a sum with its bias can have: [outputs]."""
-        sums: NDArray[np.int64] = np.abs(self.filters.astype(np.int64)).sum(axis=1)
-        largest: NDArray[np.int64] = np.abs(self.bias.astype(np.int64)) + 128 * sums
+        largest: NDArray[np.int64] = np.abs(self.bias.astype(np.int64)) + 128 * self.magnitudes
         return largest
 
     @cached_property
@@ -87,8 +92,7 @@ class Layer:
     @cached_property
     def reads_planes(self) -> bool:
         """Whether inputs less a zero point of -128 leave the sums narrow."""
-        sums = np.abs(self.filters.astype(np.int64)).sum(axis=1)
-        reach = np.abs(self.plain_bias) + _MOST_SHIFTED * sums
+        reach = np.abs(self.plain_bias) + _MOST_SHIFTED * self.magnitudes
         return self.input_zero == INT8.min and bool(np.all(reach < _NARROW)) and self._short_shifts
 
 
@@ -128,7 +132,7 @@ def _layer_of(graph: Graph, operator: Operator) -> Layer:
     return Layer(
         filters,
         # wrapping around in 32 bits as the accumulator does
-        (bias - zero * filters.astype(np.int64).sum(axis=1)).astype(np.int32),
+        (bias - zero * filters.sum(axis=1, dtype=np.int64)).astype(np.int32),
         bias,
         np.broadcast_to(multipliers.astype(np.int64), (outputs,)),
         np.broadcast_to(shifts.astype(np.int64), (outputs,)),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from tinynas.engine.alike import Remembered, has_values, number_operators
+from tinynas.engine.alike import Alike, Remembered, alike_operators, has_values
 from tinynas.engine.choosing import Choices
 from tinynas.engine.kernels import Form, Kernel, Spends
 from tinynas.engine.packing import pack
@@ -46,7 +46,7 @@ class Constants:
     """
 
     choices: Choices
-    _known: dict[tuple[int, str], int] = field(default_factory=dict, init=False)
+    _known: dict[Hashable, int] = field(default_factory=dict, init=False)
 
     @property
     def graph(self) -> Graph:
@@ -129,25 +129,24 @@ class Constants:
         return bool(kernel.spends & ~other.spends & Spends.FLASH)
 
     def _bytes(self, index: int, kernel: Kernel) -> int:
-        number = self._numbers[index] if self._numbers else index
-        known = _alike if self._numbers else self._known
-        key = (number, kernel.function)
+        known: dict[Hashable, int] = _known if self._alike else self._known
+        key = (self._alike[index] if self._alike else index, kernel.function)
         if key not in known:
             known[key] = _bytes_of(pack(self.choices.filled(index), index, kernel.function))
         return known[key]
 
     @cached_property
-    def _numbers(self) -> list[int]:
-        return [] if has_values(self.graph) else number_operators(self.graph)
+    def _alike(self) -> list[Alike]:
+        return [] if has_values(self.graph) else alike_operators(self.graph)
 
 
 #: bytes that constants of an operator and a kernel take, by the operator's number and the kernel's function
-_alike: Remembered[int] = Remembered()
+_known: Remembered[int] = Remembered()
 
 
 def forget() -> None:
     """Remember no operator any more."""
-    _alike.clear()
+    _known.clear()
 
 
 def _in_rows(kernel: Kernel) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tinynas.engine.alike import Remembered, has_values, number_operators
+from tinynas.engine.alike import Remembered, alike_operators, has_values
 from tinynas.engine.kernels import Kernel, choose
 from tinynas.engine.plan import aligned
 from tinynas.engine.rows import Making, Reading, RowProgram, Span, row_program
@@ -56,9 +56,9 @@ def list_operations(graph: Graph, kernels: Sequence[Kernel] | None = None) -> li
         chosen = kernels or [choose(graph, index) for index in range(len(graph.operators))]
         return [operation(graph, *each) for each in zip(graph.operators, chosen, strict=True)]
     found = []
-    for index, number in enumerate(number_operators(graph)):
+    for index, alike in enumerate(alike_operators(graph)):
         kernel = kernels[index] if kernels is not None else None
-        key = (number, kernel.function if kernel is not None else None)
+        key = (alike, kernel.function if kernel is not None else None)
         known = _known.get(key)
         if known is None:
             operator = graph.operators[index]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tinynas.engine.alike import tasks_of
 from tinynas.engine.choosing import Choices
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.grouping import Group, best_groups, least_bytes
@@ -15,7 +16,6 @@ from tinynas.engine.plan import Placement, Plan
 from tinynas.engine.rows import map_shape
 from tinynas.engine.schedule import schedule
 from tinynas.engine.streaming import RowGraph, row_graph
-from tinynas.engine.tasks import task_of
 from tinynas.errors import ModelError
 from tinynas.graph import Graph
 
@@ -43,8 +43,8 @@ class Arrangement:
     @property
     def instructions(self) -> float:
         """Modelled ones of an inference, of kernels that there is a choice of (`tinynas.engine.costs`)."""
-        pairs = zip(self.rows.kernels, self.rows.graph.operators, strict=True)
-        return sum(kernel.instructions(task_of(self.rows.graph, operator)) for kernel, operator in pairs)
+        pairs = zip(self.rows.kernels, tasks_of(self.rows.graph), strict=True)
+        return sum(kernel.instructions(task) for kernel, task in pairs)
 
     def plan(self) -> Plan:
         """The plan: the schedule as well."""

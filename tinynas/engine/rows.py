@@ -53,7 +53,7 @@ def map_shape(tensor: Tensor) -> MapShape:
     return shape_of(tensor.shape, tensor.dtype)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2**14)
 def shape_of(shape: tuple[int, ...], dtype: DType) -> MapShape:
     """The same for the shape and the elements of a tensor."""
     return MapShape(*feature_map(shape), dtype.size)

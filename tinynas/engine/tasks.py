@@ -5,21 +5,24 @@ A task may stand for many operators of one kind and window: its numbers are then
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from tinynas.elementwise import larger, smaller
-from tinynas.engine.rows import MapShape, map_shape
-from tinynas.graph import Graph, Operator, OpKind, Window
+from tinynas.engine.rows import MapShape, shape_of
+from tinynas.graph import OpKind, Window
+from tinynas.graph.outline import Likeness
 
 #: kinds with weights
 WEIGHTED = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
+#: arrays of fewer take longer than one task after the other
+_SEVERAL = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """One operator.
 
     `source` is its first input and `other` its second, if any, `read_bytes` are those of all that are feature
@@ -77,22 +80,18 @@ def _falling(first: int, by: int, most: int) -> int:
     return count * first - by * (count * (count - 1) // 2)
 
 
-def task_of(graph: Graph, operator: Operator) -> Task:
-    """The task of one operator."""
-    maps = [map_shape(graph.tensors[i]) for i in graph.activations_in(operator)]
-    groups = 1
-    if operator.kind is OpKind.CONV_2D:
-        groups = maps[0].channels // graph.tensors[operator.inputs[1]].shape[3]
-    return Task(
-        kind=operator.kind,
-        window=operator.window,
-        source=maps[0],
-        other=maps[1] if len(maps) > 1 else None,
-        output=map_shape(graph.tensors[operator.outputs[0]]),
-        read_bytes=sum([each.bytes for each in maps]),
-        depth=depth_of(graph, operator) if operator.kind in WEIGHTED else 0,
-        groups=groups,
-    )
+def task_of(likeness: Likeness) -> Task:
+    """The task of operators of that likeness."""
+    output = shape_of(*likeness.output[:2])
+    maps = [shape_of(shape, dtype) for shape, dtype, _ in likeness.maps] or [output]
+    kind, depth, groups = likeness.kind, 0, 1
+    if kind in WEIGHTED and (second := likeness.inputs[1]) is not None:
+        weights = second[0]
+        depth = math.prod(weights) // weights[3 if kind is OpKind.DEPTHWISE_CONV_2D else 0]
+        groups = maps[0].channels // weights[3] if kind is OpKind.CONV_2D else 1
+    other = maps[1] if len(maps) > 1 else None
+    read = sum([each.bytes for each in maps])
+    return Task(kind, likeness.window, maps[0], other, output, read, depth, groups)
 
 
 def stack(tasks: Sequence[Task]) -> Task:
@@ -110,13 +109,14 @@ def stack(tasks: Sequence[Task]) -> Task:
     )
 
 
+def for_each(tasks: Sequence[Task], tell: Callable[[Task], Sequence[float]]) -> Sequence[Sequence[float]]:
+    """What is told of each of `tasks`, of all together where there are several; they are as for `stack`."""
+    if len(tasks) < _SEVERAL:
+        return [tell(task) for task in tasks]
+    columns = [np.broadcast_to(column, len(tasks)) for column in tell(stack(tasks))]
+    rows: list[list[float]] = np.transpose(columns).tolist()
+    return rows
+
+
 def _stacked(shapes: Sequence[MapShape]) -> MapShape:
     return MapShape(*np.array([(each.rows, each.columns, each.channels, each.element) for each in shapes]).T)
-
-
-def depth_of(graph: Graph, operator: Operator) -> int:
-    """Products of an output value of a layer with weights."""
-    weights = graph.tensors[operator.inputs[1]]
-    if operator.kind is OpKind.DEPTHWISE_CONV_2D:
-        return weights.elements // weights.shape[3]
-    return weights.elements // weights.shape[0]

@@ -34,8 +34,7 @@ _LANES = [0, 2, 1, 3]
 
 def fits_winograd(layer: Layer) -> bool:
     """Whether 48 times a sum of products stays in 32 bits, whatever the inputs."""
-    sums = np.abs(layer.filters.astype(np.int64)).sum(axis=1)
-    return bool(np.all(_SCALE * 128 * sums < 2**31))
+    return bool(np.all(_SCALE * 128 * layer.magnitudes < 2**31))
 
 
 def winograd_depth(channels: int) -> int:

@@ -1,6 +1,6 @@
 """The Graph: one representation of a network, with or without weights, that everything else reads."""
 
-from tinynas.graph.builder import GraphBuilder
+from tinynas.graph.builder import GraphBuilder, LayerBuilder, OutlineBuilder
 from tinynas.graph.ir import (
     Activation,
     DType,
@@ -19,9 +19,11 @@ __all__ = [
     "DType",
     "Graph",
     "GraphBuilder",
+    "LayerBuilder",
     "Margins",
     "OpKind",
     "Operator",
+    "OutlineBuilder",
     "Padding",
     "Quantization",
     "Tensor",

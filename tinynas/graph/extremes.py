@@ -8,6 +8,7 @@ layer between the two, and no value has to be drawn (`tinynas.graph.typical`).
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,12 +25,15 @@ from tinynas.graph.ir import (
     Tensor,
     Window,
 )
+from tinynas.graph.outline import PLAIN_SETTINGS, Likeness
 from tinynas.graph.typical import CHANNEL_AXES, DIVISOR, KINDS, MOST_BIAS, MOST_WEIGHT, SPREAD, range_of
 
 #: layers whose filters have about as many weights are looked at together: by so many
 _STEP = 64
 #: scales as they are spread, and what rounding may do to them
 _SPREAD = SPREAD[0] * (1 - 1e-9), SPREAD[1] * (1 + 1e-9)
+#: element types of input, weights, bias and output, and whether they are constant
+_TYPES = [(DType.INT8, False), (DType.INT8, True), (DType.INT32, True), (DType.INT8, False)]
 #: every sign of weights with every sign of the bias
 _SIGNS = np.array([(1, 1), (1, -1), (-1, 1), (-1, -1)])
 
@@ -50,43 +54,43 @@ class Layers(NamedTuple):
     source: int
 
 
-def layers_like(graph: Graph, operator: Operator, source: int) -> Layers | None:
-    """Those that `operator` is one of, whose input has values of the kind `source`.
+def layers_like(likeness: Likeness, source: int) -> Layers | None:
+    """Those of that likeness, whose input has values of the kind `source`.
 
     None for what is no layer as `GraphBuilder` makes them, of two output channels at least.
     """
-    if operator.kind not in CHANNEL_AXES or len(operator.inputs) != 3 or operator.depth_multiplier != 1:
+    kind, window, activation = likeness.kind, likeness.window, likeness.activation
+    faces = [face for face in (*likeness.inputs, likeness.output) if face is not None]
+    if likeness.settings != PLAIN_SETTINGS or [face[1:] for face in faces] != _TYPES:
         return None
-    read, weights, bias = (graph.tensors[i] for i in operator.inputs)
-    made = graph.tensors[operator.outputs[0]]
-    channels, seen = weights.shape[CHANNEL_AXES[operator.kind]], weights.shape[-1]
-    dtypes = (read.dtype, weights.dtype, bias.dtype, made.dtype)
-    if dtypes != (DType.INT8, DType.INT8, DType.INT32, DType.INT8) or not (
-        weights.constant and bias.constant
-    ):
+    read, weights = faces[0][0], faces[1][0]
+    channels, seen = weights[CHANNEL_AXES[kind]], weights[-1]
+    if channels < 2:
         return None
-    if read.constant or channels < 2 or made.shape[-1] != channels:
-        return None
-    window = operator.window
-    if operator.kind is OpKind.FULLY_CONNECTED:
-        if window is not None or read.elements != seen:
-            return None
-        return Layers(operator.kind, operator.activation, None, *_about(seen, 1), False, source)
+    if kind is OpKind.FULLY_CONNECTED:
+        whole = math.prod(read) == seen
+        return Layers(kind, activation, None, *_about(seen, 1), False, source) if whole else None
     if window is None:
         return None
-    margins = window.margins(read.shape[1], read.shape[2])
-    window = Window(window.kernel, window.stride, Padding.EXPLICIT, window.dilation, margins)
-    if operator.kind is OpKind.DEPTHWISE_CONV_2D:
-        return Layers(operator.kind, operator.activation, window, 1, 1, True, source)
-    grouped = read.shape[-1] // seen > 1
-    return Layers(
-        operator.kind, operator.activation, window, *_about(seen, math.prod(window.kernel)), grouped, source
-    )
+    explicit = _with_margins(window, read[1], read[2])
+    if kind is OpKind.DEPTHWISE_CONV_2D:
+        return Layers(kind, activation, explicit, 1, 1, True, source)
+    about = _about(seen, window.kernel[0] * window.kernel[1])
+    return Layers(kind, activation, explicit, *about, read[3] // seen > 1, source)
+
+
+@lru_cache(maxsize=1024)
+def _with_margins(window: Window, rows: int, columns: int) -> Window:
+    margins = window.margins(rows, columns)
+    return Window(window.kernel, window.stride, Padding.EXPLICIT, window.dilation, margins)
 
 
 def _about(seen: int, taps: int) -> tuple[int, int]:
-    """The fewest and most input channels that are looked at together with `seen`."""
-    step = max(1, _STEP // taps)
+    """The fewest and most input channels looked at together with `seen`, for filters of so many taps.
+
+    Twice as many at most, since scales go by the root of their number.
+    """
+    step = min(max(1, _STEP // taps), 1 << (seen - 1).bit_length() >> 1 or 1)
     most = -(-seen // step) * step
     return most - step + 1, most
 
@@ -99,7 +103,7 @@ def extreme_layer(layers: Layers, *, large: bool) -> Graph:
     kind, window = layers.kind, layers.window
     kernel = window.kernel if window else ()
     operator = Operator(kind, (0, 1, 2), (3,), window, layers.activation)
-    before, behind = KINDS[layers.source], range_of(operator)
+    before, behind = KINDS[layers.source], range_of(kind, layers.activation)
     smallest, largest = (
         end / (DIVISOR * math.sqrt(math.prod(kernel) * seen))
         for end, seen in zip(_SPREAD, (layers.most, layers.fewest), strict=True)

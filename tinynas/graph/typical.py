@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
@@ -102,9 +103,14 @@ def typical_kinds(graph: Graph, source: int = PICTURE) -> list[int]:
     for index in graph.inputs:
         kinds[index] = source
     for operator in graph.operators:
-        kept = kinds[operator.inputs[0]]
-        kinds[operator.outputs[0]] = kept if operator.kind in _KEEPS else KINDS.index(range_of(operator))
+        kinds[operator.outputs[0]] = made_kind(operator.kind, operator.activation, kinds[operator.inputs[0]])
     return kinds
+
+
+@lru_cache
+def made_kind(kind: OpKind, activation: Activation, source: int) -> int:
+    """The kind of values that an operator makes of such as `source` says."""
+    return source if kind in _KEEPS else KINDS.index(range_of(kind, activation))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +150,16 @@ def _alike(graph: Graph, operator: Operator) -> str:
 def _output(operator: Operator, source: Quantization, rng: np.random.Generator) -> Quantization:
     if operator.kind in _KEEPS:
         return source
-    if (found := range_of(operator)) is _PLAIN:
+    if (found := range_of(operator.kind, operator.activation)) is _PLAIN:
         return replace(_PLAIN, scales=(_PLAIN.scales[0] * rng.uniform(*SPREAD),))
     return found
 
 
-def range_of(operator: Operator) -> Quantization:
+def range_of(kind: OpKind, activation: Activation) -> Quantization:
     """Of an operator's output, that is not quantised as its input."""
-    if operator.kind in _SHARES:
+    if kind in _SHARES:
         return _SHARE
-    return _PLAIN if operator.activation is Activation.NONE else _RECTIFIED
+    return _PLAIN if activation is Activation.NONE else _RECTIFIED
 
 
 def _constant(

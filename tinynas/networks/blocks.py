@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from tinynas.errors import RequestError
-from tinynas.graph import Activation, GraphBuilder
+from tinynas.graph import Activation, LayerBuilder
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Conv:
         """Channels of all its convolutions that have a batch normalisation."""
         return self.channels
 
-    def add_to(self, builder: GraphBuilder, x: int) -> int:
-        """The output's tensor, once the block's operators stand behind tensor `x`."""
+    def add_to(self, builder: LayerBuilder, x: int) -> int:
+        """The output's map, once the block's operators stand behind map `x`."""
         activation = Activation.RELU6 if self.bounded else Activation.RELU
         return builder.conv(x, self.channels, self.kernel, self.stride, activation)
 
@@ -61,8 +61,8 @@ class MBConv:
         """Channels of all its convolutions that have a batch normalisation."""
         return in_channels * self.expand * (2 if self.expand > 1 else 1) + self.channels
 
-    def add_to(self, builder: GraphBuilder, x: int) -> int:
-        """The output's tensor, once the block's operators stand behind tensor `x`."""
+    def add_to(self, builder: LayerBuilder, x: int) -> int:
+        """The output's map, once the block's operators stand behind map `x`."""
         channels = builder.shape(x)[3]
         y = builder.conv(x, channels * self.expand, activation=Activation.RELU6) if self.expand > 1 else x
         y = builder.depthwise(y, self.kernel, self.stride, Activation.RELU6)
@@ -122,8 +122,8 @@ class XBlock:
         shortcut = 0 if self.has_residual(in_channels) else self.channels
         return 2 * self.inner_channels + self.channels + shortcut
 
-    def add_to(self, builder: GraphBuilder, x: int) -> int:
-        """The output's tensor, once the block's operators stand behind tensor `x`.
+    def add_to(self, builder: LayerBuilder, x: int) -> int:
+        """The output's map, once the block's operators stand behind map `x`.
 
         Groups of one channel are a depthwise convolution, which converters make of them too.
         """
@@ -151,7 +151,7 @@ def se_channels(ratio: float, in_channels: int) -> int:
     return max(1, round(in_channels * ratio))
 
 
-def _gate(builder: GraphBuilder, x: int, squeezed: int) -> int:
+def _gate(builder: LayerBuilder, x: int, squeezed: int) -> int:
     """Squeeze-and-excitation of `x`: its convolutions have biases and no batch normalisation."""
     mean = builder.global_mean(x, keep_dims=True)
     hidden = builder.conv(mean, squeezed, activation=Activation.RELU)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tinynas.graph import Graph, GraphBuilder
+from tinynas.graph import Graph, GraphBuilder, LayerBuilder, OutlineBuilder
+from tinynas.graph.outline import Outline
 from tinynas.networks.blocks import Block
 from tinynas.networks.genotype import Genotype
 
@@ -15,7 +16,8 @@ def build_graph(genotype: Genotype) -> Graph:
     Batch normalisation is folded: every convolution has a bias. The output is [1, classes] logits.
     """
     size = genotype.resolution
-    return _build(str(genotype), genotype.blocks, (size, size, genotype.in_channels), genotype.classes)
+    builder = GraphBuilder(str(genotype), (size, size, genotype.in_channels))
+    return builder.build(_add(builder, genotype.blocks, genotype.classes))
 
 
 def build_part(blocks: Sequence[Block], shape: Sequence[int], classes: int | None = None) -> Graph:
@@ -24,16 +26,23 @@ def build_part(blocks: Sequence[Block], shape: Sequence[int], classes: int | Non
     With `classes` the network's end follows them.
     """
     rows, columns, channels = shape
-    return _build(" ".join(map(str, blocks)), blocks, (rows, columns, channels), classes)
+    builder = GraphBuilder(" ".join(map(str, blocks)), (rows, columns, channels))
+    return builder.build(_add(builder, blocks, classes))
 
 
-def _build(name: str, blocks: Sequence[Block], shape: tuple[int, int, int], classes: int | None) -> Graph:
-    """`blocks`, and behind them a network's end if there are `classes`."""
-    builder = GraphBuilder(name, shape)
+def outline_part(blocks: Sequence[Block], shape: Sequence[int], classes: int | None = None) -> Outline:
+    """The outline of the graph that `build_part` makes."""
+    builder = OutlineBuilder(tuple(shape))
+    _add(builder, blocks, classes)
+    return builder.build()
+
+
+def _add(builder: LayerBuilder, blocks: Sequence[Block], classes: int | None) -> int:
+    """`blocks`, and with `classes` the network's end; the map that they make."""
     x = builder.input
     for block in blocks:
         x = block.add_to(builder, x)
-    return builder.build(x if classes is None else builder.dense(builder.global_mean(x), classes))
+    return x if classes is None else builder.dense(builder.global_mean(x), classes)
 
 
 def trainable_params(genotype: Genotype) -> int:

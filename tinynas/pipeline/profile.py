@@ -17,9 +17,9 @@ from tinynas.cost.calibration import Calibration, Errors, kernel_digests
 from tinynas.cost.fitting import Costs, Timed, fit, predict
 from tinynas.cost.latency import count_entries
 from tinynas.cost.work import DataMemory, ram_origin
+from tinynas.engine.alike import tasks_of
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.planner import arrange
-from tinynas.engine.tasks import task_of
 from tinynas.errors import RequestError
 from tinynas.graph.passes import simplify
 from tinynas.graph.typical import with_typical_constants
@@ -146,7 +146,7 @@ def _instruction_cycles(profiled: Sequence[Profiled]) -> float:
     cycles = instructions = 0.0
     for each in profiled:
         rows = each.arranged.rows
-        for operator, kernel, taken in zip(rows.graph.operators, rows.kernels, each.run.cycles, strict=True):
-            if told := kernel.instructions(task_of(rows.graph, operator)):
+        for task, kernel, taken in zip(tasks_of(rows.graph), rows.kernels, each.run.cycles, strict=True):
+            if told := kernel.instructions(task):
                 cycles, instructions = cycles + taken, instructions + told
     return round(cycles / instructions, 4)

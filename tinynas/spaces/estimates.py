@@ -1,64 +1,58 @@
-"""Estimates of the times of networks by their genotypes: sums over parts that were met before.
+"""Estimates of the times of networks by their genotypes: sums over operators, many networks at once.
 
 What an operator is estimated to take depends on the operators beside it alone, and on the memory that holds
-the network's widest maps. So blocks are estimated once for each shape that they are met at, and a network is
-looked up, without a Graph, to exactly what the model says of its Graph.
+the network's widest maps. So blocks are outlined once for each shape that they are met at, what is new in
+many networks is estimated together, and a network is summed up, without a Graph, to exactly what the model
+says of its Graph.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
-from tinynas.cost.latency import LatencyModel
-from tinynas.cost.prices import widest_bytes
-from tinynas.engine.alike import Remembered
-from tinynas.engine.kernels import CATALOGUE, Form
-from tinynas.graph import Graph
+from tinynas.cost.latency import Guessed, LatencyModel
+from tinynas.engine.alike import Alike, Remembered, alike
+from tinynas.engine.choosing import Site, choose_among, kernels_for, only_readers
+from tinynas.engine.kernels import CATALOGUE, Form, Kernel
+from tinynas.graph.outline import Outline, Shape, outline_of
 from tinynas.graph.passes import simplify
-from tinynas.graph.typical import PICTURE, typical_kinds
-from tinynas.networks import Block, Genotype, build_part
-
-Shape = tuple[int, ...]
+from tinynas.graph.typical import PICTURE, made_kind
+from tinynas.networks import Block, Genotype, build_part, outline_part
 
 #: kinds of operators that may agree with the one before them about a feature map's form
 _AGREEING = frozenset(kernel.kind for kernel in CATALOGUE if kernel.reads is not Form.ROWS)
+#: networks whose operators are estimated together
+_TOGETHER = 256
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class _Part:
-    """Operators of a network that are estimated together; its inputs have values of the kind `source`."""
+    """Operators of a network that are estimated together.
 
-    graph: Graph
-    source: int
-    model: LatencyModel
-    _times: dict[int, tuple[float, ...]] = field(default_factory=dict, init=False)
+    `end` is shape (rows, columns, channels) and kind of values of what they make, `widest` are the bytes of
+    the feature maps of the one that has the largest. `kernels` are chosen after all parts are known, `times`
+    are milliseconds of each operator by the place of the arena.
+    """
 
-    @cached_property
-    def widest(self) -> int:
-        """Bytes of the feature maps of the operator that has the largest."""
-        return widest_bytes(self.graph)
+    blocks: tuple[Block, ...]
+    sites: tuple[Site, ...]
+    end: tuple[Shape, int]
+    widest: int
+    leans_back: bool
+    readers: dict[int, int]
+    kernels: tuple[Kernel, ...] = ()
+    times: dict[int, tuple[float, ...]] = field(default_factory=dict)
 
-    @cached_property
-    def end(self) -> tuple[Shape, int]:
-        """Shape (rows, columns, channels) and kind of values of what it makes."""
-        (made,) = self.graph.outputs
-        return self.graph.tensors[made].shape[1:], typical_kinds(self.graph, self.source)[made]
+    @property
+    def operators(self) -> list[Alike]:
+        """Each by those that are alike to it."""
+        return [operator for operator, _ in self.sites]
 
-    @cached_property
-    def leans_back(self) -> bool:
-        """Whether its first operator, the only one to read the map, may agree with the one before."""
-        (source,) = self.graph.inputs
-        readers = [operator.kind for operator in self.graph.operators if source in operator.inputs]
-        return len(readers) == 1 and readers[0] in _AGREEING
-
-    def milliseconds(self, place: int, arena: int) -> tuple[float, ...]:
-        """Of every operator, in an arena of so many bytes, which is at `place`."""
-        if place not in self._times:
-            self._times[place] = self.model.guess(self.graph, arena, self.source)
-        return self._times[place]
+    def __str__(self) -> str:
+        return " ".join(map(str, self.blocks))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +68,34 @@ class Estimates:
         Raises:
             ModelError: an operator that the runtime does not run.
         """
-        return [self._milliseconds(network) for network in networks]
+        listed, found = list(networks), list[float]()
+        for first in range(0, len(listed), _TOGETHER):
+            found += self._together(listed[first : first + _TOGETHER])
+        return found
 
-    def _milliseconds(self, network: Genotype) -> float:
-        parts = list(self._list(network))
-        arena = max([part.widest for part in parts])
-        place = self.model.place(arena)
-        return math.fsum([time for part in parts for time in part.milliseconds(place, arena)])
+    def _together(self, networks: Sequence[Genotype]) -> Iterator[float]:
+        lists = [list(self._list(network)) for network in networks]
+        places = [self.model.place(max([part.widest for part in parts])) for parts in lists]
+        new = {
+            (part, place): None
+            for parts, place in zip(lists, places, strict=True)
+            for part in parts
+            if place not in part.times
+        }
+        self._choose([part for part in dict.fromkeys([part for part, _ in new]) if not part.kernels])
+        wanted = [Guessed(part.operators, part.kernels, place) for part, place in new]
+        for (part, place), times in zip(new, self.model.guesses(wanted), strict=True):
+            part.times[place] = times
+        for parts, place in zip(lists, places, strict=True):
+            yield math.fsum([time for part in parts for time in part.times[place]])
+
+    def _choose(self, parts: Sequence[_Part]) -> None:
+        """Give each of `parts` its kernels."""
+        sites = [site for part in parts for site in part.sites]
+        names = [(part, index) for part in parts for index in range(len(part.sites))]
+        able = iter(kernels_for(self.model.runtime.aim).able(sites, names))
+        for part in parts:
+            part.kernels = choose_among([next(able) for _ in part.sites], part.readers)
 
     def _list(self, network: Genotype) -> Iterator[_Part]:
         """The parts that the network consists of."""
@@ -109,12 +124,38 @@ class Estimates:
     ) -> _Part:
         key = (blocks, shape, source, classes)
         if (known := self._parts.get(key)) is None:
-            graph = build_part(blocks, shape, classes)
-            if 1 in [tensor.shape[-1] for tensor in graph.tensors]:
-                # of what is built only single channels are not as the engine wants them
-                graph = simplify(graph)
-            known = self._parts[key] = _Part(graph, source, self.model)
+            known = self._parts[key] = _make(blocks, shape, source, classes)
         return known
+
+
+def _make(blocks: tuple[Block, ...], shape: Shape, source: int, classes: int | None) -> _Part:
+    outline = outline_part(blocks, shape, classes)
+    if _has_single_channels(outline):
+        # of what is built only these are not as the engine wants them
+        outline = outline_of(simplify(build_part(blocks, shape, classes)))
+    kinds, sites = [source], list[Site]()
+    for likeness, reads in zip(outline.operators, outline.reads, strict=True):
+        of_maps = tuple([kinds[i] for i in reads])
+        sites.append((alike(likeness), of_maps))
+        kinds.append(made_kind(likeness.kind, likeness.activation, of_maps[0]))
+    made = range(1, len(kinds))
+    return _Part(
+        blocks=blocks,
+        sites=tuple(sites),
+        end=(outline.operators[-1].output[0][1:], kinds[-1]),
+        widest=max([operator.task.map_bytes for operator, _ in sites]),
+        leans_back=outline.operators[0].kind in _AGREEING and sum(outline.reads, ()).count(0) == 1,
+        readers=only_readers(outline.reads, [reads[0] for reads in outline.reads], made, made[-1:]),
+    )
+
+
+def _has_single_channels(outline: Outline) -> bool:
+    """Whether any map or constant ends with an axis of one."""
+    return any(
+        face is not None and face[0][-1] == 1
+        for likeness in outline.operators
+        for face in (*likeness.inputs, likeness.output)
+    )
 
 
 @lru_cache(maxsize=4)
