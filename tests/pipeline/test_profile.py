@@ -76,6 +76,20 @@ def test_the_set_is_the_same_for_a_seed_and_fits() -> None:
     assert kinds >= {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MUL", "MEAN", "LOGISTIC"}
 
 
+@pytest.mark.parametrize("goal", Goal)
+def test_the_set_has_1x1_layers_as_deep_as_those_of_the_spaces(goal: Goal) -> None:
+    """The last expansions have 1,152 channels in mobile spaces; maps have a few rows and more there."""
+    deep = [
+        (graph.tensors[operator.inputs[0]].shape[1], graph.tensors[operator.inputs[0]].shape[3])
+        for each in design(BOARD, (goal,), 0)
+        for graph in [build_graph(each.genotype)]
+        for operator in graph.operators
+        if operator.window is not None and operator.window.kernel == (1, 1)
+    ]
+    assert max(channels for rows, channels in deep if rows > 1) > 800
+    assert len({rows for rows, channels in deep if channels > 256}) >= 4
+
+
 @pytest.mark.usefixtures("quick")
 def test_what_a_board_says_is_fitted(tmp_path: Path) -> None:
     """Costs that are in the kernels' loops are found, so networks left out are told well."""

@@ -20,7 +20,7 @@ from tinynas.networks import Genotype, build_graph
 from tinynas.networks.blocks import Block, Conv, MBConv, XBlock
 
 #: networks for each goal, of some ninety operators each
-NETWORKS = {Goal.RAM: 8, Goal.BALANCED: 6, Goal.SPEED: 8}
+NETWORKS = {Goal.RAM: 8, Goal.BALANCED: 8, Goal.SPEED: 12}
 _BLOCKS = 24
 #: share of blocks of stride 2; at this most networks end with maps of three rows
 _STRIDED = 0.25
@@ -29,6 +29,10 @@ _CLASSES = (2, 10, 100, 200)
 _GROUPS = (1, 2, 4, 8, 16, 24, 32, 64)
 #: multiply-accumulates of a block, at most: a network takes about a second on the virtual board
 _MOST_MACS = 1_200_000
+#: share of blocks on maps of at most so many rows that are as deep as the last ones of the spaces, of 1x1
+#: layers of so many channels, and what one may take
+_DEEP, _DEEP_ROWS, _DEEP_MACS = 0.12, 12, 3_000_000
+_DEPTHS, _WIDTHS = (256, 1280), (256, 640)
 _TRIES = 20
 #: shares of the board's memories that a network of the set may take with the smallest kernels
 _MOST_SRAM, _MOST_FLASH = 0.6, 0.5
@@ -82,29 +86,55 @@ def _draw(rng: np.random.Generator) -> Genotype:
 
 def _block(rng: np.random.Generator, rows: int, width: int, stride: int) -> Block:
     """A block behind a map of `rows` x `rows` x `width` that does not take long, or the quickest found."""
-    drawn = [_candidate(rng, rows, width, stride) for _ in range(_TRIES)]
-    quick = (block for macs, block in drawn if macs <= _MOST_MACS)
+    deep = rows <= _DEEP_ROWS and rng.random() < _DEEP
+    candidate, most = (_deep, _DEEP_MACS) if deep else (_candidate, _MOST_MACS)
+    drawn = [candidate(rng, rows, width, stride) for _ in range(_TRIES)]
+    quick = (block for macs, block in drawn if macs <= most)
     return next(quick, min(drawn, key=lambda each: each[0])[1])
 
 
 def _candidate(rng: np.random.Generator, rows: int, width: int, stride: int) -> tuple[float, Block]:
     """A block of any kind, and its multiply-accumulates but for those of squeeze-and-excitation."""
-    pixels, made = rows**2, rows**2 / stride**2
-    channels = width if rng.random() < 0.4 else _width(rng, 8, min(400, 8 * (160 // rows) + 16))
+    channels = _channels(rng, rows, width)
     se = 0.25 if rng.random() < 0.25 else 0.0
     kind = rng.random()
     if kind < 0.45:
         kernel, expand = int(rng.choice((3, 5, 7))), int(rng.choice((1, 3, 4, 5, 6)))
-        wide = width * expand
-        macs = pixels * wide * width * (expand > 1) + made * wide * (kernel**2 + channels)
-        return macs, MBConv(kernel, stride, channels, expand, se)
+        return _mobile(rows, width, MBConv(kernel, stride, channels, expand, se))
     if kind < 0.75:
         group = int(rng.choice(_GROUPS))
-        channels = max(1, channels // group) * group
-        macs = pixels * channels * width + made * channels * (9 * group + channels + width)
-        return macs, XBlock(3, stride, channels, 1, group, se)
+        return _regnet(rows, width, XBlock(3, stride, max(1, channels // group) * group, 1, group, se))
     kernel = int(rng.choice((1, 3, 3, 3, 5)))
-    return made * width * channels * kernel**2, Conv(kernel, stride, channels)
+    return (rows / stride) ** 2 * width * channels * kernel**2, Conv(kernel, stride, channels)
+
+
+def _deep(rng: np.random.Generator, rows: int, width: int, stride: int) -> tuple[float, Block]:
+    """The same of a block that is deep inside, or wide."""
+    se = 0.25 if rng.random() < 0.25 else 0.0
+    if rng.random() < 0.7:
+        expand = max(1, round(_width(rng, *_DEPTHS) / width))
+        channels = _channels(rng, rows, width)
+        return _mobile(rows, width, MBConv(int(rng.choice((3, 5, 7))), stride, channels, expand, se))
+    group = int(rng.choice(_GROUPS))
+    return _regnet(rows, width, XBlock(3, stride, _width(rng, *_WIDTHS) // group * group, 1, group, se))
+
+
+def _mobile(rows: int, width: int, block: MBConv) -> tuple[float, MBConv]:
+    """`block` and its multiply-accumulates."""
+    made, wide = (rows / block.stride) ** 2, width * block.expand
+    macs = rows**2 * wide * width * (block.expand > 1) + made * wide * (block.kernel**2 + block.channels)
+    return macs, block
+
+
+def _regnet(rows: int, width: int, block: XBlock) -> tuple[float, XBlock]:
+    """The same."""
+    made, channels = (rows / block.stride) ** 2, block.channels
+    return rows**2 * channels * width + made * channels * (9 * block.group_width + channels + width), block
+
+
+def _channels(rng: np.random.Generator, rows: int, width: int) -> int:
+    """Those of a block's output, often as many as there were."""
+    return width if rng.random() < 0.4 else _width(rng, 8, min(400, 8 * (160 // rows) + 16))
 
 
 def _width(rng: np.random.Generator, low: int, high: int) -> int:
