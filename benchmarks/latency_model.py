@@ -170,7 +170,7 @@ def _model(board: Board) -> CalibratedModel:
     """The shipped one, whatever was profiled here."""
     model = latency_model(board, EngineRuntime())
     assert isinstance(model, CalibratedModel)
-    return CalibratedModel(board, model.runtime, model.calibration, model.label)
+    return CalibratedModel(board, model.runtime, model.calibration, model.label, model.clock_hz)
 
 
 if __name__ == "__main__":

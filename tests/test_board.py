@@ -30,7 +30,7 @@ DATASHEETS = {
     "stm32h743": (512, 2048, "cortex-m7", True, 480, 0x24000000),
     "stm32l4r5": (640, 2048, "cortex-m4", True, 120, 0x20000000),
     "nrf52840": (256, 1024, "cortex-m4", True, 64, 0x20000000),
-    "rp2040": (264, 2048, "cortex-m0plus", False, 133, 0x20000000),
+    "rp2040": (264, 2048, "cortex-m0plus", False, 125, 0x20000000),
     # of its 512 KiB, 32 hold the instruction cache and 32 the data cache
     "esp32s3": (448, 8192, "xtensa-lx7", False, 240, 0x3FC88000),
 }

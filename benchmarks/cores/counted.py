@@ -67,7 +67,7 @@ class Counted:
         return max(_LEAST_BAND, math.ceil(20 * ((1 - share) * self.spread + share * self.flash.spread)) / 20)
 
 
-#: ArduinoCore-mbed's clock (pico-sdk's by default), and not the 133 MHz that the board's manifest allows.
+#: ArduinoCore-mbed's clock (pico-sdk's by default), and not the 133 MHz that the chip may run at.
 #: Eleven layers of CMSIS-NN with few weights took what the table of cycles says of the same sources by gcc
 #: 12.2, 3 % more or less (raspberrypi/pico-tflmicro, benchmark_results.txt). Another compiler makes other
 #: code: CoreMark took 7 % more than ours by GCC 10.3 (1.824 a MHz, github.com/PaulStoffregen/CoreMark), and

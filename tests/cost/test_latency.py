@@ -76,7 +76,7 @@ def test_a_kernel_that_nobody_timed_is_told_by_its_instructions() -> None:
     model = latency_model(load_board("stm32f746"), EngineRuntime())
     assert isinstance(model, CalibratedModel)
     costs = {kernel: cost for kernel, cost in model.calibration.costs.items() if kernel != "tn_depthwise"}
-    lacking = CalibratedModel(model.on, model.runtime, replace(model.calibration, costs=costs), model.label)
+    lacking = replace(model, calibration=replace(model.calibration, costs=costs))
     graph = build_graph(find_network("mcunet-in0"))
     assert lacking.milliseconds(graph) == pytest.approx(model.milliseconds(graph), rel=0.3)
 

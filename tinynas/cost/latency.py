@@ -51,7 +51,7 @@ class LatencyModel(Protocol):
 
     @property
     def clock_hz(self) -> int:
-        """Cycles of a second: those at which the board was calibrated, which its manifest may not say."""
+        """Cycles of a second: those that a board said which was calibrated here, else its manifest's."""
         ...
 
     @property
@@ -120,11 +120,11 @@ def latency_model(board: Board, runtime: Runtime) -> LatencyModel | None:
         if file.is_file():
             calibration = _read(file, file.stat().st_mtime_ns)
             if (fault := _fault(calibration, runtime.goal)) is None:
-                return CalibratedModel(board, runtime, calibration, _words(calibration))
+                return CalibratedModel(board, runtime, calibration, _words(calibration), calibration.clock_hz)
             remark = remark or f"; {file} {fault}"
     if (brought := _shipped(board)) is None:
         return None
-    return CalibratedModel(board, runtime, brought, _words(brought, board) + remark)
+    return CalibratedModel(board, runtime, brought, _words(brought, board) + remark, board.clock_hz)
 
 
 def kept(board: str, measured: bool) -> Path:
@@ -154,6 +154,7 @@ class CalibratedModel:
     runtime: EngineRuntime
     calibration: Calibration
     label: str
+    clock_hz: int
     #: milliseconds of operators that are alike by a kernel, and where the arena lies
     _guesses: Remembered[float] = field(default_factory=Remembered, init=False, repr=False)
 
@@ -165,11 +166,6 @@ class CalibratedModel:
     def board(self) -> str:
         """As `LatencyModel.board`."""
         return self.on.id
-
-    @property
-    def clock_hz(self) -> int:
-        """As `LatencyModel.clock_hz`."""
-        return self.calibration.clock_hz if self.calibration.board == self.on.id else self.on.clock_hz
 
     def milliseconds(self, graph: Graph) -> float:
         """As `LatencyModel.milliseconds`."""
