@@ -28,7 +28,8 @@ from rich.table import Table
 
 from tinynas.board import Board, load_board
 from tinynas.cost import EngineRuntime, macs
-from tinynas.cost.latency import CalibratedModel, latency_model
+from tinynas.cost.calibration import shipped
+from tinynas.cost.latency import CalibratedModel
 from tinynas.engine.goals import Goal
 from tinynas.networks import Genotype, build_graph
 from tinynas.pipeline.profile import run_network
@@ -168,9 +169,8 @@ def main() -> None:
 
 def _model(board: Board) -> CalibratedModel:
     """The shipped one, whatever was profiled here."""
-    model = latency_model(board, EngineRuntime())
-    assert isinstance(model, CalibratedModel)
-    return CalibratedModel(board, model.runtime, model.calibration, model.label, model.clock_hz)
+    brought = shipped()[board.id]
+    return CalibratedModel(board, EngineRuntime(), brought, brought.times, board.clock_hz)
 
 
 if __name__ == "__main__":
