@@ -77,6 +77,7 @@ def test_the_example_in_the_help_is_a_real_command(
     monkeypatch.setenv("COLUMNS", "200")
     printed = answered(capsys, *command, "--help")
     assert "--json" in printed or command in GROUPS
+    assert printed.count("Example:") == 1
     example = re.search(r"Example: (tinynas .*)", printed)
     assert example is not None
     program, *words = shlex.split(example[1])

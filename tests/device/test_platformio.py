@@ -116,6 +116,13 @@ def test_a_network_too_large_is_the_requests_fault(pretend: Pretend) -> None:
         build(LOCAL, project)
 
 
+def test_a_full_disk_is_not_the_compilers_fault(pretend: Pretend) -> None:
+    said = "x.s: Fatal error: can\\'t write 9 bytes to section .text of x.o: \\'No space left on device\\'"
+    project = pretend(f"import sys; print('{said}'); sys.exit(1)")
+    with pytest.raises(ToolchainError, match="no space was left on a disk while stm32f746_local was built"):
+        build(LOCAL, project)
+
+
 def test_a_failed_build_says_the_first_fault_and_keeps_the_log(pretend: Pretend) -> None:
     project = pretend(
         "import sys; print('Compiling'); print('a.c:3: error: no'); print('*** [x]'); sys.exit(1)"

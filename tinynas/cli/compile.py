@@ -68,8 +68,6 @@ def compile_(
     """Compile an int8 model to C: no heap, one static arena, TensorFlow Lite's outputs byte for byte.
 
     For a core without DSP instructions (Cortex-M0+, M3) `ram` is the fastest goal, too.
-
-    Example: tinynas compile model.tflite -o lib/model --optimize speed --arena 65536 --check
     """
     from tinynas.pipeline.compile import Check, compile_model
 

@@ -58,7 +58,7 @@ RuntimeOption = Annotated[
 ]
 _GOALS = "ram: the smallest arena; balanced: fast in at most 40 % and 1 kB more; speed: the fastest"
 OptimizeOption = Annotated[
-    Goal, typer.Option("--optimize", help=f"What the engine's plans are for. {_GOALS}, within the SRAM.")
+    Goal, typer.Option("--optimize", help=f"What the engine's plans are for. {_GOALS}, within the limits.")
 ]
 #: of a model that may be a run's
 ModelOptimizeOption = Annotated[

@@ -56,9 +56,10 @@ app.command(epilog="Example: tinynas pick runs/stm32f746-320k-digits-s0-1f3a09 -
     pick
 )
 app.command(epilog="Example: tinynas plan model.tflite --plot plan.png")(plan)
-app.command("compile", epilog="Example: tinynas compile model.tflite -o lib/model --name model --check")(
-    compile_
-)
+app.command(
+    "compile",
+    epilog="Example: tinynas compile model.tflite -o lib/model --optimize speed --arena 65536 --check",
+)(compile_)
 app.add_typer(board_app, name="board")
 app.command(epilog="Example: tinynas build model.onnx --data ./photos --board stm32f746")(build)
 app.command(epilog="Example: tinynas flash model.tflite --board stm32f746")(flash)

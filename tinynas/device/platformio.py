@@ -41,6 +41,8 @@ _SETTINGS = {
     # what is read here is searched for words, which a compiler translates where it may
     "LC_ALL": "C.UTF-8",
 }
+#: what compiler, linker and archiver say of ENOSPC
+_FULL = "No space left on device"
 _OVERFLOW = re.compile(r"region `(?P<region>\w+)' overflowed by (?P<bytes>\d+) bytes")
 _FAULT = re.compile(r"(?:error|Error|undefined reference|\*\*\*)\b.*|.*\b(?:error|Error):.*")
 
@@ -219,6 +221,11 @@ def _check_built(done: subprocess.CompletedProcess[str], environment: Environmen
         raise RequestError(
             f"with this network the firmware takes {int(overflow['bytes']):,} B more {overflow['region']} "
             f"than {environment.board} has: choose a smaller network or another board"
+        )
+    if done.returncode and _FULL in done.stdout:
+        raise ToolchainError(
+            f"no space was left on a disk while {environment.name} was built in {made.log.parent}: free some "
+            "there or in the folder for temporary files, and run the same command again"
         )
     if done.returncode:
         raise ToolchainError(
