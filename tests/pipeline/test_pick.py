@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from small_search import BOARD, REQUEST, Guard
 from test_deploy import needs_board
 
-from tinynas.board import Budget, make_budget
+from tinynas.board import Board, Budget, make_budget
 from tinynas.cli.main import main
 from tinynas.engine.goals import Goal
-from tinynas.errors import RequestError, RunError
+from tinynas.errors import RequestError, RunError, ToolchainError
 from tinynas.pipeline.deploy_stage import Onto
-from tinynas.pipeline.pick import Pick, _announcement, choose, export_front, export_pick
+from tinynas.pipeline.pick import Pick, _announcement, _made, choose, export_front, export_pick
 from tinynas.pipeline.request import SearchRequest
+from tinynas.pipeline.session import Session
 from tinynas.pipeline.subject import find_subject
 from tinynas.pipeline.target import VirtualTarget
 from tinynas.search import Candidate, Footprint, Origin, open_run, read_run
@@ -177,6 +178,25 @@ def test_a_pick_is_deployed_as_a_run_is(
     monkeypatch.setattr("tinynas.pipeline.deploy_stage.deploy", never)
     watch = Guard()
     assert export_pick(other, watch, onto=onto) == result and "deployed already" in watch.notes[-1]
+
+
+def test_what_is_in_the_way_of_a_deployment_is_said_before_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(VirtualTarget):
+        def require(self, board: Board) -> None:
+            raise ToolchainError("unicorn is not installed")
+
+    def training(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tinynas.pipeline.pick._export", training)
+    pick, watch, unused = choose(_run(tmp_path / "run", [(0.9, 4000, 9000, 20.0)]), ROOMY), Guard(), None
+    session = Session(REQUEST, unused, unused, watch)  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        _made(pick, session, pick.members[0], Onto(Gone(), 3))
+    (note,) = watch.notes
+    assert "could not be deployed: unicorn is not installed" in note
 
 
 def _winner_and_another(run: Path) -> Pick:

@@ -16,7 +16,7 @@ from typing import Any
 from tinynas.board import Budget
 from tinynas.data import fingerprint, load_dataset
 from tinynas.errors import RequestError, RunError
-from tinynas.pipeline.deploy_stage import Onto, deploy_result
+from tinynas.pipeline.deploy_stage import Onto, announce_obstacle, deploy_result
 from tinynas.pipeline.export_stage import EXPORTING, export_winner
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.request import SearchRequest
@@ -138,6 +138,8 @@ def _made(pick: Pick, session: Session, member: Candidate[Genes], onto: Onto | N
     """`member` exported, if it was not, and deployed `onto` a board."""
     folder = _folder(pick.run, member.genotype)
     if not _is_there(folder):
+        if onto is not None:
+            announce_obstacle(onto, session.request, session.observer)
         _export(session, member, folder)
     if onto is not None:
         own = RunFolder(folder)
