@@ -24,7 +24,7 @@ from tinynas.pipeline.session import Session
 from tinynas.pipeline.subject import find_subject
 from tinynas.pipeline.target import VirtualTarget
 from tinynas.search import Candidate, Footprint, Origin, open_run, read_run
-from tinynas.search.run_folder import CHOSEN, MODEL, RESULT
+from tinynas.search.run_folder import CANDIDATES, CHOSEN, MODEL, RESULT
 
 ROOMY = Budget(10**6, 10**6)
 
@@ -73,6 +73,16 @@ def test_what_cannot_be_picked_from_is_refused(tmp_path: Path) -> None:
         choose(untimed, replace(ROOMY, latency_ms=3.0))
     with pytest.raises(RequestError, match="not the folder of a run"):
         choose(tmp_path / "nothing", ROOMY)
+    (untimed / CANDIDATES).write_text("")
+    with pytest.raises(RunError, match=r"no network in candidates\.jsonl any more"):
+        choose(untimed, ROOMY)
+
+
+def test_a_request_without_its_board_is_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = _run(tmp_path / "run", [(0.5, 1, 1, 1.0)])
+    (run / "request.json").write_text("{}")
+    assert main(["pick", str(run), "--list"]) == 1
+    assert "'request.json' of the run is damaged" in capsys.readouterr().err
 
 
 def test_a_recorded_request_comes_back(tmp_path: Path) -> None:

@@ -97,6 +97,8 @@ def result() -> dict[str, Any]:
     return {
         "board": "stm32f746",
         "genotype": GENOTYPES[0],
+        "space": "w0.2-r16",
+        "model": "model.tflite",
         "params": footprint.params,
         "macs": footprint.macs,
         "sram_bytes": footprint.sram_bytes,
@@ -117,6 +119,7 @@ def deployment() -> dict[str, Any]:
     cycles = [1000 * (place + 1) for place in range(len(operators))]
     return {
         "board": "stm32f746",
+        "model": "run",
         "times": "modelled, +-15 %; by the virtual board",
         "clock_hz": 216_000_000,
         "kernels": "dsp",

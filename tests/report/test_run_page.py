@@ -204,6 +204,16 @@ def test_a_record_without_its_fields_is_one_sentence(tmp_path: Path, name: str) 
         read_page(folder)
 
 
+@pytest.mark.parametrize("name", ["result.json", "deployments/stm32f746-virtual.json"])
+def test_show_names_a_record_without_its_fields(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_run(tmp_path / "run")
+    damage(folder / name, {})
+    assert main(["show", str(folder)]) == 1
+    assert f"'{name}' of the run is damaged" in capsys.readouterr().err
+
+
 def test_records_of_long_ago_and_boards_that_tell_little(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     little = {"board": "stm32f746", "times": "measured", "arena_bytes": {"board": 500}, "latency_ms": None}

@@ -90,11 +90,15 @@ def _budget(
     request: dict[str, Any], sram: str | None, flash: str | None, latency: str | None, fps: str | None
 ) -> Budget:
     """What is asked for; what is not, the run's own. A time that was a target of the run is no limit."""
-    asked = make_budget(load_board(request["board"]), sram, flash, latency, fps)
+    from tinynas.search.run_folder import REQUEST, reading
+
+    with reading(REQUEST):
+        board, sizes = str(request["board"]), (int(request["sram_bytes"]), int(request["flash_bytes"]))
+    asked = make_budget(load_board(board), sram, flash, latency, fps)
     own = request.get("latency_ms") if "objective" not in request else None
     return Budget(
-        asked.sram_bytes if sram is not None else int(request["sram_bytes"]),
-        asked.flash_bytes if flash is not None else int(request["flash_bytes"]),
+        asked.sram_bytes if sram is not None else sizes[0],
+        asked.flash_bytes if flash is not None else sizes[1],
         own if asked.latency_ms is None else asked.latency_ms,
     )
 

@@ -84,6 +84,8 @@ def plain_candidate(candidate: Candidate[Any], accuracy_key: str) -> dict[str, A
 
 
 def _print(console: Console, summary: RunSummary, report: SpaceReport | None) -> None:
+    from tinynas.search.run_folder import DEPLOYMENTS, RESULT, reading
+
     state = summary.state
     goes_on = "" if summary.is_done else " (unfinished: the same search command goes on)"
     facts = [
@@ -102,15 +104,17 @@ def _print(console: Console, summary: RunSummary, report: SpaceReport | None) ->
         from tinynas.cli.result import print_result
 
         say(console)
-        print_result(console, summary.result, summary.path)
+        with reading(RESULT):
+            print_result(console, summary.result, summary.path)
     elif summary.times:
         parts = ", ".join(f"{stage} {format_seconds(seconds)}" for stage, seconds in summary.times.items())
         print_facts(console, [("time so far", f"{format_seconds(sum(summary.times.values()))} ({parts})")])
-    for found in summary.deployments.values():
+    for name, found in summary.deployments.items():
         from tinynas.cli.findings import print_findings
 
         say(console)
-        print_findings(console, found)
+        with reading(f"{DEPLOYMENTS}/{name}.json"):
+            print_findings(console, found)
 
 
 def _asked(request: dict[str, Any]) -> list[tuple[str, str]]:

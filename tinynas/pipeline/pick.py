@@ -37,7 +37,7 @@ from tinynas.search import (
     restore_choice,
 )
 from tinynas.search.objective import ACCURACY
-from tinynas.search.run_folder import CHOSEN, MODEL, PICKS, REQUEST, RESULT, SPACE, read_json
+from tinynas.search.run_folder import CANDIDATES, CHOSEN, MODEL, PICKS, REQUEST, RESULT, SPACE, read_json
 from tinynas.spaces import SpaceReport, find_family
 from tinynas.units import format_seconds
 
@@ -66,6 +66,8 @@ def choose(run: Path, budget: Budget) -> Pick:
     summary = read_run(run)
     if not (run / CHOSEN).exists():
         raise RequestError(f"the search in '{run}' is not over ({summary.state}): let it finish first")
+    if not summary.candidates:
+        raise RunError(f"the run in '{run}' has no network in {CANDIDATES} any more: search again")
     front = pareto_front(summary.candidates)
     if budget.latency_ms is not None and any(c.footprint.latency_ms is None for c in summary.candidates):
         raise RequestError(

@@ -174,6 +174,20 @@ def read_object(path: Path) -> dict[str, Any]:
     return found
 
 
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turns what a damaged record makes of the reading of it into one sentence.
+
+    Raises:
+        RunError: the record called `name` lacks something, or has it in another kind.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as failure:
+        what = f"{type(failure).__name__}: {failure}"
+        raise RunError(f"'{name}' of the run is damaged ({what}): delete it to have it made again") from None
+
+
 def is_run(folder: Path) -> bool:
     """Whether `folder` is the folder of a run."""
     return (folder / REQUEST).is_file()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tinynas.report.memory_table import memory_rows
-from tinynas.report.run_page.sections import Deployed, Latency, Layers, Maybe, Missing, reading
+from tinynas.report.run_page.sections import Deployed, Latency, Layers, Maybe, Missing
+from tinynas.search.run_folder import reading
 
 _Number = TypeVar("_Number", int, float)
 

@@ -30,11 +30,10 @@ from tinynas.report.run_page.sections import (
     Result,
     RunPage,
     as_modelled,
-    reading,
 )
 from tinynas.search import CANDIDATES, Candidate, Genes, RunSummary, read_candidates, read_run
 from tinynas.search.history import read_history
-from tinynas.search.run_folder import CHOSEN, ENVIRONMENT, HISTORY, REQUEST, RESULT, read_json
+from tinynas.search.run_folder import CHOSEN, ENVIRONMENT, HISTORY, REQUEST, RESULT, read_json, reading
 from tinynas.spaces import SpaceReport
 from tinynas.supernet.phase import Progress
 

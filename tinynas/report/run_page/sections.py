@@ -6,13 +6,11 @@ A section that the run cannot fill (yet) is `Missing` and says why.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from tinynas.engine.plan import Plan
-from tinynas.errors import RunError
 from tinynas.report.memory_table import MemoryRow
 from tinynas.search import Candidate, Genes, Timing
 from tinynas.search.candidate import candidate_line
@@ -33,20 +31,6 @@ class Missing:
 
 
 Maybe: TypeAlias = _Section | Missing
-
-
-@contextmanager
-def reading(name: str) -> Iterator[None]:
-    """Turns what a damaged record makes of the reading of it into one sentence.
-
-    Raises:
-        RunError: the record called `name` lacks something, or has it in another kind.
-    """
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError) as failure:
-        what = f"{type(failure).__name__}: {failure}"
-        raise RunError(f"'{name}' of the run is damaged ({what}): delete it to have it made again") from None
 
 
 @dataclass(frozen=True, slots=True)
