@@ -76,7 +76,8 @@ class SearchOptions(LimitOptions):
         str,
         typer.Option(
             "--objective",
-            help="accuracy; or mnasnet-soft, mnasnet-hard: accuracy weighed by time, --latency as target.",
+            help="accuracy; or mnasnet-soft, mnasnet-hard, which weigh it by time, --latency as target, "
+            "which some network must meet.",
         ),
     ] = "accuracy"
     family: FamilyOption = "mobile"

@@ -9,11 +9,11 @@ from tinynas.search.candidate import Candidate, Origin
 from tinynas.search.objective import ranked
 from tinynas.search.pool import Pool, Proposal
 from tinynas.search.space_protocol import ChoiceT
-from tinynas.search.strategy import batches, require_at_least, require_share
+from tinynas.search.strategy import RandomStart, require_at_least, require_share
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegularisedEvolution:
+class RegularisedEvolution(RandomStart):
     """A population of fixed size, a tournament for every child, and death by age.
 
     Of `population` networks (the paper's P = 100) `tournament` are drawn (S = 25), and the best of them has
@@ -25,38 +25,24 @@ class RegularisedEvolution:
         RequestError: a setting is out of its range.
     """
 
-    evaluations: int
     population: int = 100
     tournament: int = 25
     mutation_probability: float = 0.1
-    together: int = 1
 
     def __post_init__(self) -> None:
-        require_at_least(
-            1,
-            evaluations=self.evaluations,
-            population=self.population,
-            tournament=self.tournament,
-            together=self.together,
-        )
+        super().__post_init__()
+        require_at_least(1, population=self.population, tournament=self.tournament)
         require_share(mutation_probability=self.mutation_probability)
 
     @property
-    def first(self) -> int:
-        """Networks of the first population."""
-        return min(self.population, self.evaluations)
+    def opening(self) -> int:
+        """The first population."""
+        return self.population
 
-    @property
-    def generations(self) -> int:
-        """The first population, then children."""
-        return 1 + batches(self.evaluations - self.first, self.together)
-
-    def propose(
-        self, generation: int, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT]
+    def follow(
+        self, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT], count: int
     ) -> list[Proposal[ChoiceT]]:
-        """The population at first, then mutants of winners of tournaments among the youngest."""
-        if generation == 0:
-            return pool.random(self.first)
+        """Mutants of winners of tournaments among the youngest."""
         alive = scored[-self.first :]
 
         def child() -> ChoiceT:
@@ -64,5 +50,4 @@ class RegularisedEvolution:
             winner = ranked(alive[int(i)] for i in entered)[0]
             return pool.space.mutate(winner.choice, pool.rng, self.mutation_probability)
 
-        count = min(self.together, self.evaluations - len(scored))
         return pool.collect(count, Origin.MUTATION, child)

@@ -15,7 +15,7 @@ from tinynas.search.candidate import Candidate, Origin
 from tinynas.search.objective import ranked
 from tinynas.search.pool import Pool, Proposal
 from tinynas.search.space_protocol import ChoiceT
-from tinynas.search.strategy import batches, require_at_least
+from tinynas.search.strategy import RandomStart, require_at_least
 from tinynas.search.tokens import Alphabet
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _MOST_BARREN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class BayesianSearch:
+class BayesianSearch(RandomStart):
     """`startup` networks at random, then `together` at a time from the estimator.
 
     The estimator is rebuilt from the journal for every proposal and seeded by the pool's generator, so that a
@@ -39,33 +39,25 @@ class BayesianSearch:
         RequestError: a setting is out of its range.
     """
 
-    evaluations: int
     startup: int = 20
-    together: int = 1
 
     def __post_init__(self) -> None:
-        require_at_least(1, evaluations=self.evaluations, startup=self.startup, together=self.together)
+        super().__post_init__()
+        require_at_least(1, startup=self.startup)
 
     @property
-    def first(self) -> int:
-        """Networks drawn at random."""
-        return min(self.startup, self.evaluations)
+    def opening(self) -> int:
+        """As many as the estimator begins with."""
+        return self.startup
 
-    @property
-    def generations(self) -> int:
-        """The start, then proposals."""
-        return 1 + batches(self.evaluations - self.first, self.together)
-
-    def propose(
-        self, generation: int, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT]
+    def follow(
+        self, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT], count: int
     ) -> list[Proposal[ChoiceT]]:
-        """Random networks at first, then those that the estimator thinks good."""
-        if generation == 0:
-            return pool.random(self.first)
+        """Those that the estimator thinks good."""
         alphabet = Alphabet(pool.space)
         study, distributions = _study(scored, alphabet, int(pool.rng.integers(2**32)))
         found: list[Proposal[ChoiceT]] = []
-        count, barren = min(self.together, self.evaluations - len(scored)), 0
+        barren = 0
         while len(found) < count and barren < _MOST_BARREN:
             trial = study.ask(distributions)
             choice = alphabet.choice([trial.params[name] for name in distributions])

@@ -12,7 +12,7 @@ from tinynas.search.candidate import Candidate, Origin
 from tinynas.search.policy import Floats, Policy, Ppo, fresh_policy
 from tinynas.search.pool import Pool, Proposal
 from tinynas.search.space_protocol import ChoiceT
-from tinynas.search.strategy import batches, require_at_least
+from tinynas.search.strategy import RandomStart
 from tinynas.search.tokens import Alphabet
 
 #: sequences drawn from the policy at a time, and at most for each network wanted
@@ -22,7 +22,7 @@ _MEMORY = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Controller:
+class Controller(RandomStart):
     """`together` networks at random, then generations of as many drawn from a policy, which learns from each.
 
     The reward is what the search maximises; by how much a network did better than expected, a moving
@@ -36,25 +36,18 @@ class Controller:
         RequestError: a setting is out of its range.
     """
 
-    evaluations: int
     together: int = 10
     ppo: Ppo = field(default_factory=Ppo)
 
-    def __post_init__(self) -> None:
-        require_at_least(1, evaluations=self.evaluations, together=self.together)
-
     @property
-    def generations(self) -> int:
-        """Each of `together` networks."""
-        return batches(self.evaluations, self.together)
+    def opening(self) -> int:
+        """A generation like every other."""
+        return self.together
 
-    def propose(
-        self, generation: int, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT]
+    def follow(
+        self, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT], count: int
     ) -> list[Proposal[ChoiceT]]:
-        """Random networks at first, then those that the policy draws."""
-        count = min(self.together, self.evaluations - len(scored))
-        if generation == 0:
-            return pool.random(count)
+        """Those that the policy draws."""
         alphabet = Alphabet(pool.space)
         policy = self._trained(scored, alphabet)
 

@@ -6,7 +6,9 @@ earlier generations and the pool's random generator alone, so a killed run propo
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from tinynas.errors import RequestError
@@ -33,6 +35,50 @@ class Strategy(Protocol):
     ) -> list[Proposal[ChoiceT]]:
         """The networks of `generation` (from 0), given all `scored` in earlier ones; none ends the search."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomStart(ABC):
+    """Networks at random first, then `together` at a time, each time from all that are scored.
+
+    Raises:
+        RequestError: a setting is out of its range.
+    """
+
+    evaluations: int
+    together: int = 1
+
+    def __post_init__(self) -> None:
+        require_at_least(1, evaluations=self.evaluations, together=self.together)
+
+    @property
+    @abstractmethod
+    def opening(self) -> int:
+        """Networks drawn at random, if so many are scored at all."""
+
+    @property
+    def first(self) -> int:
+        """Networks of the first generation."""
+        return min(self.opening, self.evaluations)
+
+    @property
+    def generations(self) -> int:
+        """The first, and those that follow."""
+        return 1 + batches(self.evaluations - self.first, self.together)
+
+    def propose(
+        self, generation: int, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT]
+    ) -> list[Proposal[ChoiceT]]:
+        """Random networks at first, then what follows from all `scored`."""
+        if generation == 0:
+            return pool.random(self.first)
+        return self.follow(scored, pool, min(self.together, self.evaluations - len(scored)))
+
+    @abstractmethod
+    def follow(
+        self, scored: Sequence[Candidate[ChoiceT]], pool: Pool[ChoiceT], count: int
+    ) -> list[Proposal[ChoiceT]]:
+        """The next `count` networks."""
 
 
 def batches(networks: int, together: int) -> int:
