@@ -76,8 +76,8 @@ class SearchOptions(LimitOptions):
         str,
         typer.Option(
             "--objective",
-            help="accuracy; or mnasnet-soft, mnasnet-hard, which weigh it by time, --latency as target, "
-            "which some network must meet.",
+            help="accuracy; or mnasnet-soft, mnasnet-hard: weighed by time, with --latency as a target "
+            "that some network must meet.",
         ),
     ] = "accuracy"
     family: FamilyOption = "mobile"
