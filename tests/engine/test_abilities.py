@@ -10,11 +10,12 @@ from tinynas.engine.abilities import Abilities, abilities
 from tinynas.engine.choosing import Choices
 from tinynas.engine.goals import Aim
 from tinynas.engine.kernels import Spends, accepting, candidates
+from tinynas.engine.layers import layer_of
 from tinynas.errors import ModelError
 from tinynas.graph import Activation, Graph, GraphBuilder, OpKind
 from tinynas.graph.extremes import extreme_layer, layers_like
 from tinynas.graph.outline import alone, likeness_of
-from tinynas.graph.typical import KINDS, typical_kinds, with_typical_operator
+from tinynas.graph.typical import KINDS, largest_magnitude, typical_kinds, with_typical_operator
 
 SPENDS = [Spends.NOTHING, Spends.ARENA | Spends.TABLE, Spends.ARENA | Spends.TABLE | Spends.FLASH]
 ACTIVATIONS = st.sampled_from(Activation)
@@ -78,10 +79,13 @@ def test_typical_values_are_between_the_extremes(graph: Graph, source: int) -> N
     layers = layers_like(likeness_of(graph, operator), source)
     if layers is None:
         return
-    ends = [extreme_layer(layers, large=large) for large in (True, False)]
+    largest = largest_magnitude(likeness_of(graph, operator))
+    assert largest <= layers.largest_magnitude
+    ends = [extreme_layer(layers, magnitude) for magnitude in (largest, 0)]
     large, zero = (set(accepting(end, end.operators[0], SPENDS[-1])) for end in ends)
-    drawn = set(candidates(with_typical_operator(graph, 0, typical_kinds(graph, source)), 0, SPENDS[-1]))
-    assert large <= drawn <= zero
+    typical = with_typical_operator(graph, 0, typical_kinds(graph, source))
+    assert large <= set(candidates(typical, 0, SPENDS[-1])) <= zero
+    assert layer_of(typical, operator).magnitudes.max() <= largest
 
 
 def test_values_are_drawn_where_it_hangs_on_them() -> None:
@@ -93,7 +97,7 @@ def test_values_are_drawn_where_it_hangs_on_them() -> None:
         likeness = likeness_of(graph, graph.operators[0])
         layers = layers_like(likeness, 1)
         assert layers is not None
-        ends = [extreme_layer(layers, large=large) for large in (True, False)]
+        ends = [extreme_layer(layers, magnitude) for magnitude in (layers.largest_magnitude, 0)]
         large, zero = (accepting(end, end.operators[0], SPENDS[-1]) for end in ends)
         kernels = {each.function for each in abilities(SPENDS[-1]).of(likeness, (1,))}
         found.append((large == zero, "tn_convolve_packed" in kernels))

@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 from tinynas.board import Board
 from tinynas.cost.calibration import Calibration, read, shipped
@@ -16,23 +17,28 @@ from tinynas.cost.engine_runtime import EngineRuntime
 from tinynas.cost.estimates import Runtime
 from tinynas.cost.prices import OperatorCycles, widest_bytes
 from tinynas.cost.work import list_work
-from tinynas.engine.alike import Alike, Remembered, alike_operators
+from tinynas.engine.alike import Remembered, alike_operators
 from tinynas.engine.choosing import choose_kernels
 from tinynas.engine.goals import Goal
 from tinynas.engine.kernels import Kernel
 from tinynas.engine.planner import Arrangement
 from tinynas.engine.schedule import MOST_STEPS
-from tinynas.engine.tasks import Task, for_each
+from tinynas.engine.tasks import Task, for_each, task_of
 from tinynas.graph import Graph
+from tinynas.graph.outline import Likeness
 
 #: what is said of times that other kernels or another board had, in percent
 _STALE, _SCALED = 25, 30
 
 
+#: operators alike, the C function that runs them, the address of the arena
+_Key: TypeAlias = tuple[Likeness, str, int]
+
+
 class Guessed(NamedTuple):
     """Operators in an arena at an address (`LatencyModel.place`), each by one of `kernels`."""
 
-    operators: Sequence[Alike]
+    operators: Sequence[Likeness]
     kernels: Sequence[Kernel]
     place: int
 
@@ -201,25 +207,32 @@ class CalibratedModel:
     def guesses(self, networks: Sequence[Guessed]) -> list[tuple[float, ...]]:
         """As `LatencyModel.guesses`."""
         keys = [
-            [(operator, kernel.function, place) for operator, kernel in zip(operators, kernels, strict=True)]
-            for operators, kernels, place in networks
+            (operators, kernel, place)
+            for all_operators, kernels, place in networks
+            for operators, kernel in zip(all_operators, kernels, strict=True)
         ]
-        known = {key: self._guesses.get(key, -1.0) for network in keys for key in network}
-        alike: dict[Hashable, list[tuple[Alike, str, int]]] = defaultdict(list)
-        chosen: dict[Hashable, Kernel] = {}
-        for network, (_, kernels, _) in zip(keys, networks, strict=True):
-            for key, kernel in zip(network, kernels, strict=True):
-                if known[key] < 0:
-                    known[key] = 0.0
-                    group = (id(kernel), key[2], key[0].task.window, key[0].task.other is None)
-                    chosen[group] = kernel
-                    alike[group].append(key)
-        for kernel, members in zip(chosen.values(), alike.values(), strict=True):
-            tasks = [operator.task for operator, _, _ in members]
-            tell = partial(self._guess, kernel=kernel, place=members[0][2])
-            for key, (time,) in zip(members, for_each(tasks, tell), strict=True):
-                known[key] = self._guesses[key] = time
-        return [tuple([known[key] for key in network]) for network in keys]
+        found = [self._guesses.get((operators, kernel.function, place)) for operators, kernel, place in keys]
+        new = {
+            (key[0], key[1].function, key[2]): key[1]
+            for key, time in zip(keys, found, strict=True)
+            if time is None
+        }
+        alike: dict[Hashable, list[_Key]] = defaultdict(list)
+        for key, kernel in new.items():
+            task = task_of(key[0])
+            alike[id(kernel), key[2], task.window, task.other is None].append(key)
+        learned = {}
+        for group in alike.values():
+            tell = partial(self._guess, kernel=new[group[0]], place=group[0][2])
+            for key, (time,) in zip(
+                group, for_each([task_of(each) for each, *_ in group], tell), strict=True
+            ):
+                learned[key] = self._guesses[key] = time
+        times = iter(
+            learned[operators, kernel.function, place] if time is None else time
+            for (operators, kernel, place), time in zip(keys, found, strict=True)
+        )
+        return [tuple(islice(times, len(kernels))) for _, kernels, _ in networks]
 
     def _guess(self, task: Task, kernel: Kernel, place: int) -> tuple[float]:
         memory = self._operators.memory_at(place)

@@ -12,9 +12,10 @@ from functools import lru_cache
 
 from tinynas.engine.alike import Remembered
 from tinynas.engine.kernels import Kernel, Spends, accepting
+from tinynas.graph import OpKind
 from tinynas.graph.extremes import Layers, extreme_layer, layers_like
 from tinynas.graph.outline import Likeness, alone
-from tinynas.graph.typical import CHANNEL_AXES, with_typical_operator
+from tinynas.graph.typical import CHANNEL_AXES, largest_magnitude, with_typical_operator
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,33 +26,38 @@ class Abilities:
     _known: Remembered[tuple[Kernel, ...]] = field(default_factory=Remembered, init=False)
     _sets: dict[tuple[str, ...], tuple[Kernel, ...]] = field(default_factory=dict, init=False)
 
-    def of(self, likeness: Likeness, kinds: Sequence[int]) -> tuple[Kernel, ...]:
-        """Those that can run operators of `likeness`, if their maps are held; none where nothing runs them.
+    def of(self, operators: Likeness, kinds: Sequence[int]) -> tuple[Kernel, ...]:
+        """Those that can run operators of `operators`, if their maps are held; none where nothing runs them.
 
         The feature maps among the inputs have values of `kinds` (`tinynas.graph.typical`). The same kernels
         are the same tuple.
         """
 
         def drawn() -> Sequence[Kernel]:
-            graph = alone(likeness)
+            graph = alone(operators)
             of_tensors = [0] * len(graph.tensors)
             for place, kind in zip(graph.inputs, kinds, strict=True):
                 of_tensors[place] = kind
             filled = with_typical_operator(graph, 0, of_tensors)
             return accepting(filled, filled.operators[0], self.spends)
 
-        if likeness.kind not in CHANNEL_AXES:
-            return self._remembered((_manner(likeness), *kinds), drawn)
-        layers = layers_like(likeness, kinds[0]) if kinds else None
+        if operators.kind not in CHANNEL_AXES:
+            return self._remembered((_manner(operators), *kinds), drawn)
+        layers = layers_like(operators, kinds[0]) if kinds else None
         if layers is None:
             return self._same(drawn())
-        if found := self._remembered(layers, lambda: self._of_all(layers)):
-            return found
-        return self._remembered((layers, likeness.inputs[1]), drawn)
+        of_all = self._remembered(layers, lambda: self._of_all(layers, layers.largest_magnitude))
+        if of_all or layers.kind is OpKind.DEPTHWISE_CONV_2D:
+            return of_all or self._same(drawn())
 
-    def _of_all(self, layers: Layers) -> Sequence[Kernel]:
-        """Those that can run all of `layers`; none where it hangs on the values of each."""
-        ends = [extreme_layer(layers, large=large) for large in (True, False)]
+        def told() -> Sequence[Kernel]:
+            return self._of_all(layers, largest_magnitude(operators)) or drawn()
+
+        return self._remembered((layers, operators.inputs[1]), told)
+
+    def _of_all(self, layers: Layers, magnitude: int) -> Sequence[Kernel]:
+        """Those that can run all of `layers` up to a `magnitude`; none where each one's values decide."""
+        ends = [extreme_layer(layers, each) for each in (magnitude, 0)]
         large, small = (accepting(graph, graph.operators[0], self.spends) for graph in ends)
         return large if large == small else []
 
@@ -72,13 +78,13 @@ def abilities(spends: Spends) -> Abilities:
     return Abilities(spends)
 
 
-def _manner(likeness: Likeness) -> Hashable:
+def _manner(operators: Likeness) -> Hashable:
     """All that kernels look at of an operator without weights.
 
     Of the sizes of its maps that is along which axes they are one, or those of the output.
     """
-    (made, dtype, _), inputs = likeness.output, list[Hashable]()
-    for face in likeness.inputs:
+    (made, dtype, _), inputs = operators.output, list[Hashable]()
+    for face in operators.inputs:
         if face is None or face[2]:
             inputs.append(face)
         elif len(face[0]) != len(made):
@@ -86,4 +92,12 @@ def _manner(likeness: Likeness) -> Hashable:
         else:
             sizes = [(size == 1, size == other) for size, other in zip(face[0], made, strict=True)]
             inputs.append((tuple(sizes), face[1]))
-    return (*likeness[:4], *inputs, len(made), dtype)
+    return (
+        operators.kind,
+        operators.window,
+        operators.activation,
+        operators.settings,
+        *inputs,
+        len(made),
+        dtype,
+    )

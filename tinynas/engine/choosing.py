@@ -7,17 +7,18 @@ all operators alike, as if those had typical values (`tinynas.engine.abilities`)
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeAlias
 
 from tinynas.engine.abilities import abilities
-from tinynas.engine.alike import Alike, Remembered, alike_operators, has_values, tasks_of
+from tinynas.engine.alike import Remembered, alike_operators, has_values, tasks_of
 from tinynas.engine.goals import Aim, Goal, Price, instructions
 from tinynas.engine.kernels import Form, Kernel, Spends, candidates, check_maps, not_run
-from tinynas.engine.tasks import Task, for_each
+from tinynas.engine.tasks import Task, for_each, task_of
 from tinynas.graph import Graph
+from tinynas.graph.outline import Likeness
 from tinynas.graph.typical import typical_kinds, with_typical_operator
 
 __all__ = ["Able", "Choices", "Goal", "Without", "choose_kernels"]
@@ -35,7 +36,7 @@ _PORTABLE = Spends.TABLE
 #: functions that operators, by index, are not to be run by
 Without = Mapping[int, Collection[str]]
 #: operators that are alike, and the kinds of values (`tinynas.graph.typical`) of the maps that they read
-Site: TypeAlias = tuple[Alike, tuple[int, ...]]
+Site: TypeAlias = tuple[Likeness, tuple[int, ...]]
 #: what an operator is called where it cannot be run: what prints its network's name, and its index
 Name: TypeAlias = tuple[object, int]
 
@@ -153,25 +154,30 @@ class KernelsFor:
     price: Price
     _known: Remembered[tuple[Able, ...]] = field(default_factory=Remembered, init=False)
 
-    def able(self, sites: Sequence[Site], names: Sequence[Name]) -> list[tuple[Able, ...]]:
+    def able(self, sites: Sequence[Site], names: Iterable[Name]) -> list[tuple[Able, ...]]:
         """The kernels that can run each operator; new ones are priced together.
 
         Raises:
             ModelError: an operator that no kernel runs.
         """
-        found = {site: self._known.get(site) for site in sites}
-        alike: dict[Hashable, list[tuple[Site, tuple[Kernel, ...]]]] = defaultdict(list)
-        for site, name in zip(sites, names, strict=True):
-            if found[site] is None:
-                found[site] = ()
-                task, kernels = site[0].task, self._kernels(site, name)
-                # the same kernels are the same tuple
-                alike[id(kernels), task.window, task.other is None].append((site, kernels))
+        found = list(map(self._known.get, sites))
+        named = zip(sites, names, found, strict=True)
+        new = self._learn({site: name for site, name, able in named if able is None})
+        return [able or new[site] for site, able in zip(sites, found, strict=True)]
+
+    def _learn(self, new: Mapping[Site, Name]) -> dict[Site, tuple[Able, ...]]:
+        alike: dict[Hashable, list[tuple[Site, Task, tuple[Kernel, ...]]]] = defaultdict(list)
+        for site, name in new.items():
+            task, kernels = task_of(site[0]), self._kernels(site, name)
+            # the same kernels are the same tuple
+            alike[id(kernels), task.window, task.other is None].append((site, task, kernels))
+        learned = {}
         for group in alike.values():
-            tasks, kernels = [site[0].task for site, _ in group], group[0][1]
-            for (site, _), able in zip(group, self._priced(tasks, kernels), strict=True):
-                found[site] = self._known[site] = able
-        return [found[site] or () for site in sites]
+            for (site, *_), able in zip(
+                group, self._priced([task for _, task, _ in group], group[0][2]), strict=True
+            ):
+                learned[site] = self._known[site] = able
+        return learned
 
     def priced(self, task: Task, kernels: Sequence[Kernel]) -> tuple[Able, ...]:
         """`kernels` that can run an operator, with their prices."""
@@ -185,10 +191,10 @@ class KernelsFor:
 
     def _kernels(self, site: Site, name: Name) -> tuple[Kernel, ...]:
         operators, kinds = site
-        check_maps(operators.likeness, *name)
-        if kernels := abilities(self.spends).of(operators.likeness, kinds):
+        check_maps(operators, *name)
+        if kernels := abilities(self.spends).of(operators, kinds):
             return kernels
-        raise not_run(operators.likeness, *name)
+        raise not_run(operators, *name)
 
 
 def kernels_for(aim: Aim) -> KernelsFor:

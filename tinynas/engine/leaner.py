@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tinynas.engine.alike import Alike, Remembered, alike_operators, has_values
+from tinynas.engine.alike import Remembered, alike_operators, has_values
 from tinynas.engine.choosing import Choices
 from tinynas.engine.kernels import Form, Kernel, Spends
 from tinynas.engine.packing import pack
@@ -16,6 +16,7 @@ from tinynas.engine.parameters import PaddingPixel, Parameters, members, struct_
 from tinynas.engine.rows import map_shape
 from tinynas.engine.tables import structure_bytes
 from tinynas.graph import Graph
+from tinynas.graph.outline import Likeness
 
 _WORD = 4
 
@@ -136,7 +137,7 @@ class Constants:
         return known[key]
 
     @cached_property
-    def _alike(self) -> list[Alike]:
+    def _alike(self) -> list[Likeness]:
         return [] if has_values(self.graph) else alike_operators(self.graph)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from tinynas.elementwise import larger, smaller
 from tinynas.engine.rows import MapShape, shape_of
 from tinynas.graph import OpKind, Window
-from tinynas.graph.outline import Likeness
+from tinynas.graph.outline import MOST_REMEMBERED, Likeness
 
 #: kinds with weights
 WEIGHTED = (OpKind.CONV_2D, OpKind.DEPTHWISE_CONV_2D, OpKind.FULLY_CONNECTED)
@@ -80,18 +81,19 @@ def _falling(first: int, by: int, most: int) -> int:
     return count * first - by * (count * (count - 1) // 2)
 
 
-def task_of(likeness: Likeness) -> Task:
+@lru_cache(maxsize=MOST_REMEMBERED)
+def task_of(operators: Likeness) -> Task:
     """The task of operators of that likeness."""
-    output = shape_of(*likeness.output[:2])
-    maps = [shape_of(shape, dtype) for shape, dtype, _ in likeness.maps] or [output]
-    kind, depth, groups = likeness.kind, 0, 1
-    if kind in WEIGHTED and (second := likeness.inputs[1]) is not None:
+    output = shape_of(*operators.output[:2])
+    maps = [shape_of(shape, dtype) for shape, dtype, _ in operators.maps] or [output]
+    kind, depth, groups = operators.kind, 0, 1
+    if kind in WEIGHTED and (second := operators.inputs[1]) is not None:
         weights = second[0]
         depth = math.prod(weights) // weights[3 if kind is OpKind.DEPTHWISE_CONV_2D else 0]
         groups = maps[0].channels // weights[3] if kind is OpKind.CONV_2D else 1
     other = maps[1] if len(maps) > 1 else None
     read = sum([each.bytes for each in maps])
-    return Task(kind, likeness.window, maps[0], other, output, read, depth, groups)
+    return Task(kind, operators.window, maps[0], other, output, read, depth, groups)
 
 
 def stack(tasks: Sequence[Task]) -> Task:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from functools import lru_cache
 
 from tinynas.graph.ir import Activation, DType, Graph, Operator, OpKind, Padding, Tensor, Window
-from tinynas.graph.outline import PLAIN_SETTINGS, Face, Likeness, Outline, Shape
+from tinynas.graph.outline import MOST_REMEMBERED, PLAIN_SETTINGS, Likeness, Outline, Shape, likeness
 
 
 class LayerBuilder(ABC):
@@ -20,16 +20,8 @@ class LayerBuilder(ABC):
         """The shape of a feature map made so far."""
 
     @abstractmethod
-    def _put(
-        self,
-        kind: OpKind,
-        inputs: tuple[int, ...],
-        constants: tuple[tuple[str, Shape, DType], ...],
-        shape: Shape,
-        window: Window | None,
-        activation: Activation,
-    ) -> int:
-        """An operator of feature maps and behind them constants, by role; the map that it makes."""
+    def _put(self, operator: Likeness, *maps: int) -> int:
+        """An operator like this that reads `maps`; the index of the map that it makes."""
 
     def conv(
         self,
@@ -41,54 +33,79 @@ class LayerBuilder(ABC):
         groups: int = 1,
     ) -> int:
         """A `kernel` x `kernel` SAME convolution with bias, in `groups` groups."""
-        weights = (channels, kernel, kernel, self.shape(x)[3] // groups)
-        return self._windowed(OpKind.CONV_2D, x, channels, (kernel, stride), weights, activation)
+        return self._put(_convolution(self.shape(x), channels, kernel, stride, activation, groups), x)
 
     def depthwise(
         self, x: int, kernel: int, stride: int = 1, activation: Activation = Activation.NONE
     ) -> int:
         """A `kernel` x `kernel` SAME depthwise convolution with bias, multiplier 1."""
-        channels = self.shape(x)[3]
-        weights = (1, kernel, kernel, channels)
-        return self._windowed(OpKind.DEPTHWISE_CONV_2D, x, channels, (kernel, stride), weights, activation)
+        return self._put(_depthwise(self.shape(x), kernel, stride, activation), x)
 
     def dense(self, x: int, units: int, activation: Activation = Activation.NONE) -> int:
         """A fully connected layer with bias on a [1, n] map."""
-        constants = ("weights", (units, self.shape(x)[1]), DType.INT8), ("bias", (units,), DType.INT32)
-        return self._put(OpKind.FULLY_CONNECTED, (x,), constants, (1, units), None, activation)
+        shape = self.shape(x)
+        constants = ((units, shape[1]), DType.INT8), ((units,), DType.INT32)
+        return self._put(_like(OpKind.FULLY_CONNECTED, (shape,), (1, units), constants, None, activation), x)
 
     def add(self, x: int, y: int, activation: Activation = Activation.NONE) -> int:
         """The elementwise sum of two feature maps of one shape."""
-        return self._put(OpKind.ADD, (x, y), (), self.shape(x), None, activation)
+        shape = self.shape(x)
+        return self._put(_like(OpKind.ADD, (shape, self.shape(y)), shape, (), None, activation), x, y)
 
     def multiply(self, x: int, gate: int) -> int:
         """`x` scaled channel by channel by a [1, 1, 1, c] `gate`."""
-        return self._put(OpKind.MUL, (x, gate), (), self.shape(x), None, Activation.NONE)
+        shape = self.shape(x)
+        return self._put(_like(OpKind.MUL, (shape, self.shape(gate)), shape), x, gate)
 
     def logistic(self, x: int) -> int:
         """The logistic sigmoid of `x`."""
-        return self._put(OpKind.LOGISTIC, (x,), (), self.shape(x), None, Activation.NONE)
+        shape = self.shape(x)
+        return self._put(_like(OpKind.LOGISTIC, (shape,), shape), x)
 
     def global_mean(self, x: int, keep_dims: bool = False) -> int:
         """The mean over rows and columns: [1, c], or [1, 1, 1, c] with `keep_dims`."""
-        channels = self.shape(x)[3]
-        shape = (1, 1, 1, channels) if keep_dims else (1, channels)
-        return self._put(OpKind.MEAN, (x,), (("axes", (2,), DType.INT32),), shape, None, Activation.NONE)
+        shape = self.shape(x)
+        made = (1, 1, 1, shape[3]) if keep_dims else (1, shape[3])
+        return self._put(_like(OpKind.MEAN, (shape,), made, (((2,), DType.INT32),)), x)
 
-    def _windowed(
-        self,
-        kind: OpKind,
-        x: int,
-        channels: int,
-        window: tuple[int, int],
-        weights: Shape,
-        activation: Activation,
-    ) -> int:
-        _, rows, columns, _ = self.shape(x)
-        slides = _same_window(*window)
-        shape = (1, *slides.output_size(rows, columns), channels)
-        constants = ("weights", weights, DType.INT8), ("bias", (channels,), DType.INT32)
-        return self._put(kind, (x,), constants, shape, slides, activation)
+
+def _int8(
+    kind: OpKind,
+    maps: tuple[Shape, ...],
+    made: Shape,
+    constants: tuple[tuple[Shape, DType], ...] = (),
+    window: Window | None = None,
+    activation: Activation = Activation.NONE,
+) -> Likeness:
+    """That of an int8 operator which reads `maps` and, behind them, `constants`."""
+    inputs = *[(shape, DType.INT8, False) for shape in maps], *[(*each, True) for each in constants]
+    return likeness(kind, window, activation, PLAIN_SETTINGS, inputs, (made, DType.INT8, False))
+
+
+_like = lru_cache(maxsize=MOST_REMEMBERED)(_int8)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _convolution(
+    source: Shape, channels: int, kernel: int, stride: int, activation: Activation, groups: int
+) -> Likeness:
+    weights = (channels, kernel, kernel, source[3] // groups)
+    return _windowed(OpKind.CONV_2D, source, channels, stride, weights, activation)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _depthwise(source: Shape, kernel: int, stride: int, activation: Activation) -> Likeness:
+    weights = (1, kernel, kernel, source[3])
+    return _windowed(OpKind.DEPTHWISE_CONV_2D, source, source[3], stride, weights, activation)
+
+
+def _windowed(
+    kind: OpKind, source: Shape, channels: int, stride: int, weights: Shape, activation: Activation
+) -> Likeness:
+    window = _same_window(weights[1], stride)
+    made = (1, *window.output_size(source[1], source[2]), channels)
+    constants = (weights, DType.INT8), ((channels,), DType.INT32)
+    return _int8(kind, (source,), made, constants, window, activation)
 
 
 @lru_cache
@@ -114,19 +131,17 @@ class GraphBuilder(LayerBuilder):
         """The finished graph with the given outputs."""
         return Graph(self._name, tuple(self._tensors), tuple(self._operators), (self.input,), outputs)
 
-    def _put(
-        self,
-        kind: OpKind,
-        inputs: tuple[int, ...],
-        constants: tuple[tuple[str, Shape, DType], ...],
-        shape: Shape,
-        window: Window | None,
-        activation: Activation,
-    ) -> int:
-        number = len(self._operators)
-        fixed = [self._tensor(f"{number}:{role}", size, dtype, True) for role, size, dtype in constants]
-        output = self._tensor(f"{number}:{kind.value.lower()}", shape, DType.INT8)
-        self._operators.append(Operator(kind, (*inputs, *fixed), (output,), window, activation))
+    def _put(self, operator: Likeness, *maps: int) -> int:
+        kind, number = operator.kind, len(self._operators)
+        constants = [face for face in operator.inputs if face is not None and face[2]]
+        roles = ("axes",) if kind is OpKind.MEAN else ("weights", "bias")
+        fixed = [
+            self._tensor(f"{number}:{role}", *face) for role, face in zip(roles, constants, strict=False)
+        ]
+        output = self._tensor(f"{number}:{kind.value.lower()}", *operator.output)
+        self._operators.append(
+            Operator(kind, (*maps, *fixed), (output,), operator.window, operator.activation)
+        )
         return output
 
     def _tensor(self, name: str, shape: Shape, dtype: DType, constant: bool = False) -> int:
@@ -140,30 +155,20 @@ class OutlineBuilder(LayerBuilder):
     def __init__(self, input_shape: Shape) -> None:
         """Start a network whose int8 input has `input_shape` = (rows, columns, channels)."""
         self.input = 0
-        self._maps: list[Face] = [((1, *input_shape), DType.INT8, False)]
+        self._shapes: list[Shape] = [(1, *input_shape)]
         self._operators: list[Likeness] = []
-        self._inputs: list[tuple[int, ...]] = []
+        self._reads: list[tuple[int, ...]] = []
 
     def shape(self, x: int) -> Shape:
         """As `LayerBuilder.shape`."""
-        return self._maps[x][0]
+        return self._shapes[x]
 
     def build(self) -> Outline:
         """The finished outline, whose output is the map made last."""
-        return Outline(tuple(self._operators), tuple(self._inputs))
+        return Outline(tuple(self._operators), tuple(self._reads))
 
-    def _put(
-        self,
-        kind: OpKind,
-        inputs: tuple[int, ...],
-        constants: tuple[tuple[str, Shape, DType], ...],
-        shape: Shape,
-        window: Window | None,
-        activation: Activation,
-    ) -> int:
-        maps, made = self._maps, (shape, DType.INT8, False)
-        read = *[maps[x] for x in inputs], *[(size, dtype, True) for _, size, dtype in constants]
-        self._operators.append(Likeness(kind, window, activation, PLAIN_SETTINGS, read, made))
-        self._inputs.append(inputs)
-        maps.append(made)
-        return len(maps) - 1
+    def _put(self, operator: Likeness, *maps: int) -> int:
+        self._operators.append(operator)
+        self._reads.append(maps)
+        self._shapes.append(operator.output[0])
+        return len(self._operators)

@@ -53,6 +53,16 @@ class Layers(NamedTuple):
     grouped: bool
     source: int
 
+    @property
+    def most_products(self) -> int:
+        """Weights of a filter, at most."""
+        return self.most * (math.prod(self.window.kernel) if self.window else 1)
+
+    @property
+    def largest_magnitude(self) -> int:
+        """What the magnitudes of a filter's typical weights add up to at most."""
+        return MOST_WEIGHT * self.most_products
+
 
 def layers_like(likeness: Likeness, source: int) -> Layers | None:
     """Those of that likeness, whose input has values of the kind `source`.
@@ -95,12 +105,13 @@ def _about(seen: int, taps: int) -> tuple[int, int]:
     return most - step + 1, most
 
 
-def extreme_layer(layers: Layers, *, large: bool) -> Graph:
-    """One of `layers`, whose values are as `large` as any of them typically has, or all zero.
+def extreme_layer(layers: Layers, magnitude: int) -> Graph:
+    """One of `layers`, the magnitudes of whose filters' weights add up to `magnitude` each.
 
-    Its channels have every sign and scale, its output is one pixel.
+    Its channels have every sign and scale and the largest bias; with a magnitude of 0 all is zero. Its output
+    is one pixel.
     """
-    kind, window = layers.kind, layers.window
+    kind, window, large = layers.kind, layers.window, magnitude > 0
     kernel = window.kernel if window else ()
     operator = Operator(kind, (0, 1, 2), (3,), window, layers.activation)
     before, behind = KINDS[layers.source], range_of(kind, layers.activation)
@@ -110,20 +121,20 @@ def extreme_layer(layers: Layers, *, large: bool) -> Graph:
     )
     scales = np.repeat([smallest, largest], len(_SIGNS)) * behind.scales[0] / before.scales[0]
     weights, biases = np.tile(_SIGNS, (2, 1)).T
+    sizes = np.clip(magnitude - MOST_WEIGHT * np.arange(layers.most_products), 0, MOST_WEIGHT)
     channels, size = len(scales), tuple[int, ...]()
     if window is not None:
         (rows, columns), (top, bottom, left, right) = window.reach, window.margins(0, 0)
         size = (max(1, rows - top - bottom), max(1, columns - left - right))
     if kind is OpKind.DEPTHWISE_CONV_2D:
-        read, filters = channels, np.broadcast_to(weights, (1, *kernel, channels))
+        read, filters = channels, np.outer(sizes, weights).reshape(1, *kernel, channels)
     else:
         read = layers.most * (2 if layers.grouped else 1)
-        each = weights.reshape(channels, *(1 for _ in kernel), 1)
-        filters = np.broadcast_to(each, (channels, *kernel, layers.most))
+        filters = np.outer(weights, sizes).reshape(channels, *kernel, layers.most)
     of_channels = Quantization(tuple((large * scales).tolist()), (0,) * channels, CHANNEL_AXES[kind])
     tensors = (
         Tensor("source", (1, *size, read), DType.INT8, False, before),
-        _constant("weights", (large * MOST_WEIGHT * filters).astype(np.int8), DType.INT8, of_channels),
+        _constant("weights", filters.astype(np.int8), DType.INT8, of_channels),
         _constant("bias", (large * MOST_BIAS * biases).astype(np.int32), DType.INT32),
         Tensor("made", (1, *(1 for _ in size), channels), DType.INT8, False, behind),
     )

@@ -6,28 +6,37 @@ leave time for.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from tinynas.graph.ir import Activation, DType, Graph, Operator, OpKind, Tensor, Window
+
+#: operators of which anything is remembered: a search has some thousands
+MOST_REMEMBERED = 2**15
 
 Shape: TypeAlias = tuple[int, ...]
 #: shape and element type of a tensor, and whether it is constant
 Face: TypeAlias = tuple[Shape, DType, bool]
 
-#: of operators that have nothing to set: depth multiplier, axis, beta, corners, centres (see `Operator`)
-PLAIN_SETTINGS = (1, -1, 1.0, False, False)
+#: depth multiplier, axis, beta, corners, centres (see `Operator`)
+Settings: TypeAlias = tuple[int, int, float, bool, bool]
+
+#: of operators that have nothing to set
+PLAIN_SETTINGS: Settings = (1, -1, 1.0, False, False)
 
 
-class Likeness(NamedTuple):
-    """All that a graph without values says of an operator: those that share it are alike.
+@dataclass(frozen=True, eq=False, slots=True)
+class Likeness:
+    """All that a graph without values says of an operator; `likeness` makes one object for all who share it.
 
-    `inputs` stand as in `Operator`, None for a missing one.
+    So it is compared and hashed by identity. `inputs` stand as in `Operator`, None for a missing one.
     """
 
     kind: OpKind
     window: Window | None
     activation: Activation
-    settings: tuple[int, int, float, bool, bool]
+    settings: Settings
     inputs: tuple[Face | None, ...]
     output: Face
 
@@ -35,6 +44,26 @@ class Likeness(NamedTuple):
     def maps(self) -> list[Face]:
         """The feature maps among the inputs."""
         return [each for each in self.inputs if each is not None and not each[2]]
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def likeness(
+    kind: OpKind,
+    window: Window | None,
+    activation: Activation,
+    settings: Settings,
+    inputs: tuple[Face | None, ...],
+    output: Face,
+) -> Likeness:
+    """What operators share that say this of themselves."""
+    return Likeness(kind, window, activation, settings, inputs, output)
+
+
+@lru_cache(maxsize=MOST_REMEMBERED)
+def has_single_channels(operators: Likeness) -> bool:
+    """Whether any map or constant of theirs ends with an axis of one."""
+    faces = [*operators.inputs, operators.output]
+    return any(face is not None and face[0][-1:] == (1,) for face in faces)
 
 
 class Outline(NamedTuple):
@@ -50,7 +79,7 @@ class Outline(NamedTuple):
 def likeness_of(graph: Graph, operator: Operator) -> Likeness:
     """That of an operator of `graph`, whatever values it has."""
     tensors = graph.tensors
-    return Likeness(
+    return likeness(
         operator.kind,
         operator.window,
         operator.activation,
@@ -75,14 +104,15 @@ def outline_of(graph: Graph) -> Outline:
     )
 
 
-def alone(likeness: Likeness) -> Graph:
+def alone(operators: Likeness) -> Graph:
     """A graph of one such operator, whose tensors are its inputs, but for missing ones, and its output."""
-    faces = [*[each for each in likeness.inputs if each is not None], likeness.output]
+    faces = [*[each for each in operators.inputs if each is not None], operators.output]
     tensors = tuple([Tensor(f"{number}", *face) for number, face in enumerate(faces)])
     numbers = iter(range(len(faces)))
-    inputs = tuple([-1 if each is None else next(numbers) for each in likeness.inputs])
+    inputs = tuple([-1 if each is None else next(numbers) for each in operators.inputs])
+    made = (len(faces) - 1,)
     operator = Operator(
-        likeness.kind, inputs, (len(faces) - 1,), likeness.window, likeness.activation, *likeness.settings
+        operators.kind, inputs, made, operators.window, operators.activation, *operators.settings
     )
     maps = tuple([i for i in inputs if i >= 0 and not tensors[i].constant])
     return Graph("one operator", tensors, (operator,), maps, operator.outputs)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinynas.graph.ir import Activation, DType, Graph, Operator, OpKind, Quantization, Tensor
+from tinynas.graph.outline import Likeness, Shape
 
 #: int8 = pixel - 128, see `tinynas.data.pixels`
 _PICTURE = Quantization((1 / 64,), (0,))
@@ -80,7 +81,7 @@ def with_typical_operator(graph: Graph, index: int, kinds: Sequence[int]) -> Gra
 
 def _fill(tensors: list[Tensor], operator: Operator, alike: str, order: _Order) -> None:
     """Give the constants and the output of `operator` among `tensors` what they lack."""
-    rng = np.random.default_rng(crc32(alike.encode()))
+    rng = _generator(alike)
     source = tensors[operator.inputs[0]].quantization or _PLAIN
     (made,) = operator.outputs
     tensors[made] = _quantised(tensors[made], _output(operator, source, rng))
@@ -141,10 +142,39 @@ class _Order:
         return values.take(np.random.default_rng(self.number).permutation(values.shape[-1]), -1)
 
 
+def largest_magnitude(operators: Likeness) -> int:
+    """What the magnitudes of the typical weights of a filter add up to at most, if not depthwise.
+
+    Filters are stretches of what is drawn, one after the other, so that is so of the largest stretch.
+    """
+    constants = [face[0] for face in operators.inputs if face is not None and face[2]]
+    rng = _generator(_words(operators.kind, operators.activation, constants))
+    if range_of(operators.kind, operators.activation) is _PLAIN:
+        rng.uniform(*SPREAD)
+    channels, *filters = constants[0]
+    drawn = np.abs(_draw_weights(rng, channels * math.prod(filters)), dtype=np.int64)
+    cycles, rest = divmod(math.prod(filters), len(drawn))
+    sums = np.concatenate([[0], np.cumsum(np.tile(drawn, 2))])
+    return int(cycles * drawn.sum() + (sums[rest : rest + len(drawn)] - sums[: len(drawn)]).max())
+
+
+def _draw_weights(rng: np.random.Generator, elements: int) -> NDArray[np.int8]:
+    """The weights of a layer of so many, or as many of them as come before they repeat."""
+    return rng.integers(-MOST_WEIGHT, MOST_WEIGHT, min(elements, _DRAWN), dtype=np.int8, endpoint=True)
+
+
+def _generator(alike: str) -> np.random.Generator:
+    """What draws the values of layers that share these words."""
+    return np.random.default_rng(crc32(alike.encode()))
+
+
 def _alike(graph: Graph, operator: Operator) -> str:
     """What tells layers apart that get other values."""
-    shapes = [tensor.shape for tensor in graph.constants_in(operator)]
-    return f"{operator.kind.value} {operator.activation.value} {shapes}"
+    return _words(operator.kind, operator.activation, [each.shape for each in graph.constants_in(operator)])
+
+
+def _words(kind: OpKind, activation: Activation, constants: Sequence[Shape]) -> str:
+    return f"{kind.value} {activation.value} {[*constants]}"
 
 
 def _output(operator: Operator, source: Quantization, rng: np.random.Generator) -> Quantization:
@@ -172,9 +202,7 @@ def _constant(
     if operator.kind is OpKind.MEAN:
         values = np.arange(1, 1 + tensor.elements, dtype=np.int32)
     elif tensor.dtype is DType.INT8:
-        drawn = min(tensor.elements, _DRAWN)
-        values = rng.integers(-MOST_WEIGHT, MOST_WEIGHT, drawn, dtype=np.int8, endpoint=True)
-        values = np.resize(values, tensor.shape)
+        values = np.resize(_draw_weights(rng, tensor.elements), tensor.shape)
         if operator.kind in CHANNEL_AXES:
             values = order.outputs(values, CHANNEL_AXES[operator.kind])
         if operator.kind in _MIXES:

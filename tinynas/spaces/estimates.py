@@ -8,16 +8,19 @@ says of its Graph.
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from tinynas.cost.latency import Guessed, LatencyModel
-from tinynas.engine.alike import Alike, Remembered, alike
+from tinynas.engine.alike import Remembered
 from tinynas.engine.choosing import Site, choose_among, kernels_for, only_readers
 from tinynas.engine.kernels import CATALOGUE, Form, Kernel
-from tinynas.graph.outline import Outline, Shape, outline_of
+from tinynas.engine.tasks import task_of
+from tinynas.graph.outline import Likeness, Shape, has_single_channels, outline_of
 from tinynas.graph.passes import simplify
 from tinynas.graph.typical import PICTURE, made_kind
 from tinynas.networks import Block, Genotype, build_part, outline_part
@@ -47,9 +50,9 @@ class _Part:
     times: dict[int, tuple[float, ...]] = field(default_factory=dict)
 
     @property
-    def operators(self) -> list[Alike]:
+    def operators(self) -> list[Likeness]:
         """Each by those that are alike to it."""
-        return [operator for operator, _ in self.sites]
+        return [operators for operators, _ in self.sites]
 
     def __str__(self) -> str:
         return " ".join(map(str, self.blocks))
@@ -70,7 +73,8 @@ class Estimates:
         """
         listed, found = list(networks), list[float]()
         for first in range(0, len(listed), _TOGETHER):
-            found += self._together(listed[first : first + _TOGETHER])
+            with _no_collection():
+                found += self._together(listed[first : first + _TOGETHER])
         return found
 
     def _together(self, networks: Sequence[Genotype]) -> Iterator[float]:
@@ -92,7 +96,7 @@ class Estimates:
     def _choose(self, parts: Sequence[_Part]) -> None:
         """Give each of `parts` its kernels."""
         sites = [site for part in parts for site in part.sites]
-        names = [(part, index) for part in parts for index in range(len(part.sites))]
+        names = ((part, index) for part in parts for index in range(len(part.sites)))
         able = iter(kernels_for(self.model.runtime.aim).able(sites, names))
         for part in parts:
             part.kernels = choose_among([next(able) for _ in part.sites], part.readers)
@@ -129,33 +133,38 @@ class Estimates:
 
 
 def _make(blocks: tuple[Block, ...], shape: Shape, source: int, classes: int | None) -> _Part:
-    outline = outline_part(blocks, shape, classes)
-    if _has_single_channels(outline):
+    operators, all_reads = outline_part(blocks, shape, classes)
+    if any(map(has_single_channels, operators)):
         # of what is built only these are not as the engine wants them
-        outline = outline_of(simplify(build_part(blocks, shape, classes)))
+        operators, all_reads = outline_of(simplify(build_part(blocks, shape, classes)))
     kinds, sites = [source], list[Site]()
-    for likeness, reads in zip(outline.operators, outline.reads, strict=True):
+    for operator, reads in zip(operators, all_reads, strict=True):
         of_maps = tuple([kinds[i] for i in reads])
-        sites.append((alike(likeness), of_maps))
-        kinds.append(made_kind(likeness.kind, likeness.activation, of_maps[0]))
-    made = range(1, len(kinds))
+        sites.append((operator, of_maps))
+        kinds.append(made_kind(operator.kind, operator.activation, of_maps[0]))
+    first, readers, made = operators[0], dict[int, int](), range(1, len(kinds))
+    if not _AGREEING.isdisjoint([operator.kind for operator in operators]):
+        readers = only_readers(all_reads, [reads[0] for reads in all_reads], made, made[-1:])
     return _Part(
         blocks=blocks,
         sites=tuple(sites),
-        end=(outline.operators[-1].output[0][1:], kinds[-1]),
-        widest=max([operator.task.map_bytes for operator, _ in sites]),
-        leans_back=outline.operators[0].kind in _AGREEING and sum(outline.reads, ()).count(0) == 1,
-        readers=only_readers(outline.reads, [reads[0] for reads in outline.reads], made, made[-1:]),
+        end=(operators[-1].output[0][1:], kinds[-1]),
+        widest=max([task_of(operator).map_bytes for operator in operators]),
+        leans_back=first.kind in _AGREEING and sum([reads.count(0) for reads in all_reads]) == 1,
+        readers=readers,
     )
 
 
-def _has_single_channels(outline: Outline) -> bool:
-    """Whether any map or constant ends with an axis of one."""
-    return any(
-        face is not None and face[0][-1] == 1
-        for likeness in outline.operators
-        for face in (*likeness.inputs, likeness.output)
-    )
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Look for no cyclic garbage: all that is made is kept, and would be gone through again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @lru_cache(maxsize=4)
