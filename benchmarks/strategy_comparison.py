@@ -48,7 +48,7 @@ COMPARISONS = {
     ),
     "cifar10": Comparison(
         "compare --board stm32f746 --sram 64k --flash 256k --runtime tflm --data cifar10 --effort standard "
-        "--seeds 5",
+        "--population 20 --parents 6 --crossover 6 --mutation 6 --seeds 5",
         "--largest-epochs 1 --supernet-epochs 8 --subnets-per-batch 2 --supernet-rate 0.1",
         "strategy_comparison_cifar10",
         ROOT / "docs" / "compare-strategies-cifar10.png",
