@@ -102,6 +102,18 @@ def test_what_was_measured_here_goes_first(home: Path) -> None:
     assert brought.label not in (modelled.label, measured.label)
 
 
+def test_times_are_by_the_clock_that_was_found(home: Path) -> None:
+    """Firmware may set another one than the manifest says."""
+    board, graph = load_board(BOARD), build_graph(find_network("mcunet-in0"))
+    brought = latency_model(board, EngineRuntime())
+    _keep(replace(_fresh(), clock_hz=board.clock_hz // 2))
+    slower = latency_model(board, EngineRuntime())
+    assert brought is not None
+    assert slower is not None
+    assert (brought.clock_hz, slower.clock_hz) == (board.clock_hz, board.clock_hz // 2)
+    assert slower.milliseconds(graph) == pytest.approx(2 * brought.milliseconds(graph))
+
+
 def test_one_out_of_date_is_refused_with_what_to_do(home: Path) -> None:
     """It is not used, and the label says why and how to mend it."""
     made = _fresh()
