@@ -24,6 +24,7 @@ from tinynas.device.platformio import compiler_version
 from tinynas.device.virtual.process import virtual_board
 from tinynas.errors import RequestError
 from tinynas.graph import GraphBuilder
+from tinynas.pipeline.subject import find_subject
 from tinynas.search import open_run
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "engine"))
@@ -77,6 +78,21 @@ RESULT = {
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where firmware is built."""
     return tmp_path_factory.mktemp("built")
+
+
+def test_a_pick_is_known_from_wherever_one_stands(
+    digits_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(digits_run, tmp_path / "run"))
+    taken = run / "picks" / "abc123"
+    taken.mkdir(parents=True)
+    for name in ("model.tflite", "result.json"):
+        shutil.copyfile(run / name, taken / name)
+    board, digests = load_board("stm32f746"), set()
+    for place, asked in ((tmp_path, taken), (run, "picks/abc123"), (run / "picks", "abc123"), (taken, ".")):
+        monkeypatch.chdir(place)
+        digests.add(find_subject(Path(asked), board, 3).sha256)
+    assert len(digests) == 1
 
 
 @needs_board

@@ -140,7 +140,7 @@ def subject_of_run(
         RequestError: there is no result yet.
         DataError: the pictures are not there any more.
     """
-    run = read_run(folder.parent.parent if _is_pick(folder) else folder)
+    run = read_run(folder.absolute().parent.parent if _is_pick(folder) else folder)
     if not (folder / RESULT).is_file():
         raise RequestError(f"there is no result in '{folder}' yet ({run.state}): finish it first")
     found = read_json(folder / RESULT)
@@ -153,7 +153,8 @@ def subject_of_run(
 
 def _is_pick(folder: Path) -> bool:
     """Whether `folder` is where `tinynas pick` puts what it takes of a run."""
-    return folder.parent.name == PICKS and is_run(folder.parent.parent)
+    place = folder.absolute()
+    return place.parent.name == PICKS and is_run(place.parent.parent)
 
 
 def subject_of_result(
