@@ -27,8 +27,8 @@ _Result = TypeVar("_Result")
 _PATIENCE = 10.0
 #: times in a row that workers may die before the study is given up
 MOST_DEATHS = 3
-#: items a worker does before a fresh process takes its place: TensorFlow keeps 7 to 12 MB of each network
-#: trained, and nothing but the end of the process gives them back
+#: items a worker does before a fresh process takes its place: oneDNN, inside TensorFlow, keeps what it
+#: compiled for each new shape of convolution, 1 to 2 MB a network at first, until the process ends
 MOST_ITEMS = 40
 
 
