@@ -67,6 +67,14 @@ def test_a_roomy_space_gets_every_evaluation(strategy: Strategy) -> None:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
+def test_so_does_one_of_which_hardly_more_fits(strategy: Strategy) -> None:
+    # 56 networks do, as many as the greediest asks for; children of the best few alone run out
+    space, limits = ToySpace(layers=3, widest=6), toy_limits(sram_bytes=140)
+    outcome = search(space, strategy, limits, Scorer(), seed=0, seeds=[space.smallest()])
+    assert len(outcome.candidates) == strategy.evaluations
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_same_seed_same_search_other_seed_other_search(strategy: Strategy) -> None:
     first, again, other = (
         search(ToySpace(5), strategy, toy_limits(), Scorer(), seed=seed) for seed in (3, 3, 4)

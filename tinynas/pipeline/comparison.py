@@ -69,7 +69,7 @@ class ComparisonRequest:
         return {"kind": COMPARISON} | plain
 
     def strategy(self, name: str) -> Strategy:
-        """The strategy `name`, for exactly the evaluations asked for."""
+        """The strategy `name`, for the evaluations asked for, if the space has so many networks that fit."""
         effort = self.search.effort.with_evaluations(self.evaluations)
         return AtMost(make_strategy(name, effort, self.search.scoring), self.evaluations)
 

@@ -50,4 +50,5 @@ class RegularisedEvolution(RandomStart):
             winner = ranked(alive[int(i)] for i in entered)[0]
             return pool.space.mutate(winner.choice, pool.rng, self.mutation_probability)
 
-        return pool.collect(count, Origin.MUTATION, child)
+        children = pool.collect(count, Origin.MUTATION, child)
+        return children + pool.random(count - len(children))

@@ -20,6 +20,9 @@ from tinynas.search.strategy import require_at_least, require_share
 class Breeding(ABC):
     """A random population, then iterations of `mutation` children by mutation and `crossover` by crossover.
 
+    In place of children that cannot be found, since all that fit are scored, networks are drawn at random: so
+    everyone scores as many as the space has.
+
     Raises:
         RequestError: a setting is out of its range.
     """
@@ -54,10 +57,11 @@ class Breeding(ABC):
         if generation == 0:
             return pool.random(self.population)
         parents = self.mates(scored, pool.rng)
-        return [
+        children = [
             *pool.mutants(self.mutation, parents, self.mutation_probability),
             *pool.crosses(self.crossover, parents),
         ]
+        return children + pool.random(self.mutation + self.crossover - len(children))
 
     @abstractmethod
     def mates(self, scored: Sequence[Candidate[ChoiceT]], rng: np.random.Generator) -> list[ChoiceT]:
