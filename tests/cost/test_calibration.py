@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +85,24 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(RequestError, match=r"other\.json.*tinynas profile"):
         read(file)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("costs", []),
+        ("costs", {"tn_dense": 3}),
+        ("costs", {"tn_dense": {"row": "3"}}),
+        ("clock_hz", None),
+        ("errors", {}),
+        ("goals", 7),
+        ("format", 0),
+    ],
+)
+def test_a_file_of_something_else_is_refused_in_a_sentence(field: str, value: object) -> None:
+    plain = json.loads(_fresh().to_text())
+    with pytest.raises(RequestError, match="it is not a calibration of this tinynas"):
+        parse(json.dumps(plain | {field: value}), "it")
 
 
 def test_what_was_measured_here_goes_first(home: Path) -> None:

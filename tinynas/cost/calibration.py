@@ -95,11 +95,24 @@ def parse(text: str, name: str) -> Calibration:
             raise ValueError("another format")
         plain["errors"] = Errors(**plain["errors"])
         plain["goals"] = tuple(plain["goals"])
+        plain["costs"] = {kernel: _numbers(costs) for kernel, costs in plain["costs"].items()}
+        plain |= _numbers({name: plain[name] for name in ("clock_hz", "step_cycles", "instruction_cycles")})
         return Calibration(**plain)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RequestError(
             f"{name} is not a calibration of this tinynas: make one with `tinynas profile`"
         ) from error
+
+
+def _numbers(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, all of which are numbers.
+
+    Raises:
+        TypeError: one is not.
+    """
+    if strange := [name for name, value in plain.items() if not isinstance(value, (int, float))]:
+        raise TypeError(f"{', '.join(strange)}: no numbers")
+    return dict(plain)
 
 
 def read(file: Path) -> Calibration:
