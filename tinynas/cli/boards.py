@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from tinynas.board import Board, Region, board_ids, load_board
-from tinynas.cli.console import JsonOption, make_table, megahertz, output, print_facts, print_json, say
+from tinynas.cli.console import (
+    JsonOption,
+    make_table,
+    megahertz,
+    output,
+    print_facts,
+    print_json,
+    print_table,
+    say,
+)
 from tinynas.units import format_size
 
 
@@ -32,7 +41,7 @@ def _print_boards(known: list[Board]) -> None:
         sizes = (_short(board.sram_bytes), _short(board.flash_bytes))
         table.add_row(board.id, board.core, _yes(board.dsp), megahertz(board), *sizes, board.name)
     console = output()
-    console.print(table)
+    print_table(console, table)
     say(console, "`tinynas boards ID` shows one of them; your own board is a file: --board path.json")
 
 
@@ -59,7 +68,7 @@ def _print_board(board: Board) -> None:
     table = make_table(("region", "kind"), ("from", "to", "size"), ("holds a network's tensors",))
     for region in board.regions:
         table.add_row(*_region_row(region))
-    console.print(table)
+    print_table(console, table)
 
 
 def _region_row(region: Region) -> tuple[str, ...]:

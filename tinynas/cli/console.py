@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +27,8 @@ from tinynas.units import format_milliseconds, format_size
 
 #: columns of a table written to a file or a pipe, unless COLUMNS says otherwise
 _WIDE = 200
+#: columns that every table has room in
+_AMPLE = 10_000
 
 BoardOption = Annotated[
     str,
@@ -119,6 +122,20 @@ def make_table(left: Iterable[str], right: Iterable[str] = (), last: Iterable[st
     for name in last:
         table.add_column(name)
     return table
+
+
+def print_table(console: Console, table: Table) -> None:
+    """`table`, wider than the terminal where it must be: its last column folds, but no figure is cut."""
+    ample = console.options.update(max_width=_AMPLE)
+    folding = [column for column in table.columns if not column.no_wrap]
+    slack = 0
+    for column in folding:
+        widths = [Measurement.get(console, ample, cell) for cell in (column.header, *column.cells)]
+        slack += max(each.maximum for each in widths) - max(each.minimum for each in widths)
+    least = Measurement.get(console, ample, table).maximum - slack
+    if least > console.width:
+        table.width = least
+    console.print(table, crop=False)
 
 
 def print_facts(console: Console, facts: Iterable[tuple[str, str]]) -> None:

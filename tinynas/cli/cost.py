@@ -17,6 +17,7 @@ from tinynas.cli.console import (
     part_of,
     print_facts,
     print_json,
+    print_table,
     runtime_line,
     say,
 )
@@ -192,7 +193,7 @@ def _print_bill(console: Console, bill: _Bill) -> None:
             "<- peak" if layer.is_peak else "",
             style="bold" if layer.is_peak else None,
         )
-    console.print(table)
+    print_table(console, table)
     params = [("parameters as published", f"{bill.params:,}")] if bill.params is not None else []
     print_facts(
         console,

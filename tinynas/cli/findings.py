@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tinynas.cli.console import make_table, percent, print_facts, say
+from tinynas.cli.console import make_table, percent, print_facts, print_table, say
 from tinynas.report.memory_table import SOURCES, MemoryRow, memory_rows
 from tinynas.units import format_count, format_size
 
@@ -44,7 +44,7 @@ def print_goals(console: Console, goals: Iterable[Mapping[str, Any]], chosen: st
             "<- chosen" if is_chosen else "",
             style="bold" if is_chosen else None,
         )
-    console.print(table)
+    print_table(console, table)
 
 
 def _firmware(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -110,7 +110,7 @@ def _print_memories(console: Console, found: Mapping[str, Any]) -> None:
         name = row.name if row.is_whole or row.name.startswith(".") else f"  {row.name}"
         table.add_row(name, *(_size(row, key) for key in shown))
     say(console)
-    console.print(table)
+    print_table(console, table)
 
 
 def _size(row: MemoryRow, key: str) -> str:
@@ -128,4 +128,4 @@ def _print_layers(console: Console, found: Mapping[str, Any]) -> None:
     table = make_table(("#", "operator"), ("cycles", "share"))
     for index, (kind, spent) in enumerate(zip(kinds, cycles, strict=True)):
         table.add_row(str(index), kind, f"{spent:,}", percent(spent / max(sum(cycles), 1)))
-    console.print(table)
+    print_table(console, table)

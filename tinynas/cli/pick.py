@@ -18,6 +18,7 @@ from tinynas.cli.console import (
     output,
     percent,
     print_json,
+    print_table,
     remarks,
     say,
 )
@@ -144,7 +145,7 @@ def _print_front(found: Pick, every: bool, only_list: bool) -> None:
             style="bold" if candidate is found.members[0] else None if fits else "dim",
         )
     console = output()
-    console.print(table)
+    print_table(console, table)
     taken = "all of them are taken" if every else "the best of them is taken"
     say(
         console,
@@ -183,4 +184,4 @@ def _print_exported(results: list[dict[str, Any]]) -> None:
             str(Path(result["folder"]) / result["model"]),
         )
     say(output())
-    output().print(table)
+    print_table(output(), table)

@@ -15,6 +15,7 @@ from tinynas.cli.console import (
     output,
     print_facts,
     print_json,
+    print_table,
     say,
 )
 from tinynas.cli.network import NETWORK_HELP, find_graph
@@ -86,7 +87,7 @@ def _print(console: Console, plan: Plan, tflm: int) -> None:
                 plan.kernels[index],
                 style="bold" if size == max(plan.group_bytes) else None,
             )
-    console.print(table)
+    print_table(console, table)
     print_facts(
         console,
         [

@@ -16,6 +16,7 @@ from tinynas.cli.console import (
     percent,
     print_facts,
     print_json,
+    print_table,
     say,
 )
 from tinynas.units import format_count, format_milliseconds, format_seconds, format_size
@@ -157,7 +158,7 @@ def _print_candidates(console: Console, summary: RunSummary) -> None:
             f"{cost.flash_bytes:,} B",
             _found(candidate),
         )
-    console.print(table)
+    print_table(console, table)
     if summary.timings:
         say(console, _measured(summary))
 

@@ -24,6 +24,7 @@ from tinynas.cli.console import (
     output,
     percent,
     print_json,
+    print_table,
     remarks,
     runtime_line,
     say,
@@ -172,7 +173,7 @@ def _print_report(console: Console, report: SpaceReport, all_spaces: bool, plot:
             "<- chosen" if chosen else _remark(stats, report.min_share),
             style="bold green" if chosen else None,
         )
-    console.print(table)
+    print_table(console, table)
     shown = f"; the best {len(rows)} are shown, --all shows all" if len(rows) < len(ranking) else ""
     say(console, f"{len(ranking)} of {len(report.spaces)} spaces have networks that fit{shown}")
     if report.note:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from tinynas.cli.console import make_table, percent, print_facts, say
+from tinynas.cli.console import make_table, percent, print_facts, print_table, say
 from tinynas.units import format_milliseconds
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def print_comparison(
     table = make_table(("strategy",), [title for title, _ in columns])
     for standing in sorted(shown, key=lambda s: -s.mean):
         table.add_row(standing.strategy, *(cell(standing) for _, cell in columns))
-    console.print(table)
+    print_table(console, table)
     say(console)
     say(console, "evaluations are the median over seeds, where who never gets there counts as last")
     if shown[0].latencies_ms:

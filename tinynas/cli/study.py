@@ -25,6 +25,7 @@ from tinynas.cli.console import (
     percent,
     print_facts,
     print_json,
+    print_table,
     remarks,
     say,
 )
@@ -242,7 +243,7 @@ def _print(console: Console, study: Study, findings: list[Findings], plot: Path 
             format_count(best.network.macs),
             f"{best.network.sram_bytes:,} B",
         )
-    console.print(table)
+    print_table(console, table)
     _print_intervals(console, findings)
     for found in findings:
         say(console, f"best of {found.space}: {found.best.network.genotype}")
@@ -266,5 +267,5 @@ def _print_intervals(console: Console, findings: list[Findings]) -> None:
             for each in (found.properties.get(name) for found in findings)
         ]
         table.add_row(PROPERTIES[name].title, *cells)
-    console.print(table)
+    print_table(console, table)
     say(console)
