@@ -37,14 +37,13 @@ _LEAST_BAND = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How a board's cycles are told: its C is built for `core`, it runs at `clock_hz`, its flash is `flash`.
+    """How a board's cycles are told: its C is built for `core`, and its flash is `flash`.
 
     Counted are executed instructions, or with `model` that core's cycles (cycles.py); each is `factor` cycles
     of the board, in some kernels what `factors` says. `spread` is how far such cycles may be off, relative.
     """
 
     core: Core
-    clock_hz: int
     flash: SerialFlash
     factor: float
     spread: float
@@ -67,28 +66,35 @@ class Counted:
         return max(_LEAST_BAND, math.ceil(20 * ((1 - share) * self.spread + share * self.flash.spread)) / 20)
 
 
-#: ArduinoCore-mbed's clock (pico-sdk's by default), and not the 133 MHz that the chip may run at.
-#: Eleven layers of CMSIS-NN with few weights took what the table of cycles says of the same sources by gcc
-#: 12.2, 3 % more or less (raspberrypi/pico-tflmicro, benchmark_results.txt). Another compiler makes other
-#: code: CoreMark took 7 % more than ours by GCC 10.3 (1.824 a MHz, github.com/PaulStoffregen/CoreMark), and
-#: up to 22 % by the 7.2 that Arduino had (1.23); PlatformIO has 9. A layer whose code had been driven out
-#: waited for 19,000 cycles, which would be 1 % of the networks here
-_RP2040 = Counted(CORTEX_M0_PLUS, 125_000_000, RP2040, 1.0, 0.22, model=CORTEX_M0_PLUS.cpu)
+#: Eleven layers of CMSIS-NN with few weights took what the table of cycles says of the same sources, 3 %
+#: more or less (core_anchors.py). Another compiler makes other code: CoreMark took 7 % more than ours by GCC
+#: 10.3 (-O3), and up to 22 % more than ours by -Os where GCC 7.2 was Arduino's (1.23 a MHz); PlatformIO has
+#: 9. A layer whose code had been driven out waited for 19,000 cycles, which would be 1 % of the networks
+#: here
+_RP2040 = Counted(CORTEX_M0_PLUS, RP2040, 1.0, 0.22, model=CORTEX_M0_PLUS.cpu)
 
-#: cycles of an ESP32-S3 for each instruction that a RISC-V core (rv32imc) executes of the same C: Espressif's
-#: ticks of ESP-NN's kernels (v1.2.1, README, ANSI C) by instructions counted here, of the same kernels on the
-#: same data. 1.29 is the geometric mean of six that multiply and accumulate, which are up to 9 % above and
-#: 13 % below; CoreMark gives 1.27 to 1.32. An Xtensa has half of RISC-V's registers, and ESP-NN's loops fewer
-#: variables than ours, but gcc 12.2 for an ESP8266 spills nothing in tn_pixel_pairs' inner loop: with SEXT 21
-#: instructions, 21 to 23 cycles with or without a taken branch (1 an instruction, 3 a taken branch, measured
-#: on an ESP32-S3 rev 0.2, see serial_flash.py), where RISC-V has 17: 21.9 by this factor
+#: Cycles of an ESP32-S3 for each instruction that a RISC-V core (rv32imc) executes of the same kernel, by
+#: way of Xtensa's. Espressif's ticks of nine of ESP-NN's kernels are 0.98 a Xtensa instruction of the same
+#: C, 11 % more or less (core_anchors.py). Of our kernels gcc 12.2 for an ESP8266 makes 1.29 Xtensa
+#: instructions for each of RISC-V's where tn_pixel_pairs does the work (with an S3's SEXT, in QEMU), and
+#: other numbers elsewhere. In tn_depthwise a Xtensa's fourteen registers do not hold the loads that gcc
+#: moves ahead: 2.4, and 1.41 with -fno-schedule-insns; what Espressif's gcc makes is not known, so 1.85. Of
+#: additions, products and pools ESP-NN's own ratios of cycles are taken. A network with half of its cycles
+#: in tn_depthwise is 20 % uncertain by all that
 _ESP32_S3 = Counted(
     RV32IMC,
-    240_000_000,
     ESP32_S3,
-    1.29,
-    0.15,
-    factors={"tn_add": 1.76, "tn_mul": 1.90, "tn_mean": 1.53, "tn_average_pool": 1.53, "tn_max_pool": 0.91},
+    1.27,
+    0.20,
+    factors={
+        "tn_depthwise": 1.85,
+        "tn_add_table": 1.39,
+        "tn_add": 1.76,
+        "tn_mul": 1.90,
+        "tn_mean": 1.53,
+        "tn_average_pool": 1.53,
+        "tn_max_pool": 0.91,
+    },
 )
 BOARDS: Mapping[str, Counted] = {"rp2040": _RP2040, "esp32s3": _ESP32_S3}
 
@@ -131,7 +137,7 @@ class CountedBench:
         # -O2, as the library's own library.json asks for, whatever the framework says
         compiler = f"{way.core.toolchain.version()} {OPTIMISATION[0]}"
         total = sum(cycles) + round(scheduler)
-        return Run(total, tuple(cycles) if layers else (), 0, way.clock_hz, compiler)
+        return Run(total, tuple(cycles) if layers else (), 0, board.clock_hz, compiler)
 
 
 def waiting(profiled: Profiled, board: Board) -> float:

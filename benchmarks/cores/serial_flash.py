@@ -1,10 +1,11 @@
 """What a core waits for a line of the cache in front of serial flash: arithmetic on the flash's protocol.
 
-A read begins with clocks in which nothing comes (command, address, mode bits, dummies, selecting the chip and
-the way through the cache), then bytes come at a steady rate. The core goes on when the word that it asked for
-has come; a second read can only follow when the first is whole. So a kernel that reads line after line
-waits for a `first_word` at least and for a `whole` read at most, by how much it computes in between. `wait`
-is their middle, and `spread` half of their distance, and a tenth for the clocks that no protocol tells.
+A read begins with clocks in which nothing comes (command, address, mode bits, dummies, selecting the chip
+and the way through the cache), then bytes come at a steady rate. The core goes on when the word that it asked
+for has come; a second read can only follow when the first is whole. Most of what the cache lacks are the
+weights of tn_pixel_pairs, which goes through those of two channels side by side: one line is waited for to
+its first word, the other, asked for at once, to its end; while the two are worked on nothing is asked for.
+tn_pixel has four channels side by side, of which three are waited for to their ends.
 """
 
 from __future__ import annotations
@@ -42,13 +43,17 @@ class SerialFlash:
 
     @property
     def wait(self) -> float:
-        """Cycles of the core that a line costs, as we model it."""
-        return self.line_bytes / self.read_bytes * (self.first_word + self.whole) / 2
+        """Cycles of the core that a line costs, where two are read side by side."""
+        return self._side_by_side(2)
 
     @property
     def spread(self) -> float:
-        """How far that may be off, relative."""
-        return (self.whole - self.first_word) / (self.whole + self.first_word) + _UNTOLD
+        """How far that may be off, relative: for four lines side by side, and what no protocol tells."""
+        return self._side_by_side(4) / self.wait - 1 + _UNTOLD
+
+    def _side_by_side(self, lines: int) -> float:
+        reads = self.line_bytes / self.read_bytes
+        return reads * (self.first_word + (lines - 1) * self.whole) / lines
 
 
 #: RP2040: 16 kB in lines of 8 bytes (datasheet, 2.6.3), of which either half is read by itself (pico-sdk

@@ -45,7 +45,7 @@ def test_a_line_is_waited_for_between_its_first_word_and_its_end() -> None:
     """By whole reads, of which a line may take several."""
     flash = SerialFlash(line_bytes=32, read_bytes=32, silent=10, byte=2, core_cycles=3)
     assert (flash.first_word, flash.whole, flash.wait) == (54, 222, 138)
-    assert flash.spread == pytest.approx(84 / 138 + 0.1)
+    assert flash.spread == pytest.approx((54 + 3 * 222) / 4 / 138 - 1 + 0.1)
     halves = replace(flash, read_bytes=16)
     assert halves.wait == 2 * (54 + 126) / 2
     assert replace(flash, read_bytes=4).spread == pytest.approx(0.1)
@@ -57,8 +57,7 @@ def test_boards_have_the_lines_and_the_clock_that_are_assumed(board: str) -> Non
     known = load_board(board)
     assert known.caches.where == "flash"
     assert known.caches.line_bytes == BOARDS[board].flash.line_bytes
-    assert BOARDS[board].clock_hz == known.clock_hz
-    assert shipped()[board].clock_hz == BOARDS[board].clock_hz
+    assert shipped()[board].clock_hz == known.clock_hz
 
 
 def test_instructions_become_cycles_kernel_by_kernel() -> None:
@@ -67,8 +66,8 @@ def test_instructions_become_cycles_kernel_by_kernel() -> None:
     cycles = {"cortex-m0plus": {0: 300, 1: 40, -1: 7}}
     counted = Count(160, 10, {0: 100, 1: 50}, {}, cycles, run)  # type: ignore[arg-type]
     operators, scheduler = BOARDS["esp32s3"].cycles(counted, kernels)
-    assert operators == pytest.approx([129, 95, 0])
-    assert scheduler == pytest.approx(12.9)
+    assert operators == pytest.approx([127, 95, 0])
+    assert scheduler == pytest.approx(12.7)
     assert BOARDS["rp2040"].cycles(counted, kernels) == ([300, 40, 0], 7)
 
 
