@@ -28,7 +28,7 @@ from tinynas.networks import Block, Genotype, build_part, outline_part
 #: kinds of operators that may agree with the one before them about a feature map's form
 _AGREEING = frozenset(kernel.kind for kernel in CATALOGUE if kernel.reads is not Form.ROWS)
 #: networks whose operators are estimated together
-_TOGETHER = 256
+_TOGETHER = 512
 
 
 @dataclass(eq=False, slots=True)

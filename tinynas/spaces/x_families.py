@@ -7,7 +7,8 @@ the mobile family (see `tinynas.spaces.optimiser`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,7 +26,7 @@ from tinynas.spaces.estimates import estimates
 from tinynas.spaces.family import Scoring, Target
 from tinynas.spaces.pictures import Pictures, resolution_grid
 from tinynas.spaces.regnet import OCTAVES, RegNetChoice, RegNetSpace
-from tinynas.spaces.statistics import SpaceStats, summarise
+from tinynas.spaces.statistics import SpaceStats, Times, summarise
 from tinynas.spaces.xspace import STEM, XSpace
 
 #: a function of the pictures that lists the spaces of a family
@@ -47,7 +48,7 @@ class XFamily:
     one: _One
     scoring: Scoring = Scoring.SHORT_TRAINING
     samples: int = 100
-    together: int = 1
+    together: int = 6
 
     def spaces(self, pictures: Pictures) -> list[XSpace[Any]]:
         """The grid for `pictures`."""
@@ -68,8 +69,18 @@ class XFamily:
         samples: int,
         rngs: Sequence[np.random.Generator],
     ) -> list[SpaceStats]:
-        """Network by network."""
-        return [_measure(space, target, samples, rng) for space, rng in zip(spaces, rngs, strict=True)]
+        """Network by network, but for times, which are those of all networks together."""
+        drawn = [
+            [*(space.genotype(space.sample(rng)) for _ in range(samples)), space.genotype(space.smallest())]
+            for space, rng in zip(spaces, rngs, strict=True)
+        ]
+        times = target.times(lambda model: estimates(model).milliseconds(chain(*drawn)))
+        found = []
+        for number, (space, networks) in enumerate(zip(spaces, drawn, strict=True)):
+            own = slice(number * (samples + 1), (number + 1) * (samples + 1))
+            of_space = None if times is None else replace(times, milliseconds=times.milliseconds[own])
+            found.append(_summarise(space, networks, target, of_space))
+        return found
 
 
 def regnet_grid(se: float) -> _Grid:
@@ -138,10 +149,12 @@ def network_needs(genotype: Genotype, target: Target, enough: int = 0) -> tuple[
     return macs(graph), *_NEEDS[target.runtime.rule](target, graph, enough)
 
 
-def _measure(space: XSpace[Any], target: Target, samples: int, rng: np.random.Generator) -> SpaceStats:
-    networks = [space.genotype(space.sample(rng)) for _ in range(samples)]
-    smallest = space.genotype(space.smallest())
-    needs = [network_needs(network, target, target.budget.sram_bytes) for network in networks]
+def _summarise(
+    space: XSpace[Any], networks: Sequence[Genotype], target: Target, times: Times | None
+) -> SpaceStats:
+    """What is said of a space by `networks` of it, the last of them its smallest, and by their times."""
+    *samples, smallest = networks
+    needs = [network_needs(network, target, target.budget.sram_bytes) for network in samples]
     needs.append(network_needs(smallest, target))
     macs_, sram, flash = np.array(needs, np.int64).T
     return summarise(
@@ -150,7 +163,7 @@ def _measure(space: XSpace[Any], target: Target, samples: int, rng: np.random.Ge
         sram <= target.budget.sram_bytes,
         flash <= target.budget.flash_bytes,
         (int(sram.min()), int(flash.min())),
-        target.times(lambda model: estimates(model).milliseconds((*networks, smallest))),
+        times,
     )
 
 
