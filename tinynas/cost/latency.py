@@ -220,7 +220,7 @@ class CalibratedModel:
         alike: dict[Hashable, list[_Key]] = defaultdict(list)
         for key, kernel in new.items():
             task = task_of(key[0])
-            alike[id(kernel), key[2], task.window, task.other is None].append(key)
+            alike[id(kernel), key[2], id(task.window), task.other is None].append(key)
         learned = {}
         for group in alike.values():
             tell = partial(self._guess, kernel=new[group[0]], place=group[0][2])

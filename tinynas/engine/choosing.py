@@ -169,8 +169,8 @@ class KernelsFor:
         alike: dict[Hashable, list[tuple[Site, Task, tuple[Kernel, ...]]]] = defaultdict(list)
         for site, name in new.items():
             task, kernels = task_of(site[0]), self._kernels(site, name)
-            # the same kernels are the same tuple
-            alike[id(kernels), task.window, task.other is None].append((site, task, kernels))
+            # the same kernels are the same tuple, the same windows mostly one object
+            alike[id(kernels), id(task.window), task.other is None].append((site, task, kernels))
         learned = {}
         for group in alike.values():
             for (site, *_), able in zip(

@@ -124,15 +124,13 @@ def check_maps(likeness: Likeness, name: object, index: int) -> None:
     Raises:
         ModelError: it does not; the operator is named with its index.
     """
-    maps = [*likeness.maps, likeness.output]
     wanted = _ELEMENTS.get(likeness.kind, _INT8)
-    if strangers := {dtype for _, dtype, _ in maps if dtype not in wanted}:
-        strange = ", ".join(sorted(dtype.label for dtype in strangers))
-        raise ModelError(
-            f"{name}: operator {index} ({likeness.kind.value}) works on {strange} values, and the "
-            "engine on int8: quantise the whole network (full integer quantisation) and export it again"
-        )
-    for shape, dtype, _ in maps:
+    for shape, dtype, _ in (*likeness.maps, likeness.output):
+        if dtype not in wanted:
+            raise ModelError(
+                f"{name}: operator {index} ({likeness.kind.value}) works on {dtype.label} values, and the "
+                "engine on int8: quantise the whole network (full integer quantisation) and export it again"
+            )
         if fault := _fault_of(shape, dtype):
             raise ModelError(f"{name}: operator {index} ({likeness.kind.value}) works on a tensor {fault}")
 

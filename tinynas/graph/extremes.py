@@ -32,8 +32,8 @@ from tinynas.graph.typical import CHANNEL_AXES, DIVISOR, KINDS, MOST_BIAS, MOST_
 _STEP = 64
 #: scales as they are spread, and what rounding may do to them
 _SPREAD = SPREAD[0] * (1 - 1e-9), SPREAD[1] * (1 + 1e-9)
-#: element types of input, weights, bias and output, and whether they are constant
-_TYPES = [(DType.INT8, False), (DType.INT8, True), (DType.INT32, True), (DType.INT8, False)]
+#: element types of input, weights and bias, and whether they are constant
+_TYPES = (DType.INT8, False, DType.INT8, True, DType.INT32, True)
 #: every sign of weights with every sign of the bias
 _SIGNS = np.array([(1, 1), (1, -1), (-1, 1), (-1, -1)])
 
@@ -70,10 +70,14 @@ def layers_like(likeness: Likeness, source: int) -> Layers | None:
     None for what is no layer as `GraphBuilder` makes them, of two output channels at least.
     """
     kind, window, activation = likeness.kind, likeness.window, likeness.activation
-    faces = [face for face in (*likeness.inputs, likeness.output) if face is not None]
-    if likeness.settings != PLAIN_SETTINGS or [face[1:] for face in faces] != _TYPES:
+    if likeness.settings != PLAIN_SETTINGS or len(likeness.inputs) != 3:
         return None
-    read, weights = faces[0][0], faces[1][0]
+    first, second, third = likeness.inputs
+    if first is None or second is None or third is None:
+        return None
+    read, weights, types = first[0], second[0], (*first[1:], *second[1:], *third[1:])
+    if types != _TYPES or likeness.output[1] is not DType.INT8:
+        return None
     channels, seen = weights[CHANNEL_AXES[kind]], weights[-1]
     if channels < 2:
         return None
