@@ -52,7 +52,7 @@ class _Bench:
         if self.asked == self.gone:
             raise DeviceError("the cable is out")
         works = list_work(arranged, MEMORY)
-        cycles = tuple(100 * work.output.rows + 7 * work.output.bytes for work in works)
+        cycles = tuple(100 * work.task.output.rows + 7 * work.task.output.bytes for work in works)
         return Run(sum(cycles) + 1000, cycles if layers else (), 4128, board.clock_hz, "GCC 12")
 
 
