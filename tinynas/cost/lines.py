@@ -129,13 +129,16 @@ def _windows(work: Work, memory: DataMemory) -> Lines:
     scattered = where(groups > 1, memory.lost(by_groups), 0.0)
     group_lines = source.columns * groups * larger(1.0, inputs / line)
     vectors = steps * groups * pixels * _again(memory, by_channels, _ceil(channels, 2))
-    made_lines = output.columns * groups * _ceil(channels, line)
+    made_apart, made_lines = scattered, output.columns * groups * _ceil(channels, line)
+    if work.margins is not None:
+        # every few pixels all planes are gone through
+        made_apart, made_lines = memory.lost(by_pixels), pixels * output.channels
     return {
         "weights": _ceil(weights, line) * fetched,
         "constants": constants / line * fetched,
         "scratch": _ceil(vector, line) * vectors,
         "inputs": seen * steps * new_rows * _either(scattered, source.row_bytes / line, group_lines),
-        "outputs": made * output.rows * _either(scattered, row_bytes / line, made_lines),
+        "outputs": made * output.rows * _either(made_apart, row_bytes / line, made_lines),
     }
 
 

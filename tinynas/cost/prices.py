@@ -14,11 +14,11 @@ import numpy as np
 from tinynas.board import Board
 from tinynas.cost.calibration import Calibration, shipped
 from tinynas.cost.fitting import predict
-from tinynas.cost.work import DataMemory, Exposure, Work, ram_origin
+from tinynas.cost.work import USUAL_GAP, DataMemory, Exposure, Margins, Work, ram_origin
 from tinynas.elementwise import where
 from tinynas.engine.alike import tasks_of
 from tinynas.engine.goals import Price, instructions
-from tinynas.engine.kernels import Kernel
+from tinynas.engine.kernels import Form, Kernel
 from tinynas.engine.tasks import Task
 from tinynas.graph import Graph
 
@@ -83,7 +83,8 @@ def guessed_work(task: Task, kernel: Kernel, memory: DataMemory) -> Work:
     """The work of `task` whose feature maps lie from the start of the arena in `memory` on."""
     read, made = task.read_bytes, task.output.bytes
     exposed = Exposure(memory.exposed(0, read), memory.exposed(read, made), memory.exposed(read + made, 1))
-    return Work(kernel.function, task, exposed)
+    margins = Margins(USUAL_GAP, task.output.rows) if kernel.writes is Form.PLANES else None
+    return Work(kernel.function, task, exposed, margins)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-from tinynas.cost.work import Work
+from tinynas.cost.work import Margins, Work
 from tinynas.engine import winograd
 from tinynas.engine.costs import blocks_of
 from tinynas.engine.tasks import Task
@@ -25,6 +25,8 @@ def count_trips(work: Work) -> dict[str, float]:
     trips: Tally = defaultdict(float)
     trips["step"] = work.task.output.rows
     _KERNELS.get(work.kernel, _KINDS.get(work.task.kind, _elements))(work.task, trips)
+    if work.margins is not None:
+        _cleared(work.margins, work.task.output.channels, trips)
     return trips
 
 
@@ -115,6 +117,15 @@ def _blocks(task: Task, trips: Tally) -> None:
         )
         trips["edge"] += rows * columns - inside
         trips["edge.word"] += (rows * columns - inside) * task.depth / 4
+
+
+def _cleared(margins: Margins, channels: int, trips: Tally) -> None:
+    """targets.c: what is beside the columns of every channel, in stores of which gaps of 4 bytes take one."""
+    gaps = margins.rows * channels
+    trips["gap"] += gaps
+    for least in (4, 8, 16):
+        trips[f"gap over {least}"] += gaps * (margins.gap > least)
+    trips["gap over 16.word"] += gaps * max(0, margins.gap - 16) / 4
 
 
 def _tiles(task: Task, trips: Tally) -> None:

@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from tinynas.board import Board, coupled_rooms
 from tinynas.elementwise import larger, smaller, where
 from tinynas.engine.alike import tasks_of
+from tinynas.engine.kernels import Form
 from tinynas.engine.planner import Arrangement
 from tinynas.engine.tasks import Task
 
 #: of a Cortex-M7's data cache (Arm DDI 0489, 5.7)
 _WAYS = 4
+#: bytes between two channels of planes, nearly always, where a depthwise window of 3 columns reads them
+USUAL_GAP = 4
+_VALUE = 2
 #: of caches whose lines the vendor does not tell
 _LINE = 16
 
@@ -31,12 +35,22 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True)
+class Margins:
+    """What is set to 0 beside the columns of planes: `gap` bytes for each channel of `rows` rows."""
+
+    gap: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """A task as `kernel`, a C function, does it."""
 
     kernel: str
     task: Task
     exposed: Exposure
+    #: of planes that it makes
+    margins: Margins | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +120,11 @@ def list_work(arranged: Arrangement, memory: DataMemory) -> Iterator[Work]:
         source = next(rows.graph.activations_in(operator))
         scratch = memory.exposed(arranged.layout.working.get(index, 0), rows.working[index])
         exposure = Exposure(exposed(source), exposed(operator.outputs[0]), scratch)
-        yield Work(kernel.function, task, exposure)
+        margins = None
+        if kernel.writes is Form.PLANES:
+            made = rows.streams[operator.outputs[0]]
+            gap = made.shape.row_bytes // task.output.channels - _VALUE * task.output.columns
+            # of a ring, which is written again and again, the slots' first rows from either end of the map
+            cleared = min(2 * made.slots, made.shape.rows) if made.tensor in rings else made.shape.rows
+            margins = Margins(gap, cleared)
+        yield Work(kernel.function, task, exposure, margins)
