@@ -18,13 +18,14 @@ from tinynas.cost.latency import kept, latency_model
 from tinynas.cost.work import DataMemory, list_work
 from tinynas.engine.goals import Goal
 from tinynas.engine.planner import Arrangement
-from tinynas.errors import DeviceError
+from tinynas.errors import DeviceError, RunError
 from tinynas.networks import build_graph, find_network
 from tinynas.pipeline import profile_set
 from tinynas.pipeline.bench import Profiled, Run
 from tinynas.pipeline.observer import Silent
 from tinynas.pipeline.profile import profile, run_network
 from tinynas.pipeline.profile_set import design
+from tinynas.search.disk import held_alone
 
 BOARD = load_board("stm32f746")
 MEMORY = DataMemory.of(BOARD, 4128, 0)
@@ -107,12 +108,19 @@ def test_what_a_board_says_is_fitted(tmp_path: Path) -> None:
 def test_what_was_interrupted_goes_on(tmp_path: Path) -> None:
     """Networks that were run are not run again."""
     bench = _Bench(measured=True, gone=3)
-    with pytest.raises(DeviceError):
+    with pytest.raises(DeviceError, match="the cable is out; the same command then goes on from network 3"):
         profile(BOARD, bench, [Goal.RAM], 0, tmp_path, Silent())
     made = profile(BOARD, bench, [Goal.RAM], 0, tmp_path, Silent())
     assert bench.asked == 4
     assert made.networks == 3
     assert made.measured
+
+
+@pytest.mark.usefixtures("quick")
+def test_two_at_a_time_do_not_mix_their_firmware(tmp_path: Path) -> None:
+    """They would build in one folder."""
+    with held_alone(tmp_path, ""), pytest.raises(RunError, match="another tinynas works in"):
+        profile(BOARD, _Bench(), [Goal.RAM], 0, tmp_path, Silent())
 
 
 @pytest.mark.usefixtures("quick")

@@ -20,14 +20,14 @@ from tinynas.cost.work import DataMemory, ram_origin
 from tinynas.engine.alike import tasks_of
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.planner import arrange
-from tinynas.errors import RequestError
+from tinynas.errors import DeviceError, RequestError
 from tinynas.graph.passes import simplify
 from tinynas.graph.typical import with_typical_constants
 from tinynas.networks import build_graph
 from tinynas.pipeline.bench import Bench, Profiled, Run
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.profile_set import Designed, design
-from tinynas.search.disk import written_whole
+from tinynas.search.disk import held_alone, written_whole
 
 #: networks are left out by so many turns to find out how good the fit is
 _FOLDS = 5
@@ -41,17 +41,24 @@ def profile(
     `folder` keeps what was said of each network, so that what was interrupted goes on from there.
 
     Raises:
-        TinynasError: what is missing, a firmware that cannot be built, or a board that does not answer.
+        TinynasError: what is missing, a firmware that cannot be built, a board that does not answer, or
+            another process that profiles it.
     """
     bench.require(board)
-    designed = list(design(board, tuple(goals), seed))
-    watch.begin("profiling", len(designed))
-    profiled = []
-    for done, each in enumerate(designed, 1):
-        profiled.append(run_network(each, board, bench, folder))
-        watch.advance(done, f"{len(profiled[-1].run.cycles)} operators, {profiled[-1].run.total:,} cycles")
-    watch.end()
-    return _fitted(profiled, board, bench, goals)
+    with held_alone(folder, "wait until it ends"):
+        designed = list(design(board, tuple(goals), seed))
+        watch.begin("profiling", len(designed))
+        profiled: list[Profiled] = []
+        for done, each in enumerate(designed, 1):
+            try:
+                profiled.append(run_network(each, board, bench, folder))
+            except DeviceError as error:
+                raise DeviceError(f"{error}; the same command then goes on from network {done}") from error
+            watch.advance(
+                done, f"{len(profiled[-1].run.cycles)} operators, {profiled[-1].run.total:,} cycles"
+            )
+        watch.end()
+        return _fitted(profiled, board, bench, goals)
 
 
 def run_network(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,9 @@ from tinynas.errors import RunError
 
 #: begins the name of a file still being written; what a kill leaves behind is overwritten next time
 PARTIAL = ".partial-"
+
+#: what a process has open while it works in a folder
+LOCK = ".lock"
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -53,6 +57,31 @@ def written_whole(path: Path) -> Iterator[Path]:
                 partial.unlink(missing_ok=True)
             raise
         sync(path.parent)
+
+
+@contextmanager
+def held_alone(folder: Path, advice: str) -> Iterator[None]:
+    """Holds `folder` against other processes; the system lets go when this one ends, however it ends.
+
+    Raises:
+        RunError: another one holds it, and `advice` is what to do; or the disk fails.
+    """
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        with disk_errors(folder):
+            _take(descriptor, folder, advice)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, folder: Path, advice: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RunError(f"another tinynas works in '{folder}': {advice}") from error
 
 
 def append_line(path: Path, line: str) -> None:

@@ -6,10 +6,8 @@ started again after any end, does what is missing and nothing else.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -18,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tinynas.errors import RunError
-from tinynas.search.disk import PARTIAL, disk_errors, written_whole
+from tinynas.search.disk import LOCK, PARTIAL, disk_errors, held_alone, written_whole
 from tinynas.search.journal import CandidateJournal
 from tinynas.search.timings import TimingJournal
 
@@ -49,7 +47,6 @@ PICKS = "picks"
 STUDIED = "networks.json"
 #: the kind of request of a comparison of strategies, and its searches
 COMPARISON, CURVES = "comparison", "curves.jsonl"
-_LOCK = ".lock"
 
 
 class RunFolder:
@@ -119,9 +116,7 @@ def open_run(path: Path | str, request: Mapping[str, object]) -> Iterator[RunFol
     """
     folder = Path(path)
     require_run_or_empty(folder)
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with held_alone(folder, "wait until it ends, or name another folder with --run"):
         run = RunFolder(folder)
         if run.has(REQUEST):
             _require_same(folder, run.read_json(REQUEST), _plain(request))
@@ -207,7 +202,7 @@ def require_run_or_empty(folder: Path) -> None:
         if not folder.is_dir():
             raise RunError(f"'{folder}' is a file, and a run needs a folder: name another one with --run")
         names = sorted(p.name for p in folder.iterdir())
-    others = [name for name in names if name != _LOCK and not name.startswith(PARTIAL)]
+    others = [name for name in names if name != LOCK and not name.startswith(PARTIAL)]
     if others:
         raise RunError(
             f"'{folder}' is not a run but holds other things, such as '{others[0]}': "
@@ -231,28 +226,6 @@ def _require_same(folder: Path, there: Any, here: Any) -> None:
             f"'{folder}' belongs to another request ({'; '.join(differing)}): "
             "ask for the same again, or name another folder with --run"
         )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Holds the folder against other processes; the system lets go when this one ends, however it ends."""
-    with disk_errors(folder):
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        with disk_errors(folder):
-            _take(descriptor, folder)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _take(descriptor: int, folder: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise RunError(
-            f"another tinynas works in '{folder}': wait until it ends, or name another folder with --run"
-        ) from error
 
 
 def _plain(value: object) -> Any:
