@@ -1,9 +1,10 @@
 """Makes the calibrations that tinynas ships: of boards with a virtual twin, and of those that are counted.
 
-    python benchmarks/calibrate.py [--same-code] [BOARD ...]
+    python benchmarks/calibrate.py [--same-code] [--fresh] [BOARD ...]
 
 To be run whenever kernels change: tests/cost/test_calibration.py says so. Takes two to three minutes a board.
 Boards without a twin have their instructions counted (cores/counted.py): five minutes of processor time.
+What was interrupted goes on, unless --fresh: after a change of how boards are timed or lines are counted.
 With --same-code nothing is run: the costs stay, and are said to be of the sources as they are now. That is
 for changes of sources that leave the compiled code as it was to the byte.
 """
@@ -31,14 +32,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("boards", nargs="*", metavar="BOARD")
     parser.add_argument("--same-code", action="store_true")
+    parser.add_argument("--fresh", action="store_true")
     options = parser.parse_args()
     for name in options.boards or timed_boards():
         if options.same_code:
             kept = replace(shipped()[name], digests=dict(kernel_digests()))
             (SHIPPED / f"{name}.json").write_text(kept.to_text(), encoding="utf-8")
             continue
-        # a folder of the board's: what is interrupted goes on
         folder = Path(tempfile.gettempdir()) / f"tinynas-calibrate-{name}"
+        if options.fresh:
+            shutil.rmtree(folder, ignore_errors=True)
         with watching() as watch:
             watch.note(name)
             made = profile(load_board(name), bench_of(name), tuple(Goal), 0, folder, watch)
