@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from tinynas.engine.alike import Remembered
 from tinynas.engine.kernels import Kernel, Spends, accepting
@@ -16,6 +16,9 @@ from tinynas.graph import OpKind
 from tinynas.graph.extremes import Layers, extreme_layer, layers_like
 from tinynas.graph.outline import Likeness, alone
 from tinynas.graph.typical import CHANNEL_AXES, largest_magnitude, with_typical_operator
+
+#: magnitudes are looked at together by so many
+_ABOUT = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,20 +49,27 @@ class Abilities:
         layers = layers_like(operators, kinds[0]) if kinds else None
         if layers is None:
             return self._same(drawn())
-        of_all = self._remembered(layers, lambda: self._of_all(layers, layers.largest_magnitude))
-        if of_all or layers.kind is OpKind.DEPTHWISE_CONV_2D:
-            return of_all or self._same(drawn())
+        found = self._of_all(layers, layers.largest_magnitude)
+        if found or layers.kind is OpKind.DEPTHWISE_CONV_2D:
+            return found or self._same(drawn())
 
         def told() -> Sequence[Kernel]:
-            return self._of_all(layers, largest_magnitude(operators)) or drawn()
+            magnitude = -(-largest_magnitude(operators) // _ABOUT) * _ABOUT
+            return self._of_all(layers, magnitude) or drawn()
 
         return self._remembered((layers, operators.inputs[1]), told)
 
-    def _of_all(self, layers: Layers, magnitude: int) -> Sequence[Kernel]:
+    def _of_all(self, layers: Layers, magnitude: int) -> tuple[Kernel, ...]:
         """Those that can run all of `layers` up to a `magnitude`; none where each one's values decide."""
-        ends = [extreme_layer(layers, each) for each in (magnitude, 0)]
-        large, small = (accepting(graph, graph.operators[0], self.spends) for graph in ends)
-        return large if large == small else []
+        large, zero = (
+            self._remembered((layers, each), partial(self._of_extreme, layers, each))
+            for each in (magnitude, 0)
+        )
+        return large if large is zero else ()
+
+    def _of_extreme(self, layers: Layers, magnitude: int) -> Sequence[Kernel]:
+        graph = extreme_layer(layers, magnitude)
+        return accepting(graph, graph.operators[0], self.spends)
 
     def _remembered(self, key: Hashable, find: Callable[[], Sequence[Kernel]]) -> tuple[Kernel, ...]:
         if (known := self._known.get(key)) is None:
