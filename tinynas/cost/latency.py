@@ -82,6 +82,10 @@ class LatencyModel(Protocol):
         """The address of an arena of so many bytes, in whichever memory holds it."""
         ...
 
+    def is_split(self, arena: int) -> bool:
+        """Whether a data cache serves a part of such an arena: where in it feature maps lie counts then."""
+        ...
+
     def arranged(self, arrangement: Arrangement, arena: int | None = None) -> float:
         """Milliseconds of an inference of a network that the runtime's engine runs so.
 
@@ -180,6 +184,10 @@ class CalibratedModel:
     def place(self, arena: int) -> int:
         """As `LatencyModel.place`."""
         return self._operators.place(arena)
+
+    def is_split(self, arena: int) -> bool:
+        """As `LatencyModel.is_split`."""
+        return 0 < self._operators.memory(arena).exposed(0, arena) < 1
 
     def arranged(self, arrangement: Arrangement, arena: int | None = None) -> float:
         """As `LatencyModel.arranged`."""

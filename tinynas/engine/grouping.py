@@ -42,10 +42,13 @@ class Group(NamedTuple):
     bytes: int
 
 
-def best_groups(rows: RowGraph) -> tuple[Group, ...]:
-    """The groups whose worst needs least; of all such, the most groups, since layer by layer is fastest."""
+def best_groups(rows: RowGraph, enough: int = 0) -> tuple[Group, ...]:
+    """The groups whose worst needs least; of all such, the most groups, since layer by layer is fastest.
+
+    Those that need no more than `enough` bytes are as good as any smaller ones.
+    """
     table = GroupTable(rows)
-    limit, begins = _raised(table, 0)
+    limit, begins = _raised(table, enough)
     path: list[tuple[int, int]] = []
     end = len(rows)
     while end > 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinynas.engine.alike import tasks_of
 from tinynas.engine.choosing import Choices
@@ -122,6 +122,14 @@ def arrange_by(graph: Graph, kernels: Sequence[Kernel], goal: Goal) -> Arrangeme
         ModelError: nothing to run, or more memory than there is anywhere.
     """
     return _arrange(row_graph(graph, kernels), goal)
+
+
+def arrange_in(arranged: Arrangement, arena: int) -> Arrangement:
+    """The same kernels in as many groups as stay within `arena` bytes, instead of within the fewest."""
+    groups = best_groups(arranged.rows, arena)
+    if groups == arranged.groups:
+        return arranged
+    return replace(arranged, groups=groups, layout=lay_out(arranged.rows, groups))
 
 
 def _give_back(arranged: Arrangement, arena: int, choices: Choices, without: dict[int, set[str]]) -> bool:

@@ -4,15 +4,17 @@ A block's time depends on the network around it only by the memory that the netw
 spend memory are given back where a group of operators takes more of the arena than there is, or constants
 more of the flash. Groups hardly ever go beyond a block, but for those at the beginning. So every block is
 arranged by itself, for ever smaller arenas; the first block with the stem and what follows, the last one with
-the classifier. A network then takes of each block the first that stays within the network's own arena, and
-gives back what saves least for a byte of flash, as the planner does (`tinynas.engine.leaner`).
+the classifier. A network then takes of each block the first that stays within the network's own arena, in as
+many groups as there is room for, and gives back what saves least for a byte of flash, as the planner does
+(`tinynas.engine.leaner`). What is left between such a sum and the whole plan's time is where feature maps lie
+in an arena of which a data cache serves a part (on an STM32F746): that hangs on all blocks together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from tinynas.cost.latency import LatencyModel
 from tinynas.engine.choosing import Choices
 from tinynas.engine.goals import Aim, Goal
 from tinynas.engine.leaner import Constants
-from tinynas.engine.planner import Arrangement, arrange_by, arrangements, balanced_arena
+from tinynas.engine.planner import Arrangement, arrange_by, arrange_in, arrangements, balanced_arena
 from tinynas.graph import Graph
 from tinynas.graph.passes import simplify
 from tinynas.networks import Block, Genotype, build_part
@@ -69,20 +71,36 @@ class _Part:
 
     graph: Graph
     model: LatencyModel
-    #: milliseconds of each way, by the place of the arena
-    _times: dict[int, list[float]] = field(default_factory=dict, init=False, repr=False)
+    #: milliseconds of a way, by the place of the arena and the room in it
+    _times: dict[tuple[int, int, int], float] = field(default_factory=dict, init=False, repr=False)
+    #: ways with every operator in a group of its own
+    _wide: dict[int, Arrangement] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def ways(self) -> list[Arrangement]:
         """In ever smaller arenas, whatever there is of flash."""
         return list(arrangements(self.graph, self.model.runtime.aim))
 
-    def milliseconds(self, arena: int) -> list[float]:
-        """Of each way, in a network whose arena takes so many bytes."""
-        place = self.model.place(arena)
-        if place not in self._times:
-            self._times[place] = [self.model.arranged(way, arena) for way in self.ways]
-        return self._times[place]
+    def milliseconds(self, number: int, arena: int) -> float:
+        """Of a way, in a network whose arena takes so many bytes: in as many groups as there is room for."""
+        place, room = self.model.place(arena), self._room(number, arena)
+        if (number, place, room) not in self._times:
+            self._times[number, place, room] = self.model.arranged(self._arranged(number, room), arena)
+        return self._times[number, place, room]
+
+    def _room(self, number: int, arena: int) -> int:
+        """The bytes of such an arena that make a difference to a way: 0 if none beyond its own do."""
+        if arena <= self.ways[number].arena or not self.model.is_split(arena):
+            return 0
+        if number not in self._wide:
+            self._wide[number] = arrange_in(self.ways[number], _ENOUGH)
+        return min(arena, self._wide[number].layout.bound)
+
+    def _arranged(self, number: int, room: int) -> Arrangement:
+        if not room:
+            return self.ways[number]
+        wide = self._wide[number]
+        return wide if room == wide.layout.bound else arrange_in(self.ways[number], room)
 
     @cached_property
     def _choices(self) -> Choices:
@@ -94,9 +112,26 @@ class _Part:
         sizes = Constants(self._choices)
         return sizes.bytes_of(self._choices.choose()) - sizes.bytes_of_ends
 
-    @cached_property
+    @property
     def savings(self) -> list[_Saving]:
         """Down to the smallest constants."""
+        return self._down[0]
+
+    @cached_property
+    def costs(self) -> list[tuple[float, ...]]:
+        """Milliseconds that each of the savings costs, by way: from any, all lead to the same kernels."""
+        savings, smallest = self._down
+        by_way = []
+        for way in self.ways:
+            spent = [each.milliseconds * bool(way.rows.kernels[each.operator].spends) for each in savings]
+            whole, together = smallest - self.model.arranged(way), sum(spent)
+            share = whole / together if min(whole, together) > 0 else 1.0
+            by_way.append([share * each for each in spent])
+        return list(zip(*by_way, strict=True))
+
+    @cached_property
+    def _down(self) -> tuple[list[_Saving], float]:
+        """The savings, and milliseconds with all of them."""
         sizes, without, found = Constants(self._choices), dict[int, set[str]](), list[_Saving]()
         kernels, time, turn = self._choices.choose(), self.model.arranged(self.ways[0]), 0
         while steps := sizes.steps(kernels):
@@ -112,7 +147,7 @@ class _Part:
                 for step in steps
             ]
             time, turn = now, turn + 1
-        return found
+        return found, time
 
 
 @dataclass(frozen=True)
@@ -131,12 +166,7 @@ class _Table:
         taken = np.minimum(too_large, last[index])
         # where a network's arena lies depends on its size, and so what the cache serves
         needs = sizes[index, taken].max(axis=1)
-        places = np.array([self.model.place(need) for need in needs.tolist()])
-        total = np.zeros(len(index))
-        for place in set(places.tolist()):
-            here = places == place
-            times = self._spread(partial(_Part.milliseconds, arena=int(needs[here][0])))
-            total[here] = times[index[here], taken[here]].sum(axis=1)
+        total = self._of_ways(index, taken, needs)
         weights = np.array([part.constants if part is not None else 0 for part in self.parts])
         excess = weights[index].sum(axis=1) - constants
         large = np.flatnonzero(excess > 0)
@@ -144,16 +174,32 @@ class _Table:
             total[large] += self._given_back(index[large], taken[large], excess[large])
         return total
 
+    def _of_ways(self, index: Ints, taken: Ints, needs: Ints) -> Floats:
+        """Milliseconds of networks whose blocks `index` [n, BLOCKS] are arranged by the ways `taken`: [n].
+
+        Their arenas take `needs` bytes [n].
+        """
+        asked, each = np.unique(
+            np.stack([index, taken, np.broadcast_to(needs[:, None], index.shape)]).reshape(3, -1),
+            axis=1,
+            return_inverse=True,
+        )
+        told = [
+            part.milliseconds(way, need) if (part := self.parts[entry]) is not None else 0.0
+            for entry, way, need in asked.T.tolist()
+        ]
+        return np.asarray(np.array(told)[each.reshape(index.shape)].sum(axis=1))
+
     def _given_back(self, index: Ints, taken: Ints, excess: Ints) -> Floats:
         """Milliseconds that networks take more for constants that are smaller by `excess` bytes [n]: [n].
 
         `taken` [n, BLOCKS] are the ways of their blocks.
         """
         found = [
-            (saving, entry, part)
+            (saving, entry, by_way)
             for entry, part in enumerate(self.parts)
             if part is not None
-            for saving in part.savings
+            for saving, by_way in zip(part.savings, part.costs, strict=True)
         ]
         if not found:
             return np.zeros(len(index))
@@ -166,13 +212,7 @@ class _Table:
         # one after the other, until enough is free
         wanted = (ways >= 0) & (np.cumsum(freed, axis=1) - freed < excess[:, None])
         # what the arena has made give back all costs nothing more
-        spends = _padded(
-            [
-                [bool(way.rows.kernels[saving.operator].spends) for way in part.ways]
-                for saving, _, part in found
-            ]
-        )
-        costs = spends * np.array([[saving.milliseconds] for saving, *_ in found])
+        costs = _padded([by_way for _, _, by_way in found])
         return np.asarray((wanted * costs[np.arange(len(found)), ways]).sum(axis=1))
 
     def _spread(self, tell: Callable[[_Part], Sequence[float]]) -> NDArray[Any]:
