@@ -1,6 +1,6 @@
 """How far counted instructions and modelled cycles are from what others measured on real boards.
 
-    python benchmarks/core_anchors.py COUNTS.json
+    python benchmarks/core_anchors.py [COUNTS.json]
 
 For two boards nobody here has, others published the time of code that anybody can count: ESP-NN's portable
 kernels on an ESP32-S3, CMSIS-NN's layers on an RP2040, CoreMark on both. COUNTS.json has what the same code
@@ -15,7 +15,8 @@ instructions by gcc for an ESP8266, as if that had an ESP32-S3's SEXT and MULSH:
 loaded, 26 fewer for each 64-bit product.
 
 Prints cycles of the board for each count, their geometric mean and how far the worst are from it, and what a
-line of the RP2040's flash cache costs; writes results/core_anchors.json.
+line of the RP2040's flash cache costs; writes results/core_anchors.json. Without COUNTS.json the counts are
+those recorded there, and nothing is written.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from recording import record
+from recording import RESULTS, record
 from rich.console import Console
 from rich.table import Table
 
@@ -44,6 +45,8 @@ _PICO_COREMARK = "https://github.com/PaulStoffregen/CoreMark/pull/15"
 #: pico-sdk's clock
 _PICO_MHZ = 125
 _LINE_BYTES, _BIAS_BYTES = 8, 4
+#: in benchmarks/results
+_RECORD = "core_anchors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,13 @@ def read_counts(path: Path) -> Counted:
     return Counted(str(content.get("made", "unknown")), found)
 
 
+def recorded_counts() -> Counted:
+    """Those that `main` recorded."""
+    found = json.loads((RESULTS / f"{_RECORD}.json").read_text())
+    boards = {board: {each["name"]: each["counts"] for each in found[board]["anchors"]} for board in ANCHORS}
+    return Counted(found["counted"], boards)
+
+
 def _are_counts(value: object) -> bool:
     """Whether there is one core or more, and a positive number for each."""
     if not isinstance(value, dict) or not value:
@@ -260,9 +270,10 @@ def figures(anchors: Sequence[Anchor], counts: Counts) -> dict[str, Any]:
 def main() -> None:
     """Compare, print, record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("counts", type=Path, metavar="COUNTS.json")
+    parser.add_argument("counts", type=Path, metavar="COUNTS.json", nargs="?")
+    file = parser.parse_args().counts
     try:
-        counted = read_counts(parser.parse_args().counts)
+        counted = recorded_counts() if file is None else read_counts(file)
     except CountsError as error:
         sys.exit(str(error))
     console = Console(width=None if sys.stdout.isatty() else 120)
@@ -272,8 +283,10 @@ def main() -> None:
     console.print(
         f"RP2040's flash: {flash.line:.0f} cycles a line, {flash.layer:,.0f} a layer, worst {flash.worst:.1%}"
     )
+    if file is None:
+        return
     boards = {board: figures(ANCHORS[board], counts) for board, counts in counted.boards.items()}
-    record("core_anchors", {"counted": counted.made, "rp2040_flash": asdict(flash), **boards})
+    record(_RECORD, {"counted": counted.made, "rp2040_flash": asdict(flash), **boards})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from core_anchors import ANCHORS, Anchor, Band, CountsError, bands, fit_flash, ratios, read_counts
+from core_anchors import (
+    ANCHORS,
+    Anchor,
+    Band,
+    CountsError,
+    bands,
+    fit_flash,
+    ratios,
+    read_counts,
+    recorded_counts,
+)
 
 CORE = "cortex-m0plus"
 
@@ -95,3 +105,11 @@ def test_a_file_that_is_not_one_of_counts_is_refused_in_a_sentence(
         file.write_text(content)
     with pytest.raises(CountsError, match=complaint):
         read_counts(file)
+
+
+def test_what_is_told_of_the_counted_boards_follows_from_the_recorded_counts() -> None:
+    """README, and the factors of benchmarks/cores/counted.py."""
+    boards = recorded_counts().boards
+    products = bands(ANCHORS["esp32s3"], boards["esp32s3"])["rv32imc"]["products"]
+    assert (products.mean, products.below, products.above) == pytest.approx((1.29, -0.13, 0.09), abs=0.005)
+    assert fit_flash(ANCHORS["rp2040"], boards["rp2040"], CORE).worst < 0.04
