@@ -133,6 +133,15 @@ def test_times_are_by_the_clock_that_was_found(home: Path) -> None:
     assert slower.milliseconds(graph) == pytest.approx(2 * brought.milliseconds(graph))
 
 
+def test_one_of_another_core_is_refused_with_what_to_do(home: Path) -> None:
+    """A board of one's own may be called like one that was calibrated."""
+    _keep(_fresh())
+    own = replace(load_board(BOARD), core="cortex-m4")
+    model = latency_model(own, EngineRuntime())
+    assert model is not None
+    assert "is of a cortex-m7, and this board has a cortex-m4, so it is not used: run `tinynas" in model.label
+
+
 def test_one_out_of_date_is_refused_with_what_to_do(home: Path) -> None:
     """It is not used, and the label says why and how to mend it."""
     made = _fresh()

@@ -129,7 +129,7 @@ def latency_model(board: Board, runtime: Runtime) -> LatencyModel | None:
         file = kept(board.id, measured)
         if file.is_file():
             calibration = _read(file, file.stat().st_mtime_ns)
-            if (fault := _fault(calibration, runtime.goal)) is None:
+            if (fault := _fault(calibration, board, runtime.goal)) is None:
                 return CalibratedModel(board, runtime, calibration, _words(calibration), calibration.clock_hz)
             remark = remark or f"; {file} {fault}"
     if (brought := _shipped(board)) is None:
@@ -143,10 +143,14 @@ def kept(board: str, measured: bool) -> Path:
     return folder / f"{board}{'' if measured else '-virtual'}.json"
 
 
-def _fault(calibration: Calibration, goal: Goal) -> str | None:
-    """Why a calibration is refused for plans for `goal` and what to do, as the end of a sentence about it."""
+def _fault(calibration: Calibration, board: Board, goal: Goal) -> str | None:
+    """Why a calibration is refused for plans for `goal` on `board` and what to do, as a sentence's end."""
     where = "--port PORT" if calibration.measured else "--virtual"
     how = f"run `tinynas profile --board {calibration.board} {where}`"
+    if calibration.core != board.core:
+        return (
+            f"is of a {calibration.core}, and this board has a {board.core}, so it is not used: {how} again"
+        )
     if stale := calibration.stale:
         some = ", ".join(stale[:3]) + (", ..." if len(stale) > 3 else "")
         return f"was made with other kernels ({some}) and is not used: {how} again"
