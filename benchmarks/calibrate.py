@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from tinynas.board import load_board
 from tinynas.cli.progress import watching
 from tinynas.cost.calibration import SHIPPED, kernel_digests, shipped
 from tinynas.engine.goals import Goal
+from tinynas.errors import TinynasError
 from tinynas.pipeline.profile import profile
 
 
@@ -52,4 +54,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except TinynasError as error:
+        sys.exit(f"error: {error}")

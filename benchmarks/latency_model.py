@@ -12,6 +12,7 @@ interrupted; ten seconds a network.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -176,4 +177,7 @@ def _model(board: Board) -> CalibratedModel:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except TinynasError as error:
+        sys.exit(f"error: {error}")
