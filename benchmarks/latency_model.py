@@ -32,6 +32,7 @@ from tinynas.cost import EngineRuntime, macs
 from tinynas.cost.calibration import shipped
 from tinynas.cost.latency import CalibratedModel
 from tinynas.engine.goals import Aim, Goal
+from tinynas.errors import TinynasError
 from tinynas.networks import Genotype, build_graph
 from tinynas.pipeline.profile import run_network
 from tinynas.pipeline.profile_set import Designed
