@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tinynas.board import Budget, load_board
@@ -16,7 +16,9 @@ from tinynas.cost import EngineRuntime, aim_within
 from tinynas.cost.engine_flash import most_code_bytes
 from tinynas.cost.prices import price_on
 from tinynas.engine.goals import Aim, Goal
+from tinynas.engine.planner import least_arena
 from tinynas.graph import OpKind
+from tinynas.graph.passes import simplify
 from tinynas.graph.tflite import graph_from_bytes
 from tinynas.graph.typical import with_typical_constants
 from tinynas.networks import PRESETS, build_graph
@@ -47,13 +49,16 @@ def test_weights_change_nothing_that_was_predicted_without_them(name: str, goal:
     seed=st.integers(0, 2**31),
     goal=st.sampled_from(FAST),
 )
+# the layout for the least arena was 256 bytes larger than this goal's
+@example(family="regnetx", seed=150, goal=Goal.BALANCED)
 def test_a_network_fits_for_speed_whenever_it_fits_at_all(family: str, seed: int, goal: Goal) -> None:
     """So what stage 1 counts, plans for the smallest arena, holds for every goal."""
     rng, spaces = np.random.default_rng(seed), find_family(family).spaces(Pictures(32, 3, 10))
     space = spaces[int(rng.integers(len(spaces)))]
     graph = build_graph(space.genotype(space.sample(rng)))
-    least = EngineRuntime().sram(graph, F746).total
-    assert EngineRuntime(Aim(goal, least)).sram(graph, F746).total <= least
+    smallest, least = EngineRuntime().sram(graph, F746).total, least_arena(simplify(graph))
+    assert EngineRuntime(Aim(goal, smallest)).sram(graph, F746).total <= smallest
+    # no kernel spends less than those for the smallest arena; of all layouts only this bound is proven
     assert EngineRuntime(Aim(goal, least - 4)).sram(graph, F746).total >= least
     assert EngineRuntime(Aim(goal)).sram(graph, F746).total >= least
 

@@ -146,16 +146,9 @@ class GroupTable:
     def _work_out_alone(self) -> None:
         """What each operator by itself needs exactly."""
         saved = []
-        for op, made in enumerate(self._made):
-            best, most = None, 0
-            if self._alone_since[op + 1] <= op:
-                for source in self._crossing[op]:
-                    if source.last == op:
-                        overlap = self._overlaps.find(op, source, made)
-                        if best is None or overlap.saved > most:
-                            best, most = overlap, overlap.saved
-            self._overlap[op, op + 1] = best
-            saved.append(most)
+        for op in range(len(self.rows)):
+            best = self._overlap[op, op + 1] = self._best_overlap(op, op + 1)
+            saved.append(best.saved if best else 0)
         ops = np.arange(len(saved))
         self._least[ops, ops + 1] = self._apart[ops, ops + 1] - saved
         self._open[ops, ops + 1] = False
@@ -227,7 +220,12 @@ class GroupTable:
         return alive[-2].producer + 1 if len(alive) > 1 else 0
 
     def _best_overlap(self, first: int, end: int) -> Overlap | None:
-        """The only output of a group over a map that it uses up; none where it leaves others."""
+        """The only output of a group over a map that it uses up; none where it leaves others.
+
+        Of maps that save as much it lies over the one made last: a sum of a block's input and of what the
+        block made of it begins where that was, and so the input, which lies at an end of the arena as long
+        as the block runs, never has to move away from there by a row.
+        """
         if self._alone_since[end] > first:
             return None
         made = self._made[end - 1]
@@ -236,7 +234,7 @@ class GroupTable:
             for source in self._crossing[first]
             if first <= source.last < end
         ]
-        return max(found, key=_saved, default=None)
+        return max(reversed(found), key=_saved, default=None)
 
     def _reader(self, source: Stream, first: int) -> int:
         """The first operator from `first` on that reads `source`."""
