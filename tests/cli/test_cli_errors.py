@@ -181,7 +181,6 @@ def test_a_group_of_commands_alone_shows_its_help(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("words", "option"),
     [
-        (["profile", *BUDGET, "--virtual"], "-o"),
         (["plan", "mcunet-in0"], "--plot"),
         (["space", *BUDGET], "--plot"),
     ],

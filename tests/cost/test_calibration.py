@@ -11,7 +11,8 @@ import pytest
 from tinynas.board import board_ids, load_board
 from tinynas.cost import EngineRuntime
 from tinynas.cost.calibration import Calibration, kernel_digests, parse, read, shipped
-from tinynas.cost.latency import kept, latency_model
+from tinynas.cost.kept import heard, kept
+from tinynas.cost.latency import latency_model
 from tinynas.engine.goals import Aim, Goal
 from tinynas.errors import RequestError
 from tinynas.networks import build_graph, find_network
@@ -152,6 +153,44 @@ def test_one_out_of_date_is_refused_with_what_to_do(home: Path) -> None:
     assert model.label.startswith("modelled")
     assert f"{file} was made with other kernels (tn_pointwise)" in model.label
     assert "`tinynas profile --board stm32f746 --port PORT` again" in model.label
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_one_of_another_compiler_is_refused_once_a_board_tells(home: Path, measured: bool) -> None:
+    """Until the board is calibrated again, or answers with firmware of that compiler."""
+    file = _keep(replace(_fresh(), measured=measured, times="modelled here", compiler="GCC 12.2.1"))
+
+    def label() -> str:
+        model = latency_model(load_board(BOARD), EngineRuntime())
+        assert model is not None
+        return model.label
+
+    used = label()
+    assert str(file) not in used
+    assert heard(BOARD, measured, "GCC 12.2.1") is None
+    # a board of another kind says nothing of this one
+    assert heard(BOARD, not measured, "GCC 13.3.1") is None
+    assert label() == used
+    told = heard(BOARD, measured, "GCC 13.3.1")
+    assert told is not None
+    assert "calibrated with firmware by GCC 12.2.1, and this is by GCC 13.3.1: run" in told
+    assert f"{file} is of firmware by GCC 12.2.1, and what answered last" in label()
+    assert "by GCC 13.3.1, so it is not used: run `tinynas profile --board stm32f746 --" in label()
+    assert heard(BOARD, measured, "GCC 12.2.1") is None
+    assert label() == used
+    heard(BOARD, measured, "GCC 13.3.1")
+    _keep(replace(_fresh(), measured=measured, times="modelled here", compiler="GCC 13.3.1"))
+    assert str(file) not in label()
+
+
+def test_what_a_board_says_is_noted_only_where_it_was_calibrated(home: Path) -> None:
+    """Nor does a calibration that cannot be read stand in the way of a measurement."""
+    assert heard(BOARD, True, "GCC 13.3.1") is None
+    assert not list(home.rglob("*"))
+    file = _keep(replace(_fresh(), measured=True))
+    file.write_text("{", encoding="utf-8")
+    assert heard(BOARD, True, "GCC 13.3.1") is None
+    assert [each.name for each in home.rglob("*") if each.is_file()] == [file.name]
 
 
 def test_one_of_another_goal_is_refused(home: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from small_search import Guard
 
 from tinynas.board import load_board
 from tinynas.cli.main import main
+from tinynas.cost.calibration import shipped
 from tinynas.cost.code_table import REMEDY, code_table
+from tinynas.cost.kept import kept
 from tinynas.device.elf import firmware_size
 from tinynas.device.flash import flash_image
 from tinynas.device.platformio import compiler_version
@@ -193,6 +196,23 @@ def port(elf: Path) -> Iterator[str]:
     """A board with that firmware, at a port."""
     with virtual_board(elf, "stm32f746") as running:
         yield running.url
+
+
+@needs_board
+@pytest.mark.slow
+def test_a_board_tells_that_it_was_calibrated_with_another_compiler(
+    elf: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From then on the calibration is not used, and whoever asks for times is told why."""
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    file = kept("stm32f746", measured=False)
+    file.parent.mkdir(parents=True)
+    file.write_text(replace(shipped()["stm32f746"], compiler="GCC 1.0").to_text(), encoding="utf-8")
+    asked = ["mcunet-in0", "--board", "stm32f746"]
+    assert str(file) not in answered(capsys, "cost", *asked)["latency_label"]
+    assert main(["measure", str(elf), "--board", "stm32f746", "--virtual", "--runs", "1"]) == 0
+    assert "calibrated with firmware by GCC 1.0, and this is by GCC" in capsys.readouterr().err
+    assert f"{file} is of firmware by GCC 1.0" in answered(capsys, "cost", *asked)["latency_label"]
 
 
 @needs_board

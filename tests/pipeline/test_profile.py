@@ -14,7 +14,8 @@ from tinynas.board import Board, load_board
 from tinynas.cli.main import app
 from tinynas.cost import EngineRuntime
 from tinynas.cost.calibration import read
-from tinynas.cost.latency import kept, latency_model
+from tinynas.cost.kept import kept
+from tinynas.cost.latency import latency_model
 from tinynas.cost.work import DataMemory, list_work
 from tinynas.engine.goals import Goal
 from tinynas.engine.planner import Arrangement

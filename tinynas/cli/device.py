@@ -156,7 +156,7 @@ def measure(
         found = ask(
             line,
             target,
-            way.times(target),
+            way,
             watch,
             subject=subject,
             goal=asked.optimize,

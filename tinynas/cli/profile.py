@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tinynas.board import load_board
-from tinynas.cli.console import BoardOption, JsonOption, check_file, output, print_facts, print_json, say
+from tinynas.cli.console import BoardOption, JsonOption, output, print_facts, print_json, say
 from tinynas.cli.device import PortOption, VirtualOption
 from tinynas.engine.goals import Goal
 
@@ -26,15 +26,6 @@ def profile(
         typer.Option("--optimize", help="Only the kernels of plans for this goal; by default those of all."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Draws other networks to run.")] = 0,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Where the calibration goes. Default: where `cost` and `search` look for it.",
-        ),
-    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run networks of many shapes on a board, and fit how long each kernel takes, for `cost` and `search`.
@@ -42,22 +33,21 @@ def profile(
     Takes a few minutes. What was interrupted goes on where it was when the same command is run again.
     """
     from tinynas.cli.progress import watching
-    from tinynas.cost.latency import kept
+    from tinynas.cost.kept import heard, kept
     from tinynas.pipeline.bench import FirmwareBench
     from tinynas.pipeline.profile import profile as run
     from tinynas.pipeline.target import find_target
     from tinynas.search.disk import written_whole
 
-    if file is not None:
-        check_file("--output", file)
     target, way = load_board(board), FirmwareBench(find_target(port, virtual))
     goals = tuple(Goal) if optimize is None else (optimize,)
-    usual = kept(target.id, measured=not virtual)
-    place, begun = file or usual, usual.with_suffix("")
+    place = kept(target.id, measured=not virtual)
+    begun = place.with_suffix("")
     with watching() as watch:
         made = run(target, way, goals, seed, begun, watch)
     with written_whole(place) as partial:
         partial.write_text(made.to_text(), encoding="utf-8")
+    heard(target.id, not virtual, made.compiler)
     shutil.rmtree(begun, ignore_errors=True)
     print_json(_plain(made, place)) if as_json else _print(made, place)
 

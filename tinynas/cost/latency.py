@@ -6,20 +6,19 @@ import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias
 
 from tinynas.board import Board
-from tinynas.cost.calibration import Calibration, read, shipped
+from tinynas.cost.calibration import Calibration, shipped
 from tinynas.cost.engine_runtime import EngineRuntime
 from tinynas.cost.estimates import Runtime
+from tinynas.cost.kept import fault, find_kept, kept
 from tinynas.cost.prices import OperatorCycles, widest_bytes
 from tinynas.cost.work import list_work
 from tinynas.engine.alike import Remembered, alike_operators
 from tinynas.engine.choosing import choose_kernels
-from tinynas.engine.goals import Goal
 from tinynas.engine.kernels import Kernel
 from tinynas.engine.planner import Arrangement
 from tinynas.engine.schedule import MOST_STEPS
@@ -126,38 +125,13 @@ def latency_model(board: Board, runtime: Runtime) -> LatencyModel | None:
         return None
     remark = ""
     for measured in (True, False):
-        file = kept(board.id, measured)
-        if file.is_file():
-            calibration = _read(file, file.stat().st_mtime_ns)
-            if (fault := _fault(calibration, board, runtime.goal)) is None:
+        if (calibration := find_kept(board.id, measured)) is not None:
+            if (why_not := fault(calibration, board, runtime.goal)) is None:
                 return CalibratedModel(board, runtime, calibration, _words(calibration), calibration.clock_hz)
-            remark = remark or f"; {file} {fault}"
+            remark = remark or f"; {kept(board.id, measured)} {why_not}"
     if (brought := _shipped(board)) is None:
         return None
     return CalibratedModel(board, runtime, brought, _words(brought, board) + remark, board.clock_hz)
-
-
-def kept(board: str, measured: bool) -> Path:
-    """Where `tinynas profile` keeps its calibration of a real board, or of the virtual one."""
-    folder = Path.home() / ".cache" / "tinynas" / "calibrations"
-    return folder / f"{board}{'' if measured else '-virtual'}.json"
-
-
-def _fault(calibration: Calibration, board: Board, goal: Goal) -> str | None:
-    """Why a calibration is refused for plans for `goal` on `board` and what to do, as a sentence's end."""
-    where = "--port PORT" if calibration.measured else "--virtual"
-    how = f"run `tinynas profile --board {calibration.board} {where}`"
-    if calibration.core != board.core:
-        return (
-            f"is of a {calibration.core}, and this board has a {board.core}, so it is not used: {how} again"
-        )
-    if stale := calibration.stale:
-        some = ", ".join(stale[:3]) + (", ..." if len(stale) > 3 else "")
-        return f"was made with other kernels ({some}) and is not used: {how} again"
-    if goal.value not in calibration.goals:
-        made_for = ", ".join(calibration.goals)
-        return f"is of plans for {made_for} and is not used for {goal.value}: {how} without --optimize"
-    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,9 +250,3 @@ def _shipped(board: Board) -> Calibration | None:
     return min(
         alike, key=lambda each: (each.board != board.id, abs(each.clock_hz - board.clock_hz)), default=None
     )
-
-
-@cache
-def _read(file: Path, changed: int) -> Calibration:
-    """The calibration in `file`, read once until it is `changed`."""
-    return read(file)

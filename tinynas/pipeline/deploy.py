@@ -56,7 +56,7 @@ def deploy(
         measured = measure(
             line,
             board,
-            target.times(board),
+            target,
             watch,
             subject=subject,
             goal=subject.aim.goal,

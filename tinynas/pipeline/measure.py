@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinynas.board import Board
+from tinynas.cost.kept import heard
 from tinynas.device.client import Client
 from tinynas.device.link import Link, Transport
 from tinynas.device.measurement import Hello, Measurement, MemoryUse, Profile
@@ -19,6 +20,7 @@ from tinynas.errors import VerificationError
 from tinynas.export.micro import run_micro_all
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.subject import Subject
+from tinynas.pipeline.target import Target
 
 Values = NDArray[Any]
 
@@ -98,7 +100,7 @@ class Measured:
 def measure(
     line: Transport,
     board: Board,
-    times: str,
+    target: Target,
     watch: Observer,
     *,
     subject: Subject | None = None,
@@ -106,10 +108,11 @@ def measure(
     runs: int = 10,
     layers: bool = False,
 ) -> Measured:
-    """Ask the board everything: self-check, latency, memory and, given the `subject`, its outputs on samples.
+    """Ask the board on `line`, which leads to `target`, everything: self-check, latency, memory, outputs.
 
-    `layers` asks for the cycles of every operator, too. The firmware tells what it was planned for, which
-    may be anything without a `goal`.
+    Outputs are compared on the samples of the `subject`, where one is given. `layers` asks for the cycles of
+    every operator, too. The firmware tells what it was planned for, which may be anything without a `goal`,
+    and its compiler: where the board was calibrated with another one, that is told and noted.
 
     Raises:
         FirmwareError: the firmware is another's, for another board or goal, or of another model.
@@ -132,7 +135,9 @@ def measure(
     memory = client.memory()
     if subject:
         _require_arena(subject, client.hello.goal, memory.arena)
-    return Measured(client.link.name, times, client.hello, latency, memory, profile, comparison)
+    if other := heard(board.id, not target.suffix, client.hello.compiler):
+        watch.note(other)
+    return Measured(client.link.name, target.times(board), client.hello, latency, memory, profile, comparison)
 
 
 def _require_arena(subject: Subject, goal: Goal, arena: int) -> None:
