@@ -17,7 +17,7 @@ void tn_run(const tn_network *network, int8_t *arena)
 
 int8_t tn_rescale_wide(int32_t value, int32_t multiplier, int32_t shift, int32_t zero)
 {
-    /* A sum that leaves 32 bits wraps, as TFLite's does; only a multiplier > 1 gets there. */
+    /* A sum that leaves 32 bits wraps, as TFLite's does; only a multiplier near 1 or beyond gets there. */
     return tn_saturate((int32_t)((uint32_t)tn_rescale(value, multiplier, shift) + (uint32_t)zero));
 }
 

@@ -25,8 +25,8 @@ def rescale(values: Integers, multiplier: Integers | int, shift: Integers | int)
 
 
 def finish(values: Int64, zero: int, low: int, high: int) -> Int8:
-    """Adds the output's zero point and clamps."""
-    return np.clip(values + zero, low, high).astype(np.int8)
+    """Adds the output's zero point, in 32 bits as TFLite does, and clamps."""
+    return np.clip((values + zero).astype(np.int32), low, high).astype(np.int8)
 
 
 def windows(
