@@ -40,9 +40,9 @@ class Comparison:
 
 COMPARISONS = {
     "digits": Comparison(
-        "compare --board stm32f746 --sram 12k --flash 128k --min-share 0.3 --data digits "
+        "compare --board stm32f746 --sram 12k --flash 128k --data digits "
         "--calibration-batches 1 --calibration-batch-size 256 --seeds 5",
-        "--supernet-epochs 6 --subnets-per-batch 2",
+        "--min-share 0.3 --supernet-epochs 6 --subnets-per-batch 2",
         "strategy_comparison",
         ROOT / "docs" / "compare-strategies.png",
     ),

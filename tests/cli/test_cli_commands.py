@@ -226,13 +226,13 @@ def searched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
 
 
 def test_search_takes_every_option(searched: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    words = "--board stm32f746 --sram 60k --flash 1m --effort standard --seed 7 --strategy random --elastic 0"
+    words = "--board stm32f746 --sram 60k --flash 1m --effort standard --seed 7 --strategy regularised --elastic 0"
     numbers = "--population 11 --mutation-probability 0.2 --largest-epochs 1.5 --held-out 0.3"
     assert main(["search", *words.split(), *numbers.split()]) == 0
     ((request, path, onto),) = searched
     assert onto is None
     assert (request.budget.sram_bytes, request.budget.flash_bytes) == (61_440, 1_048_576)
-    assert (request.seed, request.strategy, request.elastic) == (7, "random", 0)
+    assert (request.seed, request.strategy, request.elastic) == (7, "regularised", 0)
     effort = request.effort
     assert (effort.population, effort.mutation_probability, effort.largest_epochs) == (11, 0.2, 1.5)
     assert effort.iterations == SHARED_WEIGHTS.efforts["standard"].iterations

@@ -87,6 +87,21 @@ def test_help_names_every_strategy(command: str, capsys: pytest.CaptureFixture[s
     [
         ([], "name a comparison to look at with --run, or start one with --board"),
         (["--run", "absent"], "'absent' is not the folder of a comparison"),
+        (
+            ["--run", "absent", "--level", "0.5", "--seeds", "5"],
+            "--seeds would change nothing, as a comparison",
+        ),
+        (["--run", "absent", "-n", "9", "--population", "3"], "--evaluations and --population would change"),
+        (
+            [*BOARD, "-n", "9", "--iterations", "3"],
+            "--iterations would change nothing, as --evaluations says",
+        ),
+        (
+            [*BOARD, "--strategies", "grid,nsga2", "--parents", "3"],
+            "no such setting of grid or nsga2: leave it",
+        ),
+        ([*BOARD, "--supernet", "x", "--batch-size", "8"], "--batch-size would change nothing, as the space"),
+        ([*BOARD, "--finetune-epochs", "3"], "no such option: --finetune-epochs"),
         ([*BOARD, "--strategies", "grid,luck"], "'luck' is not a strategy: choose evolution, random"),
         ([*BOARD, "--strategies", "grid,grid"], "--strategies must name different strategies"),
         ([*BOARD, "--seeds", "0"], "--evaluations and --seeds must be at least 1"),

@@ -192,7 +192,8 @@ def test_a_full_disk_and_a_path_through_a_file(
 @needs_compiler
 def test_samples_that_do_not_fit(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, file = ["-o", tmp_path / "out"], tmp_path / "samples.npy"
-    assert "add --check" in refused(capsys, model, *out, "--inputs", file)
+    line = refused(capsys, model, *out, "--inputs", file, "--samples", 100)
+    assert "--inputs and --samples would change nothing, as no outputs are compared: add --check" in line
     asked = [model, *out, "--check", "--samples", 1, "--inputs", file]
     assert f"{file} cannot be read" in refused(capsys, *asked)
     file.write_bytes(b"no array")

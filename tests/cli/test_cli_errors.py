@@ -57,6 +57,9 @@ def test_a_wrong_board_suggests_the_nearest(command: list[str], capsys: pytest.C
         (["--objective", "speed", "--fps", "10"], "choose accuracy, mnasnet-soft, mnasnet-hard"),
         (["--objective", "mnasnet-hard"], "name that with --latency or --fps"),
         (["--measure-every", "2"], "--measure-every asks a board: add --port or --virtual"),
+        (["--strategy", "grid", "--parents", "3"], "--parents would change nothing, as there is no such"),
+        (["--supernet", "x", "--samples", "9", "--min-share", "0.05"], "--min-share and --samples would"),
+        (["--supernet", "x", "--supernet-epochs", "3"], "trained weights are those of --supernet: leave it"),
         (["--backend", "mxnet"], "--backend 'mxnet' cannot train: choose tensorflow, jax, torch"),
     ],
 )
@@ -140,6 +143,7 @@ def test_classes_do_not_change_a_file(tmp_path: Path, capsys: pytest.CaptureFixt
     [
         (["--native", "96"], "--native, --channels and --classes together"),
         (["--native", "96", "--channels", "3", "--classes", "2", "--data", "digits"], "by --data alone"),
+        (["--native", "96", "--data-dir", "x"], "--data-dir would change nothing, as --native"),
         (["--plot", "space.bmp"], "must end in .png or .svg"),
         (["--plot", "nowhere/at/all.png"], "folder that does not exist"),
     ],
@@ -162,7 +166,10 @@ def test_a_space_that_is_not_described(
             "invalid value for '--optimize': 'fast' is not one of",
         ),
         (["cost", "mcunet-in0", *BUDGET, "--mean", "0.5"], "--mean and --std are of the pictures of --data"),
-        (["pick", "x", "--list", "--virtual"], "--list exports nothing that could be deployed"),
+        (["pick", "x", "--list", "--virtual"], "--virtual would change nothing, as --list exports nothing"),
+        (["pick", "x", "--list", "--all", "--data-dir", "x"], "--data-dir and --all would change nothing"),
+        (["cost", "mcunet-in0", *BUDGET, "--data-dir", "x"], "are of the pictures of --data: name those"),
+        (["plan", "x.onnx", "--data", "x.npy", "--mean", "0.5"], "x.npy holds samples as the model takes"),
     ],
 )
 def test_a_command_line_that_is_not_understood(

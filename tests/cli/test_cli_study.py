@@ -85,6 +85,15 @@ def test_a_network_that_diverges_is_tabled_as_the_worst(
         (["--space", "regnetx", "--board", "stm32f746", "--plot", "a.jpg"], "must end in .png or .svg"),
         (["--figure", "pie", "--plot", "a.png"], "'pie' is not one: choose edf"),
         (["absent"], "'absent' is not the folder of a study"),
+        (
+            ["absent", "-n", "9", "--json"],
+            "--networks would change nothing, as a study that is there is only",
+        ),
+        (["absent", "--figure", "edf"], "--figure would change nothing, as nothing is drawn: add --plot"),
+        (
+            ["--space", "regnetx", "--board", "stm32f746", "--ray", "auto", "--workers", "2"],
+            "--workers would change nothing, as the Ray cluster has its own: write --ray local",
+        ),
         (["absent", "--run", "other"], "are two folders: name one"),
     ],
 )

@@ -297,6 +297,11 @@ def test_classic_set_from_data_dir_and_then_cache(tmp_path: Path, no_cache: Path
     assert np.array_equal(given.train.images, X[::-1])
     assert cached.classes[:4] == ("airplane", "automobile", "bird", "cat")
     assert cached.augmentation == CropFlip(4)
+    # what lies elsewhere is not looked for there
+    own = npz(tmp_path / "mine.npz", x=X, y=Y)
+    assert "not for digits: name one of those with --data" in complaint("digits", data_dir=tmp_path)
+    assert f"not for {own}" in complaint(own, data_dir=tmp_path)
+    assert "did you mean cifar10" in complaint("cifar1O", data_dir=tmp_path)
 
 
 def test_classic_set_with_wrong_labels_or_without_a_test_set(tmp_path: Path, no_cache: Path) -> None:

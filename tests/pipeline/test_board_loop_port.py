@@ -16,6 +16,7 @@ from bench_board import ROOT, Bench, until
 from small_search import NUMBERS, Guard
 from test_deploy import needs_board
 
+from tinynas.pipeline.effort import SUPERNET
 from tinynas.search import read_run
 
 PAUSED, BACK, MEASURED = "paused: ", "the board is back", "were predicted"
@@ -41,7 +42,8 @@ class Search:
 
     def start(self) -> None:
         """Begin, or go on."""
-        numbers = [word for name, value in NUMBERS.items() for word in (f"--{name.replace('_', '-')}", value)]
+        own = {name: value for name, value in NUMBERS.items() if name not in SUPERNET | {"samples"}}
+        numbers = [word for name, value in own.items() for word in (f"--{name.replace('_', '-')}", value)]
         words = ["search", "--board", "stm32f746", "--sram", "8k", "--flash", "72k", "--data", "digits"]
         words += [*map(str, numbers), "--run", str(self.folder), "--supernet", str(self.supernet)]
         words += ["--port", str(self.bench.port), "--measure-every", "2", "--deploy-samples", "3"]

@@ -309,6 +309,28 @@ def test_firmware_of_another_board_is_not_flashed(elf: Path) -> None:
         (["measure", "--board", "stm32f746", "--port", "/dev/nowhere"], "there is no port /dev/nowhere"),
         (["measure", "--board", "stm32f999"], "there is no board"),
         (["flash", "nothing.tflite", "--board", "stm32f746"], "cannot be read"),
+        (
+            ["measure", "--board", "stm32f746", "--samples", "3"],
+            "--samples would change nothing, as no outputs",
+        ),
+        (["measure", "--board", "stm32f746", "-o", "x"], "--output would change nothing, as only --virtual"),
+        (
+            ["measure", "a.elf", "--board", "stm32f746", "--virtual", "-o", "x"],
+            "--output would change nothing",
+        ),
+        (
+            ["measure", "a.elf", "--board", "stm32f746", "--virtual", "--std", "2"],
+            "--std would change nothing",
+        ),
+        (
+            ["flash", "a.elf", "--board", "stm32f746", "--optimize", "ram"],
+            "a finished firmware is written as",
+        ),
+        (
+            ["flash", "a.elf", "--board", "stm32f746", "--port", "loop://"],
+            "no firmware is written through a URL",
+        ),
+        (["build", "a.tflite", "--board", "stm32f746", "--data-dir", "x"], "are of the pictures of --data"),
     ],
 )
 def test_bad_requests_get_one_sentence(words: list[str], sentence: str, capsys: Capture) -> None:

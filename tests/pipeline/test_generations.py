@@ -1,13 +1,14 @@
-"""A strategy's generations beside evolution's: how often a board is asked must not depend on the strategy."""
+"""What strategies make of evolution's numbers: generations as long as its own, and which have no effect."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from tinynas.pipeline.effort import SHARED_WEIGHTS, SHORT_TRAINING, Presets
-from tinynas.pipeline.strategies import STRATEGIES, generations_in_one, make_strategy
+from tinynas.pipeline.strategies import STRATEGIES, generations_in_one, idle_numbers, make_strategy
 from tinynas.spaces import Scoring
 
 WAYS = ((SHARED_WEIGHTS, Scoring.SHARED_WEIGHTS), (SHORT_TRAINING, Scoring.SHORT_TRAINING))
@@ -37,3 +38,14 @@ def test_single_networks_count_as_many_as_evolution_has_children() -> None:
     }
     single = {"regularised": 12, "bayesian": 12}
     assert alike == dict.fromkeys(STRATEGIES, 1) | single
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_exactly_the_numbers_that_change_nothing_are_idle(name: str) -> None:
+    paper = SHARED_WEIGHTS.efforts["paper"]
+    made = make_strategy(name, paper, Scoring.SHARED_WEIGHTS)
+    numbers = ("population", "iterations", "parents", "crossover", "mutation", "mutation_probability")
+    changed = {number: replace(paper, **{number: getattr(paper, number) / 2}) for number in numbers[-1:]}
+    changed |= {number: replace(paper, **{number: getattr(paper, number) + 7}) for number in numbers[:-1]}
+    same = {n for n, effort in changed.items() if make_strategy(name, effort, Scoring.SHARED_WEIGHTS) == made}
+    assert idle_numbers([name]) == same and "parents" not in idle_numbers([name, "evolution"])

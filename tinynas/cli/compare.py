@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,10 +21,12 @@ from tinynas.cli.console import (
     say,
 )
 from tinynas.cli.effort_options import with_effort_options
+from tinynas.cli.idle_options import all_but, refuse_idle
 from tinynas.cli.option_groups import with_option_groups
 from tinynas.cli.search_options import SearchOptions, StartBoardOption
 from tinynas.cli.standings import evaluations_of, print_comparison
 from tinynas.errors import RequestError
+from tinynas.pipeline.effort import FINE_TUNING
 from tinynas.units import format_milliseconds
 
 if TYPE_CHECKING:
@@ -31,10 +34,11 @@ if TYPE_CHECKING:
     from tinynas.search.curves import Curve, Standing
 
 
-@with_effort_options
+@partial(with_effort_options, idle=FINE_TUNING)
 @with_option_groups
 def compare(
     *,
+    context: typer.Context,
     board: StartBoardOption = None,
     asked: SearchOptions,
     strategies: Annotated[
@@ -83,6 +87,8 @@ def compare(
 
         if run is None:
             raise RequestError("name a comparison to look at with --run, or start one with --board")
+        shown = all_but(context, "run", "level", "plot", "as_json")
+        refuse_idle(context, shown, "a comparison that is there is only shown", "add --board")
         found = read_comparison(run)
         curves = list(found.curves)
     else:
@@ -93,6 +99,9 @@ def compare(
         names = tuple(word.strip().lower() for word in (strategies or ",".join(TO_COMPARE)).split(","))
         count = evaluations if evaluations is not None else search.effort.evaluations
         request = ComparisonRequest(search, names, count, seeds)
+        asked.refuse_idle(context, names, fine_tunes=False)
+        if evaluations is not None:
+            refuse_idle(context, ["iterations"], "--evaluations says how many networks are scored")
         found = _run(request, run)
         curves = found.of(request.searches)
     _show(found, curves, level, plot, as_json)

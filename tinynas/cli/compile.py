@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tinynas.cli.console import JsonOption, OptimizeOption, output, print_facts, print_json, say
+from tinynas.cli.idle_options import refuse_idle
 from tinynas.cli.option_groups import with_option_groups
 from tinynas.cli.sample_options import SampleOptions
 from tinynas.engine.goals import Aim, Goal
-from tinynas.errors import RequestError
 from tinynas.units import format_size
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 @with_option_groups
 def compile_(
+    context: typer.Context,
     model: Annotated[
         Path,
         typer.Argument(
@@ -45,9 +46,13 @@ def compile_(
     ] = False,
     inputs: Annotated[
         Path | None,
-        typer.Option("--inputs", metavar="FILE.npy", help="Samples to compare on, beside random ones."),
+        typer.Option(
+            "--inputs", metavar="FILE.npy", help="With --check: samples to compare on, beside random ones."
+        ),
     ] = None,
-    samples: Annotated[int, typer.Option("--samples", min=1, help="Random samples to compare on.")] = 100,
+    samples: Annotated[
+        int, typer.Option("--samples", min=1, help="With --check: random samples to compare on.")
+    ] = 100,
     keep_float_io: Annotated[
         bool, typer.Option("--keep-float-io", help="Keep float inputs and outputs where the model has them.")
     ] = False,
@@ -71,8 +76,8 @@ def compile_(
     """
     from tinynas.pipeline.compile import Check, compile_model
 
-    if inputs is not None and not check:
-        raise RequestError("--inputs are samples to compare on: add --check")
+    if not check:
+        refuse_idle(context, ["inputs", "samples"], "no outputs are compared", "add --check")
     asked = Check(samples, inputs) if check else None
     aim = Aim(optimize, arena)
     report = compile_model(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 
 from tinynas.board import Board, load_board
 from tinynas.cli.console import BoardOption, JsonOption, ModelOptimizeOption, output, print_json, say
+from tinynas.cli.idle_options import refuse_idle
 from tinynas.cli.option_groups import with_option_groups
 from tinynas.cli.sample_options import SampleOptions
 
@@ -29,6 +30,8 @@ VirtualOption = Annotated[
 SamplesOption = Annotated[int, typer.Option("--samples", min=1, help="Samples to compare outputs on.")]
 RunsOption = Annotated[int, typer.Option("--runs", min=1, help="Inferences to time.")]
 LayersOption = Annotated[bool, typer.Option("--layers", help="Print the cycles of every operator, too.")]
+#: parameters that say on which samples a model is compared
+_SAMPLING = ("samples", *(field.name for field in fields(SampleOptions)))
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class FirmwareOptions(SampleOptions):
         """
         from tinynas.pipeline.subject import find_subject
 
-        return find_subject(model, board, samples, self.source(), goal=self.optimize)
+        return find_subject(
+            model, board, samples, self.source(own_pictures=model.is_dir()), goal=self.optimize
+        )
 
 
 @with_option_groups
@@ -80,6 +85,7 @@ def build(
 
 @with_option_groups
 def flash(
+    context: typer.Context,
     firmware: Annotated[
         Path,
         typer.Argument(
@@ -103,6 +109,11 @@ def flash(
     from tinynas.pipeline.target import PortTarget
 
     target = load_board(board)
+    if is_firmware(firmware):
+        making = (*_SAMPLING, "folder", "optimize")
+        refuse_idle(context, making, "a finished firmware is written as it is", "name a model")
+    if port is not None and "://" in port:
+        refuse_idle(context, ["port"], "no firmware is written through a URL")
     elf = firmware
     with watching() as watch:
         if not is_firmware(firmware):
@@ -119,6 +130,7 @@ def flash(
 
 @with_option_groups
 def measure(
+    context: typer.Context,
     board: BoardOption,
     model: Annotated[
         Path | None,
@@ -148,6 +160,10 @@ def measure(
 
     target, way = load_board(board), find_target(port, virtual)
     finished = model if model is not None and is_firmware(model) else None
+    if model is None or finished is not None:
+        refuse_idle(context, _SAMPLING, "no outputs are compared", "name a model")
+    if finished is not None or not virtual:
+        refuse_idle(context, ["folder"], "only --virtual without a firmware looks for one there")
     subject = None
     if model is not None and finished is None:
         subject = asked.subject(model, target, samples)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from typing import Annotated, Any, get_type_hints
 
@@ -34,10 +34,10 @@ HELP = {
     "finetune_rate": "Learning rate of the winner.",
     "population": "Networks evolution begins with.",
     "iterations": "Generations after the first.",
-    "parents": "Best networks that have children.",
+    "parents": "Best networks that have children, in evolution.",
     "crossover": "Children of two parents a generation.",
     "mutation": "Children of one parent a generation.",
-    "mutation_probability": "Chance of each gene to mutate.",
+    "mutation_probability": "Chance of each gene to mutate, in evolution, regularised and nsga2.",
     "calibration_batches": "Batches that reset batch-norm statistics.",
     "calibration_batch_size": "Pictures in each of those.",
     "held_out": "Share of the training pictures kept for scoring.",
@@ -45,14 +45,14 @@ HELP = {
 }
 
 
-def with_effort_options(command: Callable[..., None]) -> Callable[..., None]:
+def with_effort_options(command: Callable[..., None], *, idle: Collection[str] = ()) -> Callable[..., None]:
     """`command`, whose last parameter is ``**numbers``, with an option a field of `Effort` in its place.
 
-    An option that is not given arrives as None.
+    But for `idle` fields, which it has no use for. An option that is not given arrives as None.
     """
     signature = inspect.signature(command, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    parameters = [*own, *_parameters()]
+    parameters = [*own, *_parameters(idle)]
 
     @functools.wraps(command)
     def wrapper(**values: Any) -> None:
@@ -64,7 +64,7 @@ def with_effort_options(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def _parameters() -> list[inspect.Parameter]:
+def _parameters(idle: Collection[str]) -> list[inspect.Parameter]:
     kinds = get_type_hints(Effort)
     return [
         inspect.Parameter(
@@ -74,6 +74,7 @@ def _parameters() -> list[inspect.Parameter]:
             annotation=Annotated[kinds[field.name] | None, _option(field.name)],
         )
         for field in fields(Effort)
+        if field.name not in idle
     ]
 
 

@@ -22,9 +22,9 @@ from tinynas.cli.console import (
     remarks,
     say,
 )
+from tinynas.cli.idle_options import refuse_idle
 from tinynas.cli.onto import OntoOptions
 from tinynas.cli.option_groups import with_option_groups
-from tinynas.errors import RequestError
 from tinynas.units import format_milliseconds, format_size
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @with_option_groups
 def pick(
     *,
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished search.")],
     latency: Annotated[
         str | None,
@@ -67,9 +68,10 @@ def pick(
     from tinynas.pipeline.pick import choose
     from tinynas.search import read_run
 
+    if only_list:
+        exporting = ("data_dir", "every", "port", "virtual", "deploy_samples")
+        refuse_idle(context, exporting, "--list exports nothing")
     onto = deployed.onto()
-    if only_list and onto is not None:
-        raise RequestError("--list exports nothing that could be deployed: leave out --port or --virtual")
     found = choose(run, _budget(read_run(run).request, sram, flash, latency, fps))
     console = remarks()
     say(console, f"within {budget_line(found.budget)}")

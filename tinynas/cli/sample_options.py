@@ -52,23 +52,33 @@ class SampleOptions:
         ),
     ] = "1"
 
-    def source(self) -> SampleSource:
+    def source(self, *, own_pictures: bool = False) -> SampleSource:
         """The samples meant; an empty source without ``--data``.
+
+        A model with `own_pictures` needs none, but those may lie in ``--data-dir``.
 
         Raises:
             RequestError: pixels cannot be normalised so, or there are none.
         """
         from tinynas.pipeline.samples import SampleSource
 
-        if self.data is None and (self.mean, self.std) != (SampleOptions.mean, SampleOptions.std):
+        place = Path(self.data_dir) if self.data_dir else None
+        sought = None if own_pictures and self.data is None else place
+        is_plain = (sought, self.mean, self.std) == (None, SampleOptions.mean, SampleOptions.std)
+        if self.data is None and not is_plain:
             raise RequestError(
-                "--mean and --std are of the pictures of --data: name those, or leave them out"
+                "--data-dir, --mean and --std are of the pictures of --data: name those, or leave them out"
             )
         divisors = _numbers("--std", self.std)
         if min(divisors) <= 0:
             raise RequestError(f"--std {self.std}: pixels cannot be divided by that; give positive numbers")
-        place = Path(self.data_dir) if self.data_dir else None
-        return SampleSource(self.data, place, _numbers("--mean", self.mean), divisors)
+        found = SampleSource(self.data, place, _numbers("--mean", self.mean), divisors)
+        if found.array is not None and not is_plain:
+            raise RequestError(
+                f"--data-dir, --mean and --std are of pictures, and {self.data} holds samples as the model "
+                "takes them: leave them out"
+            )
+        return found
 
 
 def _numbers(option: str, text: str) -> tuple[float, ...]:

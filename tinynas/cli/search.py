@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @with_option_groups
 def search(
     *,
+    context: typer.Context,
     board: BoardOption,
     asked: SearchOptions,
     run: Annotated[
@@ -83,6 +84,7 @@ def search(
         measure_every=measure_every,
         measure_on=deployed.kind if measure_every else "",
     )
+    asked.refuse_idle(context, [request.strategy], fine_tunes=True)
     path = run if run is not None else default_run_path(request.to_dict())
     console = remarks()
     say(console, board_line(target))

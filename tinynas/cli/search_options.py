@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,7 +25,9 @@ from tinynas.cli.console import (
     SeedOption,
     SramOption,
 )
+from tinynas.cli.idle_options import refuse_idle
 from tinynas.engine.goals import Goal
+from tinynas.pipeline.effort import ANY_TRAINING, SUPERNET
 
 if TYPE_CHECKING:
     from tinynas.cost.runtime import Runtime
@@ -125,3 +127,18 @@ class SearchOptions(LimitOptions):
             objective=self.objective,
             **own,
         )
+
+    def refuse_idle(self, context: typer.Context, strategies: Sequence[str], *, fine_tunes: bool) -> None:
+        """Refuses numbers that such a search, by `strategies` that there are, has no use for.
+
+        Raises:
+            RequestError: one was given.
+        """
+        from tinynas.pipeline.strategies import idle_numbers
+
+        names = " or ".join(strategies)
+        refuse_idle(context, idle_numbers(strategies), f"there is no such setting of {names}")
+        if self.supernet is not None:
+            trained = SUPERNET if fine_tunes else SUPERNET | ANY_TRAINING
+            taken = "the space and the trained weights are those of --supernet"
+            refuse_idle(context, {"samples", "min_share", *trained}, taken)

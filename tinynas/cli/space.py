@@ -29,6 +29,7 @@ from tinynas.cli.console import (
     runtime_line,
     say,
 )
+from tinynas.cli.idle_options import refuse_idle
 from tinynas.cli.option_groups import with_option_groups
 from tinynas.cli.search_options import LimitOptions
 from tinynas.errors import RequestError
@@ -45,6 +46,7 @@ _TOP = 15
 
 @with_option_groups
 def space(
+    context: typer.Context,
     board: BoardOption,
     limits: LimitOptions,
     family: FamilyOption = "mobile",
@@ -84,6 +86,8 @@ def space(
     budget, rules = limits.on(target)
     if plot is not None:
         check_plot(plot)
+    if native is not None:
+        refuse_idle(context, ["data_dir"], "--native describes pictures instead of --data")
     pictures = _pictures(data, data_dir, native, channels, classes, seed)
     console = remarks()
     say(console, board_line(target))

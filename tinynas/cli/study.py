@@ -29,6 +29,7 @@ from tinynas.cli.console import (
     remarks,
     say,
 )
+from tinynas.cli.idle_options import all_but, refuse_idle
 from tinynas.cli.search_options import BackendOption, DataOption, StartBoardOption
 from tinynas.errors import RequestError
 from tinynas.units import format_count, format_seconds, parse_count
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 
 def study(
+    context: typer.Context,
     folder: Annotated[
         Path | None,
         typer.Argument(
@@ -100,7 +102,7 @@ def study(
     backend: BackendOption = None,
     plot: Annotated[Path | None, typer.Option("--plot", help="Draw a figure to this .png or .svg.")] = None,
     figure: Annotated[
-        str, typer.Option("--figure", help="Which: edf, efficiency, properties, fit, complexity.")
+        str, typer.Option("--figure", help="What --plot draws: edf, efficiency, properties, fit, complexity.")
     ] = "edf",
     as_json: JsonOption = False,
 ) -> None:
@@ -110,17 +112,23 @@ def study(
     """
     if plot is not None:
         _check_plot(plot, figure)
+    else:
+        refuse_idle(context, ["figure"], "nothing is drawn", "add --plot")
     if space is None:
         path = _one(folder, run)
         if path is None:
             raise RequestError(
                 "name a study to look at, or start one with --space, such as --space anynetx-a,regnetx"
             )
+        trained = all_but(context, "folder", "run", "plot", "figure", "as_json")
+        refuse_idle(context, trained, "a study that is there is only shown", "add --space")
     else:
         from tinynas.cost.runtime import find_runtime
         from tinynas.pipeline.study_request import StudyRequest, parse_band
         from tinynas.study.sampling import Complexity
 
+        if ray not in (None, "local"):
+            refuse_idle(context, ["workers"], "the Ray cluster has its own", "write --ray local")
         if board is None:
             raise RequestError("a study needs --board: its networks must fit one (`tinynas boards`)")
         target = load_board(board)

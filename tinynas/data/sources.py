@@ -26,12 +26,19 @@ def load_dataset(name_or_path: str, data_dir: Path | None = None, *, seed: int =
         seed: parts data that come without a test set; parted ones do not depend on it.
 
     Raises:
-        DataError: there is no such data, or it is damaged; the message names the file.
+        DataError: there is no such data, or it is damaged; the message names the file. Or `data_dir` is given
+            for data that do not lie there.
     """
-    if name_or_path == DIGITS:
-        return load_digits()
     if name_or_path in CLASSIC_SETS:
         return _load_classic(name_or_path, data_dir)
+    is_here = name_or_path == DIGITS or Path(name_or_path).expanduser().exists()
+    if data_dir is not None and is_here:
+        raise DataError(
+            f"--data-dir is looked into for {', '.join(CLASSIC_SETS)}, not for {name_or_path}: name one of "
+            "those with --data, or leave it out"
+        )
+    if name_or_path == DIGITS:
+        return load_digits()
     try:
         return _load_path(name_or_path, seed)
     except OSError as failure:

@@ -109,10 +109,12 @@ class Presets:
         return {name: value for name, value in asdict(effort).items() if name not in self.foreign}
 
 
-#: numbers of training a supernet, and of training networks one by one
-_SUPERNET = frozenset(
+#: numbers of training a supernet, of fine-tuning a winner, of any training, of training networks one by one
+SUPERNET = frozenset(
     {"largest_epochs", "supernet_epochs", "largest_rate", "supernet_rate", "subnets_per_batch"}
 )
+FINE_TUNING = frozenset({"finetune_epochs", "finetune_rate"})
+ANY_TRAINING = frozenset({"batch_size", "max_steps"})
 _TRIALS = frozenset({"trial_epochs", "trial_rate", "rungs"})
 
 #: what an effort means however networks are scored
@@ -181,7 +183,7 @@ SHORT_TRAINING = Presets(
             _PAPER, samples=100, iterations=8, crossover=25, mutation=25, mutation_probability=0.3
         ),
     },
-    foreign=_SUPERNET,
+    foreign=SUPERNET,
 )
 
 

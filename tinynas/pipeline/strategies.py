@@ -7,7 +7,7 @@ climb a ladder together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -97,6 +97,9 @@ STRATEGIES: Mapping[str, Maker] = MappingProxyType(
 )
 
 
+#: numbers that are settings of some strategies; the others say how many networks each scores
+_OF_SOME = frozenset({"parents", "mutation_probability"})
+
 #: those that look for one network, which is what a comparison judges them by
 TO_COMPARE = tuple(name for name in STRATEGIES if name != PARETO)
 
@@ -109,6 +112,12 @@ def make_strategy(name: str, effort: Effort, scoring: Scoring) -> Strategy:
     """
     together = 1 if scoring is Scoring.SHARED_WEIGHTS else max(1, effort.children)
     return STRATEGIES[name](effort, together)
+
+
+def idle_numbers(names: Iterable[str]) -> frozenset[str]:
+    """The numbers of an effort that none of those strategies has a use for."""
+    strategies = [STRATEGIES[name](Effort(), 1) for name in names]
+    return frozenset(number for number in _OF_SOME if not any(hasattr(s, number) for s in strategies))
 
 
 def generations_in_one(strategy: Strategy, effort: Effort) -> int:
