@@ -226,7 +226,8 @@ def searched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
 
 
 def test_search_takes_every_option(searched: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    words = "--board stm32f746 --sram 60k --flash 1m --effort standard --seed 7 --strategy regularised --elastic 0"
+    words = "--board stm32f746 --sram 60k --flash 1m --effort standard --seed 7 --elastic 0 "
+    words += "--strategy regularised"
     numbers = "--population 11 --mutation-probability 0.2 --largest-epochs 1.5 --held-out 0.3"
     assert main(["search", *words.split(), *numbers.split()]) == 0
     ((request, path, onto),) = searched

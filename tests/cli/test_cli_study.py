@@ -86,7 +86,7 @@ def test_a_network_that_diverges_is_tabled_as_the_worst(
         (["--figure", "pie", "--plot", "a.png"], "'pie' is not one: choose edf"),
         (["absent"], "'absent' is not the folder of a study"),
         (
-            ["absent", "-n", "9", "--json"],
+            ["absent", "-n", "9"],
             "--networks would change nothing, as a study that is there is only",
         ),
         (["absent", "--figure", "edf"], "--figure would change nothing, as nothing is drawn: add --plot"),

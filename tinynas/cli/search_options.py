@@ -95,7 +95,9 @@ class SearchOptions(LimitOptions):
     ] = 1
     supernet: Annotated[
         Path | None,
-        typer.Option("--supernet", help="A run or comparison whose trained supernet is used again."),
+        typer.Option(
+            "--supernet", help="A run or comparison whose space and trained supernet are used again."
+        ),
     ] = None
     backend: BackendOption = None
 
