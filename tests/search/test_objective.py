@@ -1,4 +1,4 @@
-"""Order and front of candidates, against their definitions."""
+"""Order of candidates, against its definition."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinynas.errors import RequestError
-from tinynas.search import Candidate, Footprint, Origin, find_objective, pareto_front, ranked
+from tinynas.search import Candidate, Footprint, Origin, find_objective, ranked
 
 
 def _candidates() -> st.SearchStrategy[list[Candidate[Any]]]:
@@ -30,16 +30,6 @@ def _candidates() -> st.SearchStrategy[list[Candidate[Any]]]:
             for i, (accuracy, sram, time, flash) in enumerate(drawn[0])
         ]
     )
-
-
-def _goods(candidate: Candidate[Any]) -> tuple[float, float, int, int]:
-    cost = candidate.footprint
-    time = cost.macs if cost.latency_ms is None else cost.latency_ms
-    return candidate.accuracy, -time, -cost.sram_bytes, -cost.flash_bytes
-
-
-def _dominates(a: Candidate[Any], b: Candidate[Any]) -> bool:
-    return _goods(a) != _goods(b) and all(x >= y for x, y in zip(_goods(a), _goods(b), strict=True))
 
 
 @given(accuracy=st.floats(0.01, 1), target=st.floats(0.1, 1e3), share=st.floats(0.01, 1))
@@ -69,21 +59,24 @@ def test_a_reward_goes_before_accuracy(candidates: list[Candidate[Any]]) -> None
     assert [c.accuracy for c in ranked(rewarded)] == sorted(c.accuracy for c in candidates)
 
 
-@given(candidates=_candidates())
-def test_front_is_exactly_the_undominated_points(candidates: list[Candidate[Any]]) -> None:
-    expected = {_goods(c) for c in candidates if not any(_dominates(other, c) for other in candidates)}
-    front = pareto_front(candidates)
-    assert {_goods(c) for c in front} == expected
-    assert len(front) == len(expected)
-    assert [c.accuracy for c in front] == sorted((c.accuracy for c in front), reverse=True)
-
-
 @given(candidates=_candidates(), data=st.data())
 def test_order_does_not_depend_on_the_order_of_arrival(
     candidates: list[Candidate[Any]], data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(candidates))
     assert ranked(shuffled) == ranked(candidates)
-    assert pareto_front(shuffled) == pareto_front(candidates)
     for better, worse in zip(ranked(candidates), ranked(candidates)[1:], strict=False):
         assert (-better.merit, better.footprint.macs) <= (-worse.merit, worse.footprint.macs)
+
+
+@given(candidates=_candidates(), steps=st.lists(st.integers(1, 3), min_size=14, max_size=14))
+def test_who_does_not_fit_any_more_comes_last_however_long_trained(
+    candidates: list[Candidate[Any]], steps: list[int]
+) -> None:
+    trained = [replace(c, trained_steps=s) for c, s in zip(candidates, steps, strict=False)]
+    late = {c.genotype for c in trained[::2]}
+    order = ranked(replace(c, reward=-1.5) if c.genotype in late else c for c in trained)
+    assert [c.fits for c in order] == sorted((c.fits for c in order), reverse=True)
+    assert [c.genotype for c in order if c.fits] == [
+        c.genotype for c in ranked(trained) if c.genotype not in late
+    ]

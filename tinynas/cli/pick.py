@@ -64,6 +64,9 @@ def pick(
     checks that the run's own result had to pass; picked once, it is only shown. --all does so with each
     network within the limits; each takes as long as the run's winner did. With --port or --virtual it is
     built, flashed and measured, too.
+
+    Of networks trained one by one, who was trained longest goes before who is more accurate after less; the
+    one picked is trained as long as the run's winner was.
     """
     from tinynas.pipeline.pick import choose
     from tinynas.search import read_run
@@ -134,11 +137,15 @@ def _plain(found: Pick) -> dict[str, Any]:
 def _print_front(found: Pick, every: bool, only_list: bool) -> None:
     within = {member.genotype for member in found.members}
     timed = all(candidate.footprint.latency_ms is not None for candidate in found.front)
-    table = make_table((), ("accuracy", *(["latency"] if timed else []), "SRAM", "flash", "MACs"), ("",))
+    # of networks that were trained on their own, some further than others
+    alone = any(candidate.trained_steps for candidate in found.front)
+    known = ("accuracy", *(["after"] if alone else []), *(["latency"] if timed else []))
+    table = make_table((), (*known, "SRAM", "flash", "MACs"), ("",))
     for candidate in found.front:
         cost, fits = candidate.footprint, candidate.genotype in within
         table.add_row(
             percent(candidate.accuracy, 2),
+            *([f"{candidate.trained_steps:,} steps"] if alone else []),
             *([format_milliseconds(cost.latency_ms)] if timed and cost.latency_ms is not None else []),
             format_size(cost.sram_bytes),
             format_size(cost.flash_bytes),

@@ -44,7 +44,7 @@ from tinynas.units import format_seconds
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """The front of a run, most accurate first, and a budget to choose from it by."""
+    """The front of a run, best first, and a budget to choose from it by."""
 
     run: RunSummary
     budget: Budget
@@ -68,7 +68,7 @@ def choose(run: Path, budget: Budget) -> Pick:
         raise RequestError(f"the search in '{run}' is not over ({summary.state}): let it finish first")
     if not summary.candidates:
         raise RunError(f"the run in '{run}' has no network in {CANDIDATES} any more: search again")
-    front = pareto_front(summary.candidates)
+    front = pareto_front(summary.scores)
     if budget.latency_ms is not None and any(c.footprint.latency_ms is None for c in summary.candidates):
         raise RequestError(
             f"the run in '{run}' does not know how long its networks take: search again where times are "
@@ -83,7 +83,7 @@ def choose(run: Path, budget: Budget) -> Pick:
 def export_pick(
     pick: Pick, watch: Observer, data_dir: Path | None = None, onto: Onto | None = None
 ) -> dict[str, Any]:
-    """The most accurate of `pick` whose file fits too, fine-tuned and verified, as the result of a run is.
+    """The best of `pick` whose file fits too, fine-tuned and verified, as the result of a run is.
 
     It lies in a folder of the run named after the network (``folder`` in what is returned), or is the run's
     own result where that is the one. What is there already is not made again; interrupted, it goes on. It is
@@ -171,7 +171,11 @@ def _result(pick: Pick, member: Candidate[Any]) -> dict[str, Any]:
     """What was exported of `member`, and what the search knew of it."""
     folder = _folder(pick.run, member.genotype)
     result: dict[str, Any] = read_json(folder / RESULT)
-    searched = {"accuracy": member.accuracy, **asdict(member.footprint)}
+    searched = {
+        "accuracy": member.accuracy,
+        **asdict(member.footprint),
+        "trained_steps": member.trained_steps,
+    }
     return result | {"folder": str(folder), "searched": searched}
 
 

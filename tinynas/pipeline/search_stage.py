@@ -16,7 +16,7 @@ from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.scoring import Scorers
 from tinynas.pipeline.session import Session
 from tinynas.pipeline.strategies import make_strategy, order_of
-from tinynas.search import Candidate, Progress, Strategy, pareto_front, ranked, search_by_rungs
+from tinynas.search import Candidate, Progress, RunSummary, Strategy, ranked, read_run, search_by_rungs
 from tinynas.search.ladder import most_scores
 from tinynas.search.objective import find_objective
 from tinynas.search.run_folder import CHOSEN, FRONT
@@ -58,7 +58,7 @@ def evolve(session: Session, space: DesignSpace[Any], scorers: Scorers) -> Candi
             "candidates": len(outcome.candidates),
         },
     )
-    session.run.write_json(FRONT, _front(session.request, outcome.candidates))
+    session.run.write_json(FRONT, _front(session.request, read_run(session.run.path)))
     return winner
 
 
@@ -85,10 +85,9 @@ class _Bar:
         self._stopwatch.lap()
 
 
-def _front(request: SearchRequest, candidates: Sequence[Candidate[Any]]) -> dict[str, Any]:
-    """Those that no other beats, as plain data, most accurate first; `tinynas pick` chooses from them."""
-    front = pareto_front(candidate for candidate in candidates if candidate.fits)
-    timed = all(candidate.footprint.latency_ms is not None for candidate in candidates)
+def _front(request: SearchRequest, run: RunSummary) -> dict[str, Any]:
+    """Those that no other beats, as plain data, best first; `tinynas pick` chooses from them."""
+    timed = all(candidate.footprint.latency_ms is not None for candidate in run.candidates)
     return {
         "axes": [request.accuracy_key, "latency_ms" if timed else "macs", "sram_bytes", "flash_bytes"],
         "members": [
@@ -98,8 +97,9 @@ def _front(request: SearchRequest, candidates: Sequence[Candidate[Any]]) -> dict
                 **asdict(candidate.footprint),
                 "generation": candidate.generation,
                 "origin": candidate.origin.value,
+                "trained_steps": candidate.trained_steps,
             }
-            for candidate in front
+            for candidate in run.front
         ],
     }
 

@@ -45,12 +45,15 @@ class Trials:
         return _TrialLadder(self.session, tell)
 
     def trainee(self, winner: Candidate[Any]) -> Trainee[Genotype]:
-        """The winner at the end of its trial, trained again where its checkpoint is gone."""
+        """The winner at the end of its trial, trained again where its checkpoint is gone.
+
+        That is the end of the ladder for everyone: who is picked from the front may have been beaten on it.
+        """
         from tinynas.export.inherit import trained_weights
 
         ladder = _TrialLadder(self.session, lambda text: None)
         genotype = parse_genotype(winner.genotype)
-        network = ladder.trained(genotype, winner.trained_steps).network
+        network = ladder.trained(genotype, ladder.rungs[-1]).network
         return Trainee(network, genotype, lambda statistics: trained_weights(network, statistics))
 
 

@@ -9,6 +9,7 @@ from tinynas.search.controller import Controller
 from tinynas.search.domination import by_domination
 from tinynas.search.evaluation import Observer, Outcome, Progress, Review, search, search_by_rungs
 from tinynas.search.evolution import Evolution
+from tinynas.search.front import pareto_front
 from tinynas.search.journal import CandidateJournal, read_candidates
 from tinynas.search.ladder import Ladder, OneRung, Order
 from tinynas.search.limits import Footprint, Limits, Need
@@ -18,7 +19,6 @@ from tinynas.search.objective import (
     MnasNetReward,
     Objective,
     find_objective,
-    pareto_front,
     ranked,
 )
 from tinynas.search.pool import Pool, Proposal

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinynas.search.candidate import Candidate
-from tinynas.search.objective import costs, ranked
+from tinynas.search.front import costs
+from tinynas.search.objective import ranked
 from tinynas.search.space_protocol import ChoiceT
 
 #: [n, m] figures of n networks, less being better

@@ -1,14 +1,14 @@
-"""What is better: accuracy or a reward, ties decided alike in every run; and the front of all that counts.
+"""What is better: accuracy or a reward, ties decided alike in every run.
 
 Accuracies compare after equal training; where a ladder lets the better half go on, who came further is first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 from tinynas.errors import RequestError
 from tinynas.search.candidate import Candidate
@@ -70,36 +70,10 @@ def find_objective(name: str, target_ms: float | None) -> Objective | None:
 
 
 def ranked(candidates: Iterable[Candidate[ChoiceT]]) -> list[Candidate[ChoiceT]]:
-    """Best first: by steps trained, merit, fewer MACs, genotype text, whatever order they came in."""
-    return sorted(candidates, key=lambda c: (-c.trained_steps, -c.merit, c.footprint.macs, c.genotype))
+    """Best first, whatever order they came in: who fits, by steps trained, merit, fewer MACs, genotype text.
 
-
-#: what a network costs, less being better
-Costs = tuple[float, ...]
-
-
-def costs(candidates: Sequence[Candidate[Any]]) -> list[Costs]:
-    """Time, SRAM and flash of each; its MACs in the place of time where that is not known of all."""
-    if any(candidate.footprint.latency_ms is None for candidate in candidates):
-        return [(c.footprint.macs, c.footprint.sram_bytes, c.footprint.flash_bytes) for c in candidates]
-    return [
-        (c.footprint.latency_ms or 0.0, c.footprint.sram_bytes, c.footprint.flash_bytes) for c in candidates
-    ]
-
-
-def pareto_front(candidates: Iterable[Candidate[ChoiceT]]) -> list[Candidate[ChoiceT]]:
-    """Those that no other beats in accuracy, time (see `costs`), SRAM and flash together, best first.
-
-    Of candidates equal in all of them, the first by MACs and genotype text stays.
+    Measured times may put those that came furthest out of the limits: who never fitted is not scored at all.
     """
-    found = list(candidates)
-    priced = sorted(
-        zip(found, costs(found), strict=True),
-        key=lambda pair: (-pair[0].accuracy, *pair[1], pair[0].footprint.macs, pair[0].genotype),
+    return sorted(
+        candidates, key=lambda c: (not c.fits, -c.trained_steps, -c.merit, c.footprint.macs, c.genotype)
     )
-    front: list[tuple[Candidate[ChoiceT], Costs]] = []
-    for candidate, price in priced:
-        # whoever dominates comes earlier in this order, so only the front so far has to be asked
-        if not any(all(a <= b for a, b in zip(other, price, strict=True)) for _, other in front):
-            front.append((candidate, price))
-    return [candidate for candidate, _ in front]

@@ -12,8 +12,9 @@ from tinynas.board import Budget
 from tinynas.errors import RequestError
 from tinynas.search.candidate import Candidate, Genes, latest
 from tinynas.search.disk import PARTIAL, disk_errors
+from tinynas.search.front import pareto_front
 from tinynas.search.journal import read_candidates
-from tinynas.search.objective import ACCURACY, find_objective, pareto_front, ranked
+from tinynas.search.objective import ACCURACY, find_objective, ranked
 from tinynas.search.rating import Rating
 from tinynas.search.run_folder import (
     CANDIDATES,
@@ -55,8 +56,8 @@ class RunSummary:
     path: Path
     request: dict[str, Any]
     space: dict[str, Any] | None
-    #: as they are worth now, with times as measurements corrected them
-    candidates: tuple[Candidate[Genes], ...]
+    #: networks at every rung that they climbed, with times as measurements corrected them
+    scores: tuple[Candidate[Genes], ...]
     #: what a board measured in the middle of the search
     timings: tuple[Timing, ...]
     result: dict[str, Any] | None
@@ -82,14 +83,19 @@ class RunSummary:
         return next(stage for name, stage in _STAGES if (self.path / name).exists())
 
     @property
+    def candidates(self) -> tuple[Candidate[Genes], ...]:
+        """Each network once, as it was scored last."""
+        return tuple(latest(self.scores))
+
+    @property
     def best(self) -> Candidate[Genes] | None:
         """The winner of the candidates so far, None before the first."""
         return next(iter(ranked(self.candidates)), None)
 
     @property
     def front(self) -> list[Candidate[Genes]]:
-        """Candidates no other beats in accuracy, time (or MACs), SRAM and flash together, best first."""
-        return pareto_front(candidate for candidate in self.candidates if candidate.fits)
+        """Those that fit and no other beats (see `pareto_front`), best first."""
+        return pareto_front(score for score in self.scores if score.fits)
 
 
 def read_run(path: Path | str) -> RunSummary:
@@ -111,7 +117,7 @@ def read_run(path: Path | str) -> RunSummary:
         path=folder,
         request=request,
         space=_optional(folder / SPACE),
-        candidates=tuple(map(rating.rate, latest(read_candidates(folder / CANDIDATES)))),
+        scores=tuple(map(rating.rate, read_candidates(folder / CANDIDATES))),
         timings=timings,
         result=_optional(folder / RESULT),
         times=_optional(folder / TIMES) or {},

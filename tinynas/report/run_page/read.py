@@ -31,7 +31,7 @@ from tinynas.report.run_page.sections import (
     RunPage,
     as_modelled,
 )
-from tinynas.search import CANDIDATES, Candidate, Genes, RunSummary, read_candidates, read_run
+from tinynas.search import RunSummary, read_run
 from tinynas.search.history import read_history
 from tinynas.search.run_folder import CHOSEN, ENVIRONMENT, HISTORY, REQUEST, RESULT, read_json, reading
 from tinynas.spaces import SpaceReport
@@ -40,14 +40,10 @@ from tinynas.supernet.phase import Progress
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """All that a page is made of: the run, and what lies beside it; what cannot be read is `Missing`.
-
-    `scores` are those of every rung, where a run has only the last of each network.
-    """
+    """All that a page is made of: the run, and what lies beside it; what cannot be read is `Missing`."""
 
     run: RunSummary
     history: Maybe[Sequence[Progress]]
-    scores: Sequence[Candidate[Genes]]
     chosen: Mapping[str, Any] | None
     environments: Maybe[tuple[Mapping[str, Any], ...]]
 
@@ -63,7 +59,6 @@ def read_page(folder: Path) -> RunPage:
         Records(
             run=read_run(folder),
             history=_history(folder / HISTORY),
-            scores=read_candidates(folder / CANDIDATES),
             chosen=read_json(folder / CHOSEN) if (folder / CHOSEN).exists() else None,
             environments=_environments(folder / ENVIRONMENT),
         )
@@ -94,7 +89,7 @@ def page_of(records: Records) -> RunPage:
         training=records.history
         if isinstance(records.history, Missing)
         else training_section(run, records.history),
-        trials=trials_section(records.scores),
+        trials=trials_section(run.scores),
         evolution=evolution_section(run),
         front=front_section(run),
         network=network,
