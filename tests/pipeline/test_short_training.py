@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_search import REQUEST, Guard, GuardedData
 
 from tinynas.cli.main import main
 from tinynas.data import load_dataset
+from tinynas.networks import Genotype
 from tinynas.pipeline.effort import SHORT_TRAINING
+from tinynas.pipeline.pick import choose, export_pick
 from tinynas.pipeline.run import run_search
-from tinynas.pipeline.short_training import TRIALS
+from tinynas.pipeline.short_training import TRIALS, _TrialLadder
 from tinynas.search import CANDIDATES, RunFolder, read_run
 from tinynas.search.run_folder import CHOSEN, MODEL
 
@@ -81,3 +84,18 @@ def test_a_regnetx_is_found_and_a_stopped_search_finds_the_same(
     assert main(["show", str(folder)]) == 0
     text = capsys.readouterr().out
     assert "accuracy by short training" in text and ", 7 steps" in text
+
+    # who was beaten after 3 steps is trained to the end like the winner before it is fine-tuned
+    (beaten,) = (candidate for candidate in summary.candidates if candidate.trained_steps == 3)
+    told: list[int] = []
+    train = _TrialLadder.trained
+
+    def trained(self: _TrialLadder, genotype: Genotype, steps: int) -> Any:
+        told.append(steps)
+        return train(self, genotype, steps)
+
+    monkeypatch.setattr("tinynas.pipeline.pick.fingerprint", lambda _data: "digits")
+    monkeypatch.setattr(_TrialLadder, "trained", trained)
+    result = export_pick(replace(choose(folder, REGNETX.budget), front=(beaten,)), Guard())
+    assert told == [7] and result["genotype"] == beaten.genotype
+    assert result["searched"]["trained_steps"] == 3

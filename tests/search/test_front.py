@@ -31,11 +31,11 @@ def _costs(candidate: Candidate[Any]) -> tuple[float, int, int]:
 
 
 def _beats(a: Candidate[Any], b: Candidate[Any], scores: list[Candidate[Any]]) -> bool:
-    """In something, and in nothing worse, after the longest training that both had."""
-    common = min(a.trained_steps, b.trained_steps)
+    """In something, and in nothing worse, after no more training than `b` had."""
     known = {score.key: score.accuracy for score in scores}
-    goods = [(known[c.genotype, common], *(-cost for cost in _costs(c))) for c in (a, b)]
-    return goods[0] != goods[1] and all(x >= y for x, y in zip(*goods, strict=True))
+    accuracy = known[a.genotype, min(a.trained_steps, b.trained_steps)]
+    mine, theirs = (accuracy, *(-cost for cost in _costs(a))), (b.accuracy, *(-cost for cost in _costs(b)))
+    return mine != theirs and all(x >= y for x, y in zip(mine, theirs, strict=True))
 
 
 @given(scores=_scores())
@@ -46,9 +46,9 @@ def test_front_is_exactly_who_nobody_beats(scores: list[Candidate[Any]]) -> None
     assert set(map(id, front)) <= set(map(id, unbeaten))
     # of those that are alike in all that counts, one stays
     for left_out in (c for c in unbeaten if c not in front):
-        assert any(_costs(c) == _costs(left_out) and not _beats(left_out, c, scores) for c in front)
-    order = [(-c.trained_steps, -c.accuracy) for c in front]
-    assert order == sorted(order)
+        alike = [(*_costs(c), c.accuracy, c.trained_steps) for c in (*front, left_out)]
+        assert alike[-1] in alike[:-1]
+    assert [c.accuracy for c in front] == sorted((c.accuracy for c in front), reverse=True)
 
 
 @given(scores=_scores(), data=st.data())
@@ -58,11 +58,15 @@ def test_the_front_does_not_depend_on_the_order_of_arrival(
     assert pareto_front(data.draw(st.permutations(scores))) == pareto_front(scores)
 
 
-def test_who_was_beaten_early_is_not_beaten_by_longer_training() -> None:
-    small, large = Footprint(1, 1, 10, 10, 5.0), Footprint(1, 1, 10, 10, 4.0)
-    early = Candidate("early", {}, 0.5, small, 0, Origin.RANDOM, 26)
-    begun = Candidate("late", {}, 0.4, large, 1, Origin.RANDOM, 26)
+def test_nobody_is_beaten_by_longer_training() -> None:
+    slow, fast = (Footprint(1, 1, 10, 10, time) for time in (5.0, 4.0))
+    early = Candidate("early", {}, 0.5, slow, 0, Origin.RANDOM, 26)
+    begun = Candidate("late", {}, 0.4, fast, 1, Origin.RANDOM, 26)
     done = replace(begun, accuracy=0.9, trained_steps=105)
-    # cheaper and trained longer, but less accurate when both had been trained alike
     assert pareto_front([early, begun, done]) == [done, early]
+    # less accurate after the same training
     assert pareto_front([replace(early, accuracy=0.3), begun, done]) == [done]
+    # and who is cheaper beats with less training only what it is as accurate as already
+    cheap = replace(early, footprint=replace(fast, latency_ms=3.0))
+    assert pareto_front([cheap, begun, done]) == [done, cheap]
+    assert pareto_front([replace(cheap, accuracy=0.9), begun, done]) == [replace(cheap, accuracy=0.9)]

@@ -65,8 +65,8 @@ def pick(
     network within the limits; each takes as long as the run's winner did. With --port or --virtual it is
     built, flashed and measured, too.
 
-    Of networks trained one by one, who was trained longest goes before who is more accurate after less; the
-    one picked is trained as long as the run's winner was.
+    Networks that were trained one by one have the accuracy of where their trainings ended (shown); the one
+    picked is trained to the end, as the run's winner was.
     """
     from tinynas.pipeline.pick import choose
     from tinynas.search import read_run

@@ -44,7 +44,7 @@ from tinynas.units import format_seconds
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """The front of a run, best first, and a budget to choose from it by."""
+    """The front of a run, most accurate first, and a budget to choose from it by."""
 
     run: RunSummary
     budget: Budget
@@ -83,7 +83,7 @@ def choose(run: Path, budget: Budget) -> Pick:
 def export_pick(
     pick: Pick, watch: Observer, data_dir: Path | None = None, onto: Onto | None = None
 ) -> dict[str, Any]:
-    """The best of `pick` whose file fits too, fine-tuned and verified, as the result of a run is.
+    """The most accurate of `pick` whose file fits too, fine-tuned and verified, as the result of a run is.
 
     It lies in a folder of the run named after the network (``folder`` in what is returned), or is the run's
     own result where that is the one. What is there already is not made again; interrupted, it goes on. It is

@@ -86,7 +86,7 @@ class _Bar:
 
 
 def _front(request: SearchRequest, run: RunSummary) -> dict[str, Any]:
-    """Those that no other beats, as plain data, best first; `tinynas pick` chooses from them."""
+    """Those that no other beats, as plain data, most accurate first; `tinynas pick` chooses from them."""
     timed = all(candidate.footprint.latency_ms is not None for candidate in run.candidates)
     return {
         "axes": [request.accuracy_key, "latency_ms" if timed else "macs", "sram_bytes", "flash_bytes"],

@@ -25,43 +25,33 @@ def costs(candidates: Sequence[Candidate[Any]]) -> list[Costs]:
 
 
 def pareto_front(scores: Iterable[Candidate[ChoiceT]]) -> list[Candidate[ChoiceT]]:
-    """Those that no other beats in accuracy, time (see `costs`), SRAM and flash together, best first.
+    """Those that no other beats in accuracy, time (see `costs`), SRAM and flash, most accurate first.
 
-    `scores` may be of one network after ever more training, and the front has its last. Two networks'
-    accuracies compare after the longest training that both had; who was trained longest comes first, then
-    who is most accurate. Of networks equal in all that counts the first by MACs and genotype text stays.
+    `scores` may be of one network after ever more training, and the front has its last. Nobody is beaten by
+    longer training: against the last accuracy of a network stands what the other had after no more steps.
+    Of networks alike in all that, as long trained, the first by MACs and genotype text stays.
     """
     climbed = sorted(scores, key=lambda score: score.trained_steps)
     networks = latest(climbed)
-    priced = sorted(zip(networks, costs(networks), strict=True), key=_best_first)
+    priced = sorted(zip(networks, costs(networks), strict=True), key=_most_accurate_first)
     found, prices = [candidate for candidate, _ in priced], np.array([price for _, price in priced])
     accuracies, place = _by_rung(climbed, found), np.arange(len(found))
+    last = _last(accuracies)
     front = []
     for i, candidate in enumerate(found):
-        gain = _gain(accuracies, i)
+        gain = accuracies[place, np.minimum(last, last[i])] - candidate.accuracy
         cheaper = prices - prices[i]
         no_worse = (gain >= 0) & (cheaper <= 0).all(axis=1)
-        if not (no_worse & ((gain > 0) | (cheaper < 0).any(axis=1) | (place < i))).any():
+        better = (gain > 0) | (cheaper < 0).any(axis=1)
+        earlier = (place < i) & (last == last[i])
+        if not (no_worse & (better | earlier)).any():
             front.append(candidate)
     return front
 
 
-def _gain(accuracies: NDArray[np.float64], i: int) -> NDArray[np.float64]:
-    """By how much each is more accurate than `i` at the last rung that both reached: [networks]."""
-    common = (accuracies - accuracies[i])[:, ::-1]
-    last = np.isfinite(common).argmax(axis=1)
-    return np.take_along_axis(common, last[:, None], axis=1)[:, 0]
-
-
-def _best_first(priced: tuple[Candidate[Any], Costs]) -> tuple[Any, ...]:
+def _most_accurate_first(priced: tuple[Candidate[Any], Costs]) -> tuple[Any, ...]:
     candidate, price = priced
-    return (
-        -candidate.trained_steps,
-        -candidate.accuracy,
-        *price,
-        candidate.footprint.macs,
-        candidate.genotype,
-    )
+    return -candidate.accuracy, *price, candidate.footprint.macs, candidate.genotype
 
 
 def _by_rung(scores: Iterable[Candidate[Any]], networks: Sequence[Candidate[Any]]) -> NDArray[np.float64]:
@@ -71,3 +61,10 @@ def _by_rung(scores: Iterable[Candidate[Any]], networks: Sequence[Candidate[Any]
     return np.array(
         [[known.get((network.genotype, steps), np.nan) for steps in rungs] for network in networks]
     ).reshape(len(networks), len(rungs))
+
+
+def _last(accuracies: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The highest rung that each reached: [networks]."""
+    rungs = np.arange(accuracies.shape[1], dtype=np.intp)
+    last: NDArray[np.intp] = np.where(np.isfinite(accuracies), rungs, 0).max(axis=1, initial=0)
+    return last

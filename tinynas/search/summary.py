@@ -94,7 +94,7 @@ class RunSummary:
 
     @property
     def front(self) -> list[Candidate[Genes]]:
-        """Those that fit and no other beats (see `pareto_front`), best first."""
+        """Those that fit and no other beats (see `pareto_front`), most accurate first."""
         return pareto_front(score for score in self.scores if score.fits)
 
 

@@ -106,7 +106,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """All networks scored, those no other beats (best first), and the costs known of them."""
+    """All networks scored, those no other beats (most accurate first), and the costs known of them."""
 
     axes: tuple[Axis, ...]
     candidates: tuple[Candidate[Genes], ...]
