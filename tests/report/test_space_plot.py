@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,19 @@ def test_curves_are_the_best_spaces_with_the_chosen_thickest() -> None:
     assert [label.split()[0] for label in labels] == ["w0.5-r144", "w0.4-r144", "w0.3-r144"]
     assert labels[0].split()[1:] == ["50.0M", "50%", "chosen"]
     assert any(text.get_text() == "(65.0M, 80 %)" for text in axes.texts)
+
+
+@pytest.mark.parametrize("compact", [False, True])
+@pytest.mark.parametrize("spread", [1.5, 1.02])
+def test_words_beside_the_chosen_curve_stay_within_the_axes(spread: float, compact: bool) -> None:
+    chosen = replace(ORDINARY[-1], macs_quantiles=(20_000_000, int(6.5e7 * spread)))
+    figure = draw_distribution(report(*ORDINARY[:-1], chosen), compact=compact)
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    (words,) = (text for text in axes.texts if "80 %)" in text.get_text())
+    assert axes.bbox.x0 <= words.get_window_extent().x0 and words.get_window_extent().x1 <= axes.bbox.x1
+    label = axes.xaxis.label.get_window_extent()
+    assert label.x0 >= 0 and label.x1 <= figure.bbox.x1
 
 
 def test_a_space_the_guard_rules_out_comes_last() -> None:

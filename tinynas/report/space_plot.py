@@ -114,11 +114,15 @@ def _draw_percentile(axes: Axes, shown: Sequence[SpaceStats], chosen: str) -> No
     for stats in shown:
         if stats.name != chosen or stats.p80_macs is None:
             continue
+        place = stats.p80_macs / 1e6
+        # the chosen curve is often the last, and words behind it would take their room from the axes
+        inwards = 1 if place < sum(axes.get_xlim()) / 2 else -1
         axes.annotate(
             f"({_millions(stats.p80_macs)}, 80 %)",
-            (stats.p80_macs / 1e6, _P80),
-            xytext=(14, -26),
+            (place, _P80),
+            xytext=(14 * inwards, -26),
             textcoords="offset points",
+            ha="left" if inwards > 0 else "right",
             color=_CHOSEN,
             fontweight="bold",
             arrowprops={"arrowstyle": "-", "color": _CHOSEN, "linewidth": 1},
@@ -130,7 +134,7 @@ def _draw_percentile(axes: Axes, shown: Sequence[SpaceStats], chosen: str) -> No
 def _label(axes: Axes, shown: Sequence[SpaceStats]) -> None:
     from matplotlib.ticker import PercentFormatter
 
-    axes.set_xlabel("million multiply-accumulates of a satisfying network")
+    axes.set_xlabel("million MACs of a satisfying network")
     axes.set_ylabel("cumulative share of satisfying networks")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_ylim(0, 1.03)
