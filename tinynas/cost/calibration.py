@@ -93,10 +93,13 @@ def parse(text: str, name: str) -> Calibration:
         plain: dict[str, Any] = json.loads(text)
         if plain.pop("format") != FORMAT:
             raise ValueError("another format")
-        plain["errors"] = Errors(**plain["errors"])
+        plain["errors"] = Errors(**_numbers(plain["errors"]))
         plain["goals"] = tuple(plain["goals"])
         plain["costs"] = {kernel: _numbers(costs) for kernel, costs in plain["costs"].items()}
+        plain["digests"] = dict(plain["digests"])
         plain |= _numbers({name: plain[name] for name in ("clock_hz", "step_cycles", "instruction_cycles")})
+        if not plain["clock_hz"]:
+            raise ValueError("a clock that stands still")
         return Calibration(**plain)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RequestError(
@@ -105,13 +108,14 @@ def parse(text: str, name: str) -> Calibration:
 
 
 def _numbers(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, all of which are numbers.
+    """The same, all of which are numbers that can be: finite, and none below 0.
 
     Raises:
-        TypeError: one is not.
+        TypeError: one is none.
+        ValueError: one cannot be.
     """
-    if strange := [name for name, value in plain.items() if not isinstance(value, (int, float))]:
-        raise TypeError(f"{', '.join(strange)}: no numbers")
+    if strange := [name for name, value in plain.items() if not 0 <= value < math.inf]:
+        raise ValueError(f"{', '.join(strange)}: out of range")
     return dict(plain)
 
 
