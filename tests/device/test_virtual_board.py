@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from virtual_build import BOARDS, ROOT, build, require_virtual, run
 
-from tinynas.device.virtual.process import virtual_board
-from tinynas.errors import ToolchainError
+from tinynas.device.virtual.process import _await_port, virtual_board
+from tinynas.errors import LinkError, TinynasError, ToolchainError
 
 pytestmark = pytest.mark.slow
 NO_NUMBA = importlib.util.find_spec("numba") is None
@@ -198,6 +198,24 @@ def test_a_process_that_does_not_start_raises_its_own_sentence(tmp_path: Path) -
         virtual_board(tmp_path / "none.elf", "stm32f746"),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [
+        ("", LinkError, "ended before its port was open"),
+        ("error (board): no chip\n", ToolchainError, "^no chip"),
+    ],
+)
+def test_a_board_that_is_killed_while_it_starts_is_gone(
+    tmp_path: Path, said: str, kind: type[TinynasError], words: str
+) -> None:
+    """A search pauses for the first and ends by the second."""
+    (tmp_path / "log").write_text(said)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        process.kill()
+        with pytest.raises(kind, match=words):
+            _await_port(process, tmp_path / "port", tmp_path / "log")
 
 
 def test_a_board_ends_with_whoever_started_it() -> None:

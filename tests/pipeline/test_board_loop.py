@@ -187,6 +187,28 @@ def test_a_board_that_stays_away_ends_the_search_and_loses_nothing() -> None:
     assert clock.time == 63 and failed.value.exit_status == 1 and len(notes.notes) == 1
 
 
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        (
+            "a (b: c) ended (read failed: [Errno 5] d): connect it (again)",
+            "a (b: c) ended (read failed: [Errno 5] d)",
+        ),
+        ("it ended: repeat: the command", "it ended"),
+        ("it ended", "it ended"),
+    ],
+)
+def test_a_pause_says_what_happened_and_not_what_else_could_be_done(gone: str, said: str) -> None:
+    clock, notes, troubles = Clock(), Notes(), [LinkError(gone)]
+
+    def work() -> None:
+        if troubles:
+            raise troubles.pop()
+
+    Patience(now=clock.now, sleep=clock.sleep).wait_for(work, notes)
+    assert notes.notes[0].startswith(f"paused: {said}; connect the board")
+
+
 def test_other_troubles_and_the_user_are_not_waited_out() -> None:
     clock = Clock()
     for trouble in (KeyboardInterrupt(), DeviceError("keeps restarting")):

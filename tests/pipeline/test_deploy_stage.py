@@ -13,7 +13,7 @@ import pytest
 from tinynas.board import load_board, make_budget
 from tinynas.cli.main import main
 from tinynas.data import fingerprint, load_dataset
-from tinynas.errors import DeploymentError, ToolchainError
+from tinynas.errors import DeploymentError, PortError, TinynasError, ToolchainError
 from tinynas.graph import GraphBuilder
 from tinynas.pipeline import deploy_stage
 from tinynas.pipeline.deploy_stage import Onto
@@ -115,6 +115,33 @@ def test_a_failed_deployment_keeps_the_search_and_goes_on(run: Path, monkeypatch
     assert result["seconds"].keys() == {"search", "deployment"}
     assert read_run(run).result == result
     assert read_run(run).deployments == {"stm32f746-virtual": result["deployment"]}
+
+
+@pytest.mark.parametrize(
+    ("every", "obstacle", "stops"),
+    [
+        (0, ToolchainError("unicorn is not installed"), False),
+        (2, ToolchainError("unicorn is not installed"), True),
+        (2, PortError("there is no port"), False),
+    ],
+)
+def test_what_a_search_needs_in_its_middle_is_missed_before_it_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, obstacle: TinynasError, stops: bool
+) -> None:
+    """But for a board that is only not connected: the search waits for it when it needs it."""
+
+    class Lacking(VirtualTarget):
+        def require(self, board: Any) -> None:
+            raise obstacle
+
+    def training(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tinynas.pipeline.run._search", training)
+    numbers = SHARED_WEIGHTS.make("quick", {"samples": 5})
+    asked = replace(REQUEST, effort=numbers, measure_every=every, measure_on="virtual" if every else "")
+    with pytest.raises(ToolchainError if stops else KeyboardInterrupt):
+        run_search(asked, tmp_path / "run", onto=Onto(Lacking(), 5))
 
 
 def test_a_deployment_is_made_once_for_each_board_and_number_of_pictures(

@@ -6,6 +6,7 @@ is kept in the run before it is used: a run that was killed finds it there and d
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ _T = TypeVar("_T")
 
 #: folder of the run where firmware that is measured in the middle of the search is built
 TRIED = "firmware-measured"
+
+#: where a sentence goes on with what to do: not within brackets
+_REMEDY = re.compile(r": (?![^(]*\))")
 
 #: networks measured at a time: of fewer the median would not leave out an odd one
 NETWORKS = 3
@@ -58,7 +62,7 @@ class Patience:
                 if since is None:
                     since = self.now()
                     # what to do about it is said here: the board alone is missing, no command to repeat
-                    what, _, _ = str(gone).partition(": ")
+                    what = _REMEDY.split(str(gone), maxsplit=1)[0]
                     watch.note(
                         f"paused: {what}; connect the board {within} and the search goes on; Ctrl-C ends it, "
                         "and the same command goes on later"

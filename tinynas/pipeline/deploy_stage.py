@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from tinynas.errors import DeploymentError, TinynasError
+from tinynas.errors import DeploymentError, LinkError, PortError, TinynasError
 from tinynas.pipeline.build import places
 from tinynas.pipeline.deploy import deploy, deployment_record, save_deployment
 from tinynas.pipeline.observer import Observer
@@ -33,11 +33,20 @@ class Onto:
     samples: int = 100
 
 
-def announce_obstacle(onto: Onto, request: SearchRequest, watch: Observer) -> None:
-    """Say now, hours before the end, what would stand in the way of the deployment."""
+def announce_obstacle(
+    onto: Onto, request: SearchRequest, watch: Observer, *, in_the_loop: bool = False
+) -> None:
+    """Say now, hours before the end, what would stand in the way of the deployment.
+
+    Raises:
+        TinynasError: it stands in the way of the search itself, which measures `in_the_loop`. A board that
+            is only not there does not: it is waited for when it is needed.
+    """
     try:
         onto.target.require(request.board)
     except TinynasError as obstacle:
+        if in_the_loop and not isinstance(obstacle, (LinkError, PortError)):
+            raise
         watch.note(f"as things are the result could not be deployed: {obstacle}; mend that before the end")
 
 

@@ -19,7 +19,7 @@ from tinynas.pipeline.search_stage import evolve, strategy_of
 from tinynas.pipeline.session import Session
 from tinynas.pipeline.space_stage import announce_time, choose_space, space_report
 from tinynas.search import open_run
-from tinynas.search.run_folder import MODEL, RESULT, require_run_or_empty
+from tinynas.search.run_folder import CHOSEN, MODEL, RESULT, require_run_or_empty
 from tinynas.spaces import SpaceReport
 
 
@@ -49,7 +49,8 @@ def run_search(
         else:
             record_environment(run)
             if onto is not None:
-                announce_obstacle(onto, request, watch)
+                searching = not run.has(CHOSEN)
+                announce_obstacle(onto, request, watch, in_the_loop=request.measure_every > 0 and searching)
             result = _search(session, report)
         return result if onto is None else deploy_result(session, onto, result)
 

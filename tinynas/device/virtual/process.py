@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from tinynas.errors import ToolchainError
+from tinynas.errors import LinkError, ToolchainError
 
 #: where this very tinynas lies, installed or not
 _PACKAGES = Path(__file__).resolve().parents[3]
@@ -49,7 +49,8 @@ def virtual_board(elf: Path, board: str) -> Iterator[VirtualBoard]:
     """Runs the firmware ``elf`` on the virtual ``board`` (an id, or a board file) until the end of the block.
 
     Raises:
-        ToolchainError: it did not start; the message is its own.
+        ToolchainError: it refused to start; the message is its own.
+        LinkError: it was killed meanwhile, or the computer is too busy.
     """
     with TemporaryDirectory(prefix="tinynas-virtual-") as folder:
         port_file, log = Path(folder) / "port", Path(folder) / "log"
@@ -96,11 +97,13 @@ def _await_port(process: subprocess.Popen[bytes], port_file: Path, log: Path) ->
         if port_file.exists():
             return port_file.read_text(encoding="utf-8").strip()
         if process.poll() is not None:
-            said = _read(log).splitlines()
-            raise ToolchainError(said[-1].split("): ", 1)[-1] if said else "the virtual board did not start")
+            if said := _read(log).splitlines():
+                raise ToolchainError(said[-1].split("): ", 1)[-1])
+            raise LinkError("the virtual board ended before its port was open: repeat the command")
         time.sleep(_POLL)
-    raise ToolchainError(
-        f"the virtual board did not open its port in {_PATIENCE:.0f} s: is the computer too busy?"
+    raise LinkError(
+        f"the virtual board did not open its port in {_PATIENCE:.0f} s: repeat the command when the computer "
+        "is less busy"
     )
 
 
