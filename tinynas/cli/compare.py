@@ -117,7 +117,8 @@ def _run(request: ComparisonRequest, path: Path | None) -> Comparison:
     console = remarks()
     say(console, board_line(search.board))
     rules = runtime_line(search.runtime, search.goal)
-    say(console, f"budget: {budget_line(search.budget)}, runtime {rules}, family {search.family}")
+    budget = budget_line(search.budget, is_target=search.limits != search.budget)
+    say(console, f"budget: {budget}, runtime {rules}, family {search.family}")
     say(
         console,
         f"comparison: {folder} ({', '.join(request.strategies)}: {request.evaluations} evaluations with each "

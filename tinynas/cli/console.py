@@ -170,12 +170,17 @@ def board_line(board: Board) -> str:
     )
 
 
-def budget_line(budget: Budget) -> str:
-    """The budget as it was understood, so that a wrong unit is seen."""
+def budget_line(budget: Budget, *, is_target: bool = False) -> str:
+    """The budget as it was understood, so that a wrong unit is seen; its time may be a target."""
     memories = f"{format_size(budget.sram_bytes)} of SRAM, {format_size(budget.flash_bytes)} of flash"
     if budget.latency_ms is None:
         return memories
-    return f"{memories}, {format_milliseconds(budget.latency_ms)} an inference"
+    return f"{memories}, {time_line(budget.latency_ms, is_target=is_target)}"
+
+
+def time_line(milliseconds: float, *, is_target: bool = False) -> str:
+    """``30 ms an inference``, or that as the target that an objective weighs times against."""
+    return f"{format_milliseconds(milliseconds)} an inference{' as the target' if is_target else ''}"
 
 
 def runtime_line(runtime: str, goal: Goal) -> str:

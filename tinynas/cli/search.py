@@ -89,7 +89,8 @@ def search(
     console = remarks()
     say(console, board_line(target))
     rules = runtime_line(request.runtime, request.goal)
-    say(console, f"budget: {budget_line(request.budget)}, runtime {rules}, family {request.family}")
+    budget = budget_line(request.budget, is_target=request.limits != request.budget)
+    say(console, f"budget: {budget}, runtime {rules}, family {request.family}")
     say(console, f"run: {path} (effort {asked.effort}, seed {asked.seed}, {request.backend})")
     result = _run(request, path, onto)
     if as_json:

@@ -18,6 +18,7 @@ from tinynas.cli.console import (
     print_json,
     print_table,
     say,
+    time_line,
 )
 from tinynas.units import format_count, format_milliseconds, format_seconds, format_size
 
@@ -128,7 +129,7 @@ def _asked(request: dict[str, Any]) -> list[tuple[str, str]]:
         if isinstance(request.get(key), int)
     ]
     if "latency_ms" in request:
-        memories.append(f"{format_milliseconds(request['latency_ms'])} an inference")
+        memories.append(time_line(request["latency_ms"], is_target="objective" in request))
     return [*facts, ("budget", ", ".join(memories))] if memories else facts
 
 
