@@ -8,7 +8,13 @@ from dataclasses import replace
 import pytest
 
 from tinynas.pipeline.effort import SHARED_WEIGHTS, SHORT_TRAINING, Presets
-from tinynas.pipeline.strategies import STRATEGIES, generations_in_one, idle_numbers, make_strategy
+from tinynas.pipeline.strategies import (
+    STRATEGIES,
+    generations_in_one,
+    idle_numbers,
+    looked_at_every,
+    make_strategy,
+)
 from tinynas.spaces import Scoring
 
 WAYS = ((SHARED_WEIGHTS, Scoring.SHARED_WEIGHTS), (SHORT_TRAINING, Scoring.SHORT_TRAINING))
@@ -28,6 +34,16 @@ def test_between_two_times_as_many_are_scored_as_by_evolution(
         assert asked <= math.ceil(numbers.evaluations / (every * numbers.children))
         if strategy.generations > numbers.iterations:
             assert asked >= numbers.iterations // every
+
+
+@pytest.mark.parametrize("asked", [1, 2, 3, 50])
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_search_is_looked_at_once_at_least(name: str, asked: int) -> None:
+    quick = SHARED_WEIGHTS.efforts["quick"]
+    strategy = make_strategy(name, quick, Scoring.SHARED_WEIGHTS)
+    every = looked_at_every(asked, strategy, quick)
+    times = sum((generation + 1) % every == 0 for generation in range(strategy.generations))
+    assert times == max(1, strategy.generations // (asked * generations_in_one(strategy, quick)))
 
 
 def test_single_networks_count_as_many_as_evolution_has_children() -> None:

@@ -59,7 +59,7 @@ def search(
             "--measure-every",
             min=0,
             help="Measure the best networks there after so many generations (of evolution's size, whatever "
-            "the strategy); correct times by it. 0: never.",
+            "the strategy; random and grid are measured at their end); correct times by it. 0: never.",
         ),
     ] = 0,
     as_json: JsonOption = False,

@@ -21,7 +21,7 @@ from tinynas.networks import Genotype, build_graph, parse_genotype
 from tinynas.pipeline.bench import build_trial
 from tinynas.pipeline.observer import Observer
 from tinynas.pipeline.session import Session
-from tinynas.pipeline.strategies import generations_in_one, order_of
+from tinynas.pipeline.strategies import looked_at_every, order_of
 from tinynas.search import Candidate, Correction, Limits, Order, Strategy, Timing
 from tinynas.search.timings import TimingJournal
 from tinynas.units import format_milliseconds
@@ -165,6 +165,6 @@ def board_review(session: Session, limits: Limits, strategy: Strategy) -> BoardL
         limits,
         session.run.timings,
         session.observer,
-        every=request.measure_every * generations_in_one(strategy, request.effort),
+        every=looked_at_every(request.measure_every, strategy, request.effort),
         order=order_of(request.strategy),
     )

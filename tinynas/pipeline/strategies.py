@@ -128,6 +128,14 @@ def generations_in_one(strategy: Strategy, effort: Effort) -> int:
     return max(1, (strategy.generations - 1) // max(1, effort.iterations))
 
 
+def looked_at_every(asked: int, strategy: Strategy, effort: Effort) -> int:
+    """After how many generations of `strategy` it is looked at that was `asked` for in evolution's.
+
+    After its last at least: those that learn nothing from scores have one generation, or two.
+    """
+    return min(asked * generations_in_one(strategy, effort), strategy.generations)
+
+
 def order_of(name: str) -> Order:
     """Who goes on to be trained further in a search by the strategy `name`."""
     return by_domination if name == PARETO else ranked
