@@ -42,7 +42,7 @@ def test_needs_are_those_of_the_runtime(
     # the shallowest of four: whole plans of deep networks take long
     genotype = min((space.genotype(space.sample(rng)) for _ in range(4)), key=lambda net: len(net.blocks))
     graph, target = build_graph(genotype), Target(BOARD, ROOMY, rules)
-    computed, sram, flash = network_needs(genotype, target)
+    computed, sram, flash = (int(each) for (each,) in network_needs([genotype], target))
     assert computed == macs(graph)
     if runtime == "engine":
         plan = plan_network(simplify(graph))
@@ -52,7 +52,7 @@ def test_needs_are_those_of_the_runtime(
         assert sram == rules.sram(graph, BOARD).total
         assert flash == rules.flash(graph, BOARD).total
     # where something is enough, the answer is on the same side of it
-    found = network_needs(genotype, target, enough)[1]
+    (found,) = network_needs([genotype], target, enough).sram
     assert found == sram if found > enough else sram <= found
 
 
@@ -75,8 +75,8 @@ def test_statistics_equal_a_plain_loop(name: str) -> None:
     report, target = _stage(family, budget, "engine"), Target(BOARD, budget, find_runtime("engine"))
     for number, (space, stats) in enumerate(zip(family.spaces(report.pictures), report.spaces, strict=True)):
         rng = np.random.default_rng([1, number])
-        drawn = [network_needs(space.genotype(space.sample(rng)), target) for _ in range(12)]
-        computed, sram, flash = np.array(drawn).T
+        drawn = [network_needs([space.genotype(space.sample(rng))], target) for _ in range(12)]
+        computed, sram, flash = np.concatenate(drawn, axis=1)
         small, light = sram <= budget.sram_bytes, flash <= budget.flash_bytes
         fitting = computed[small & light]
         assert (stats.share_sram, stats.share_flash) == (small.mean(), light.mean())

@@ -1,4 +1,4 @@
-"""Families of X blocks, measured network by network: each Graph by the rules of the runtime.
+"""Families of X blocks, measured network by network: by their blocks, or each Graph by the runtime.
 
 Under our own engine SRAM is what the best groups of operators need, and flash leaves out the schedule, as for
 the mobile family (see `tinynas.spaces.optimiser`).
@@ -16,14 +16,12 @@ import numpy as np
 from tinynas.cost.compute import macs
 from tinynas.cost.counts import count
 from tinynas.cost.estimates import MemoryRule
-from tinynas.engine.planner import least_arena
-from tinynas.graph import Graph
-from tinynas.graph.passes import simplify
 from tinynas.networks import Genotype, build_graph
 from tinynas.networks.regnet import SE_RATIO
 from tinynas.spaces.anynet import RULES, AnyNetChoice, AnyNetRule, AnyNetSpace
 from tinynas.spaces.estimates import estimates
 from tinynas.spaces.family import Scoring, Target
+from tinynas.spaces.needs import Needs, block_needs
 from tinynas.spaces.pictures import Pictures, resolution_grid
 from tinynas.spaces.regnet import OCTAVES, RegNetChoice, RegNetSpace
 from tinynas.spaces.statistics import SpaceStats, Times, summarise
@@ -139,24 +137,24 @@ def x_families() -> list[XFamily]:
     ]
 
 
-def network_needs(genotype: Genotype, target: Target, enough: int = 0) -> tuple[int, int, int]:
+def network_needs(networks: Sequence[Genotype], target: Target, enough: int = 0) -> Needs:
     """MACs, bytes of SRAM and bytes of flash, as stage 1 counts them.
 
-    Never more than the runtime itself says of the network, nor less but for what only a plan can tell; of
+    Never more than the runtime itself says of a network, nor less but for what only a plan can tell; of
     SRAM perhaps more where that is no more than `enough`.
     """
-    graph = build_graph(genotype)
-    return macs(graph), *_NEEDS[target.runtime.rule](target, graph, enough)
+    return _NEEDS[target.runtime.rule](networks, target, enough)
 
 
 def _summarise(
     space: XSpace[Any], networks: Sequence[Genotype], target: Target, times: Times | None
 ) -> SpaceStats:
     """What is said of a space by `networks` of it, the last of them its smallest, and by their times."""
-    *samples, smallest = networks
-    needs = [network_needs(network, target, target.budget.sram_bytes) for network in samples]
-    needs.append(network_needs(smallest, target))
-    macs_, sram, flash = np.array(needs, np.int64).T
+    needs = (
+        network_needs(networks[:-1], target, target.budget.sram_bytes),
+        network_needs(networks[-1:], target),
+    )
+    macs_, sram, flash = np.concatenate(needs, axis=1)
     return summarise(
         (space.name, space.resolution),
         macs_,
@@ -167,18 +165,20 @@ def _summarise(
     )
 
 
-def _as_it_is(target: Target, graph: Graph, enough: int) -> tuple[int, int]:
-    runtime, board = target.runtime, target.board
-    return runtime.sram(graph, board).total, int(runtime.flash_of(count(graph), board))
+def _one_by_one(networks: Sequence[Genotype], target: Target, enough: int) -> Needs:
+    runtime, board, found = target.runtime, target.board, list[tuple[int, int, int]]()
+    for graph in map(build_graph, networks):
+        sram = runtime.sram(graph, board).total
+        found.append((macs(graph), sram, int(runtime.flash_of(count(graph), board))))
+    return Needs(*np.array(found, np.int64).T)
 
 
-def _streamed(target: Target, graph: Graph, enough: int) -> tuple[int, int]:
-    simple = simplify(graph)
-    return least_arena(simple, enough), int(target.runtime.flash_of(count(simple), target.board))
+def _by_blocks(networks: Sequence[Genotype], target: Target, enough: int) -> Needs:
+    return block_needs().of(networks, target.runtime, target.board, enough)
 
 
-_NEEDS: Mapping[MemoryRule, Callable[[Target, Graph, int], tuple[int, int]]] = {
-    MemoryRule.GREEDY: _as_it_is,
-    MemoryRule.LIVE_IN_PLACE: _as_it_is,
-    MemoryRule.STREAMED: _streamed,
+_NEEDS: Mapping[MemoryRule, Callable[[Sequence[Genotype], Target, int], Needs]] = {
+    MemoryRule.GREEDY: _one_by_one,
+    MemoryRule.LIVE_IN_PLACE: _one_by_one,
+    MemoryRule.STREAMED: _by_blocks,
 }
