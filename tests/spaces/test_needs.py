@@ -97,6 +97,7 @@ def test_published_networks(name: str) -> None:
         # every block of it alone could be planned
         Genotype(4000, 3, (Conv(3, 1, 1),) * 40, 10),
         Genotype(4000, 3, (Conv(3, 1, 8),), 10),
+        Genotype(8, 3, (Conv(1, 1, 4),) * 260, 10),
     ],
 )
 def test_too_much_to_plan_is_refused_as_the_planner_does(network: Genotype) -> None:

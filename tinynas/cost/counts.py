@@ -7,7 +7,7 @@ Every field is one number for one Graph, or an int64 array [n] for n networks at
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -18,6 +18,18 @@ from tinynas.graph import Activation, DType, Graph, Operator, OpKind
 
 #: one number, or one a network
 Int: TypeAlias = "int | NDArray[np.int64]"
+
+#: fields of `Counts` that are sums over operators, beside those by kind
+_ADDING_UP = (
+    "constants",
+    "weight_bytes",
+    "bias_bytes",
+    "other_constant_bytes",
+    "spatial_convs",
+    "large_depthwise",
+    "packed_weight_bytes",
+    "readings",
+)
 
 _Size = TypeVar("_Size", int, NDArray[np.int64])
 
@@ -104,7 +116,7 @@ def count(graph: Graph) -> Counts:
         spatial_convs=sum(_kernel(op) != (1, 1) for op in weighted if op.kind is OpKind.CONV_2D),
         large_depthwise=sum(_kernel(op) != (3, 3) for op in weighted if op.kind is OpKind.DEPTHWISE_CONV_2D),
         packed_weight_bytes=sum(packed_weights(graph, op) for op in weighted),
-        padding_bytes=sum(padding(graph).values()),
+        padding_bytes=_padding_bytes(graph),
         readings=sum(len(list(graph.activations_in(op))) for op in graph.operators),
         inputs=len(graph.inputs),
         outputs=len(graph.outputs),
@@ -112,6 +124,30 @@ def count(graph: Graph) -> Counts:
         quantized_outputs=sum(graph.tensors[i].dtype is not DType.FLOAT32 for i in graph.outputs),
         first=next((op.kind for op in graph.operators if op.kind not in _STATELESS), None),
     )
+
+
+def tally(counts: Counts) -> list[int]:
+    """Numbers of one graph that are, added up over the operators of a network, that network's."""
+    of_kinds = [int(counts.of(kind)) for kind in OpKind]
+    of_layers = [
+        int(each.get(kind, 0)) for each in (counts.channels, counts.channel_slots) for kind in WEIGHTED
+    ]
+    return [*of_kinds, *of_layers, *[getattr(counts, name) for name in _ADDING_UP]]
+
+
+def tallied(sums: NDArray[np.int64], padding_bytes: NDArray[np.int64]) -> Counts:
+    """The counts of n networks of one input by the sums [numbers, n] of the tallies of their operators.
+
+    `padding_bytes` [n] do not add up: operators share pixels.
+    """
+    rows = iter(sums)
+    operators, channels, channel_slots = (
+        {kind: next(rows) for kind in kinds} for kinds in (OpKind, WEIGHTED, WEIGHTED)
+    )
+    others = {name: next(rows) for name in _ADDING_UP}
+    # maps are the input and what each operator makes
+    tensors = _sum(operators) + 1 + others["constants"]
+    return Counts(operators, channels, channel_slots, tensors, padding_bytes=padding_bytes, **others)
 
 
 def per_channel_scales(graph: Graph, operator: Operator) -> int:
@@ -151,14 +187,13 @@ def whole_words(size: _Size) -> _Size:
     return -(-size // 4) * 4
 
 
-def padding(graph: Graph) -> dict[Hashable, int]:
-    """By zero point, bytes of a pixel of it as wide as the widest map that is padded with it.
+def _padding_bytes(graph: Graph) -> int:
+    """Bytes of one pixel of each zero point that is padded with, as wide as the widest map it pads.
 
-    Where zero points are not known yet, all maps behind one activation have one, and a map behind none is
-    called by its tensor's index.
+    Where zero points are not known yet, all maps behind one activation have one.
     """
     makers = {op.outputs[0]: op for op in graph.operators}
-    widest: dict[Hashable, int] = {}
+    widest: dict[object, int] = {}
     for op in graph.operators:
         source = graph.tensors[op.inputs[0]]
         if op.kind not in WEIGHTED or op.window is None or not any(op.window.margins(*source.shape[1:3])):
@@ -167,40 +202,7 @@ def padding(graph: Graph) -> dict[Hashable, int]:
         clamped = maker is not None and maker.activation is not Activation.NONE
         zero = known.zero_points[0] if known else maker.activation if maker and clamped else op.inputs[0]
         widest[zero] = max(widest.get(zero, 0), whole_words(source.shape[3]))
-    return widest
-
-
-def add_up(parts: Sequence[Counts], index: NDArray[np.int64], begins: NDArray[np.int64]) -> Counts:
-    """Those of n networks, each a chain of some of `parts`: `begins` [n] is where each begins in `index` [m].
-
-    What is padded with is left out: it does not add up (see `padding`).
-    """
-    kinds = {kind for part in parts for kind in part.operators}
-
-    def total(numbers: Iterable[Int]) -> NDArray[np.int64]:
-        return np.add.reduceat(np.array(list(numbers), np.int64)[index], begins)
-
-    def by_kind(tell: Callable[[Counts], Mapping[OpKind, Int]]) -> dict[OpKind, Int]:
-        told = list(map(tell, parts))
-        return {kind: total(each.get(kind, 0) for each in told) for kind in kinds}
-
-    links = np.diff(begins, append=len(index)) - 1
-    return Counts(
-        operators=by_kind(lambda part: part.operators),
-        channels=by_kind(lambda part: part.channels),
-        channel_slots=by_kind(lambda part: part.channel_slots),
-        # a part begins with the map that the one before it made
-        tensors=total(part.tensors for part in parts) - links,
-        constants=total(part.constants for part in parts),
-        weight_bytes=total(part.weight_bytes for part in parts),
-        bias_bytes=total(part.bias_bytes for part in parts),
-        other_constant_bytes=total(part.other_constant_bytes for part in parts),
-        spatial_convs=total(part.spatial_convs for part in parts),
-        large_depthwise=total(part.large_depthwise for part in parts),
-        packed_weight_bytes=total(part.packed_weight_bytes for part in parts),
-        padding_bytes=0 * links,
-        readings=total(part.readings for part in parts),
-    )
+    return sum(widest.values())
 
 
 def _kernel(operator: Operator) -> tuple[int, int] | None:

@@ -187,7 +187,7 @@ def row_graph(graph: Graph, kernels: Sequence[Kernel] | None = None) -> RowGraph
         check_end(graph, end)
     operations = list_operations(graph, kernels)
     programs = tuple([each.wired(op) for each, op in zip(operations, graph.operators, strict=True)])
-    if (work := work_of(programs)) > MOST_WORK:
+    if (work := sum([each.steps * max(1, len(each.readings)) for each in programs])) > MOST_WORK:
         raise ModelError(
             f"{graph.name} makes {work:,} rows out of others, more than the engine plans: use smaller inputs"
         )
@@ -197,11 +197,6 @@ def row_graph(graph: Graph, kernels: Sequence[Kernel] | None = None) -> RowGraph
         tuple([each.kernel for each in operations]),
         tuple([each.working for each in operations]),
     )
-
-
-def work_of(programs: Sequence[RowProgram]) -> int:
-    """Rows that they make, times the inputs of each."""
-    return sum([each.steps * max(1, len(each.readings)) for each in programs])
 
 
 def _joins(rows: RowGraph) -> list[int]:

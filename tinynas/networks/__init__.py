@@ -1,7 +1,14 @@
 """Genotypes in a printable block language, and the published networks by name."""
 
 from tinynas.networks.blocks import Block, Conv, MBConv, XBlock
-from tinynas.networks.build import build_graph, build_part, outline_part, trainable_params
+from tinynas.networks.build import (
+    build_graph,
+    build_part,
+    outline_part,
+    simple_outline,
+    simple_part,
+    trainable_params,
+)
 from tinynas.networks.genotype import Genotype, parse_genotype
 from tinynas.networks.mobile import make_divisible
 from tinynas.networks.presets import PRESETS, find_network
@@ -19,5 +26,7 @@ __all__ = [
     "make_divisible",
     "outline_part",
     "parse_genotype",
+    "simple_outline",
+    "simple_part",
     "trainable_params",
 ]

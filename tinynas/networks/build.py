@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinynas.graph import Graph, GraphBuilder, LayerBuilder, OutlineBuilder
-from tinynas.graph.outline import Outline
+from tinynas.graph.outline import Outline, has_single_channels, outline_of
+from tinynas.graph.passes import simplify
 from tinynas.networks.blocks import Block
 from tinynas.networks.genotype import Genotype
 
@@ -35,6 +36,21 @@ def outline_part(blocks: Sequence[Block], shape: Sequence[int], classes: int | N
     builder = OutlineBuilder(tuple(shape))
     _add(builder, blocks, classes)
     return builder.build()
+
+
+def simple_part(blocks: Sequence[Block], shape: Sequence[int], classes: int | None = None) -> Graph:
+    """The graph that `build_part` makes, simplified, for which of what is built only single channels ask."""
+    operators, _ = outline_part(blocks, shape, classes)
+    graph = build_part(blocks, shape, classes)
+    return simplify(graph) if any(map(has_single_channels, operators)) else graph
+
+
+def simple_outline(blocks: Sequence[Block], shape: Sequence[int], classes: int | None = None) -> Outline:
+    """The outline of the graph that `simple_part` makes."""
+    outline = outline_part(blocks, shape, classes)
+    if any(map(has_single_channels, outline.operators)):
+        return outline_of(simplify(build_part(blocks, shape, classes)))
+    return outline
 
 
 def _add(builder: LayerBuilder, blocks: Sequence[Block], classes: int | None) -> int:

@@ -20,10 +20,9 @@ from tinynas.engine.alike import Remembered
 from tinynas.engine.choosing import Site, choose_among, kernels_for, only_readers
 from tinynas.engine.kernels import CATALOGUE, Form, Kernel
 from tinynas.engine.tasks import task_of
-from tinynas.graph.outline import Likeness, Shape, has_single_channels, outline_of
-from tinynas.graph.passes import simplify
+from tinynas.graph.outline import Likeness, Shape
 from tinynas.graph.typical import PICTURE, made_kind
-from tinynas.networks import Block, Genotype, build_part, outline_part
+from tinynas.networks import Block, Genotype, simple_outline
 
 #: kinds of operators that may agree with the one before them about a feature map's form
 _AGREEING = frozenset(kernel.kind for kernel in CATALOGUE if kernel.reads is not Form.ROWS)
@@ -133,10 +132,7 @@ class Estimates:
 
 
 def _make(blocks: tuple[Block, ...], shape: Shape, source: int, classes: int | None) -> _Part:
-    operators, all_reads = outline_part(blocks, shape, classes)
-    if any(map(has_single_channels, operators)):
-        # of what is built only these are not as the engine wants them
-        operators, all_reads = outline_of(simplify(build_part(blocks, shape, classes)))
+    operators, all_reads = simple_outline(blocks, shape, classes)
     kinds, sites = [source], list[Site]()
     for operator, reads in zip(operators, all_reads, strict=True):
         of_maps = tuple([kinds[i] for i in reads])

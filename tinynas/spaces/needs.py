@@ -22,7 +22,7 @@ Only stretches between such cuts that have a block too large by itself are worke
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -31,20 +31,22 @@ from numpy.typing import NDArray
 
 from tinynas.board import Board
 from tinynas.cost.compute import macs
-from tinynas.cost.counts import Counts, add_up, count, padding
+from tinynas.cost.counts import count, tallied, tally
 from tinynas.cost.estimates import Runtime
-from tinynas.cost.memory import live_bytes
-from tinynas.engine.alike import Remembered, alike_operators
-from tinynas.engine.plan import ALIGNMENT
+from tinynas.engine.alike import Remembered
+from tinynas.engine.kernels import choose
+from tinynas.engine.plan import aligned
 from tinynas.engine.planner import least_arena
-from tinynas.engine.streaming import MOST_WORK, RowGraph, row_graph, work_of
+from tinynas.engine.rows import shape_of
+from tinynas.engine.streaming import MOST_OPERATORS, MOST_WORK, row_graph
 from tinynas.errors import ModelError
-from tinynas.graph import Activation, Graph
-from tinynas.graph.outline import Shape, has_single_channels
+from tinynas.graph import Activation
+from tinynas.graph.outline import MOST_REMEMBERED, Likeness, Outline, Shape, alone
 from tinynas.graph.passes import simplify
-from tinynas.networks import Block, Genotype, build_graph, build_part
+from tinynas.networks import Block, Genotype, build_graph, simple_outline, simple_part
 
 Ints = NDArray[np.int64]
+#: activations behind which all maps have one zero point
 _CLAMPS = (Activation.RELU, Activation.RELU6)
 
 
@@ -56,13 +58,25 @@ class Needs(NamedTuple):
     flash: Ints
 
 
+class _Operator(NamedTuple):
+    """What is known of operators that are alike.
+
+    `sums` are MACs, no less than the work of `tinynas.engine.streaming`, and the tally of their counts;
+    `padded` are bytes of a pixel of padding, `working` those of working memory.
+    """
+
+    sums: tuple[int, ...]
+    padded: int
+    working: int
+
+
 @dataclass(frozen=True, eq=False)
 class _Part:
     """A block at a shape, or the network's end: a network of its own.
 
-    `end` is the shape of what it makes, `clamp` the activation behind that; `most` are bytes that it runs
-    within, operator by operator; `padded` has the bytes of its padding by activation, and what stands behind
-    none is `own_padding`. `work` is that of `tinynas.engine.streaming`.
+    `end` is the shape of what it makes, `clamp` the activation behind that. `sums` are bytes of padding that
+    is no other part's, and the sums of its operators; `padded` are bytes of padding behind each of `_CLAMPS`.
+    It runs operator by operator within `most` bytes.
     """
 
     blocks: tuple[Block, ...]
@@ -70,28 +84,21 @@ class _Part:
     classes: int | None
     end: Shape
     clamp: Activation
-    macs: int
-    counts: Counts
+    sums: Ints
     padded: tuple[int, ...]
-    own_padding: int
     most: int
-    work: int
 
     @cached_property
     def least(self) -> int:
         """Bytes that it runs within at least."""
-        return least_arena(self._graph)
+        return least_arena(simple_part(self.blocks, self.shape, self.classes))
 
     @cached_property
     def holds_input(self) -> bool:
         """Whether its groups hold the map that it reads as a whole, wherever they begin."""
-        rows = row_graph(self._graph)
+        rows = row_graph(simple_part(self.blocks, self.shape, self.classes))
         stream = rows.streams[rows.graph.inputs[0]]
         return stream.ring_bytes == stream.bytes
-
-    @property
-    def _graph(self) -> Graph:
-        return _ready(build_part(self.blocks, self.shape, self.classes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,29 +118,28 @@ class BlockNeeds:
         lists = [self._list(network) for network in networks]
         parts = list(dict.fromkeys([part for listed in lists for part in listed]))
         place = {part: number for number, part in enumerate(parts)}
-        index = np.array([place[part] for listed in lists for part in listed])
+        index = [place[part] for listed in lists for part in listed]
         begins = np.cumsum([0, *[len(listed) for listed in lists[:-1]]])
-        numbers = np.array([(part.macs, part.own_padding, part.most) for part in parts])[index]
-        computed, own = np.add.reduceat(numbers[:, :2], begins).T
-        padded = np.maximum.reduceat(np.array([part.padded for part in parts])[index], begins)
-        counts = add_up([part.counts for part in parts], index, begins)
-        counts = replace(counts, padding_bytes=own + padded.sum(axis=1))
-        sram = np.maximum(np.maximum.reduceat(numbers[:, 2], begins), enough)
-        for number in np.flatnonzero(sram > enough):
+        sums = np.add.reduceat(np.array([part.sums for part in parts])[index], begins)
+        largest = np.array([(part.most, *part.padded) for part in parts])[index]
+        most, *padded = np.maximum.reduceat(largest, begins).T
+        own, computed, work, *tallies = sums.T
+        counts = tallied(np.array(tallies), own + sum(padded))
+        for number in np.flatnonzero((work > MOST_WORK) | (counts.total_operators > MOST_OPERATORS)):
+            _check(networks[number])
+        sram = np.maximum(most, enough)
+        for number in np.flatnonzero(most > enough):
             sram[number] = _arena(lists[number], enough)
         return Needs(computed, sram, np.asarray(runtime.flash_of(counts, board), np.int64))
 
     def _list(self, network: Genotype) -> list[_Part]:
         """The parts that the network consists of."""
         try:
-            listed = list(self._walk(network))
+            return list(self._walk(network))
         except ModelError:
             # the same fault, said of the network
-            row_graph(_ready(build_graph(network)))
+            _check(network)
             raise
-        if sum([part.work for part in listed]) > MOST_WORK:
-            row_graph(_ready(build_graph(network)))
-        return listed
 
     def _walk(self, network: Genotype) -> Iterator[_Part]:
         shape: Shape = (network.resolution, network.resolution, network.in_channels)
@@ -152,33 +158,63 @@ def block_needs() -> BlockNeeds:
     return BlockNeeds()
 
 
+def _check(network: Genotype) -> None:
+    """Nothing, if the engine runs `network`.
+
+    Raises:
+        ModelError: it does not.
+    """
+    row_graph(simplify(build_graph(network)))
+
+
 def _make(blocks: tuple[Block, ...], shape: Shape, source: Activation, classes: int | None) -> _Part:
     """The part of `blocks` behind a map of `shape` that the activation `source` has clamped."""
-    built = build_part(blocks, shape, classes)
-    graph = _ready(built)
-    rows, widths = row_graph(graph), padding(graph)
-    if source is not Activation.NONE and (own := widths.pop(graph.inputs[0], 0)):
-        widths[source] = max(own, widths.get(source, 0))
+    outline = simple_outline(blocks, shape, classes)
+    operators = [_operator(alike) for alike in outline.operators]
+    clamps = [source, *[alike.activation for alike in outline.operators]]
+    widths: dict[Activation | int, int] = {}
+    for operator, (first, *_) in zip(operators, outline.reads, strict=True):
+        # a map that nothing has clamped has a zero point of its own
+        zero = first if clamps[first] is Activation.NONE else clamps[first]
+        widths[zero] = max(widths.get(zero, 0), operator.padded)
+    padded = tuple([widths.pop(clamp, 0) for clamp in _CLAMPS])
     return _Part(
         blocks=blocks,
         shape=shape,
         classes=classes,
-        end=graph.tensors[graph.outputs[0]].shape[1:],
-        clamp=graph.operators[-1].activation,
-        macs=macs(built),
-        counts=count(graph),
-        padded=tuple([widths.pop(clamp, 0) for clamp in _CLAMPS]),
-        own_padding=sum(widths.values()),
-        most=_one_by_one(rows),
-        work=work_of(rows.programs),
+        end=outline.operators[-1].output[0][1:],
+        clamp=clamps[-1],
+        sums=np.array(
+            [sum(widths.values()), *map(sum, zip(*[each.sums for each in operators], strict=True))]
+        ),
+        padded=padded,
+        most=_one_by_one(outline, operators),
     )
 
 
-def _one_by_one(rows: RowGraph) -> int:
-    """Bytes that operators run within, each by itself and beside all that is alive, or a few more."""
-    alive = live_bytes(rows.graph, in_place_depthwise=False) + np.array(rows.working)
-    # each map is rounded up
-    return int(alive.max()) + ALIGNMENT * (len(rows) + 1)
+@lru_cache(maxsize=MOST_REMEMBERED)
+def _operator(alike: Likeness) -> _Operator:
+    graph = alone(alike)
+    counts, kernel, maps = count(graph), choose(graph, 0), alike.maps
+    work = len(maps) * max([shape_of(*face[:2]).rows for face in (*maps, alike.output)])
+    return _Operator(
+        sums=(macs(graph), work, *tally(counts)),
+        padded=int(counts.padding_bytes),
+        working=aligned(kernel.working(graph, graph.operators[0])),
+    )
+
+
+def _one_by_one(outline: Outline, operators: Sequence[_Operator]) -> int:
+    """Bytes that operators run within, each by itself and beside all maps that are alive."""
+    faces = (outline.operators[0].maps[0], *[alike.output for alike in outline.operators])
+    sizes = [shape_of(*face[:2]).aligned_bytes for face in faces]
+    last = {source: number for number, reads in enumerate(outline.reads) for source in reads}
+    most, alive = 0, sizes[0]
+    for number, operator in enumerate(operators):
+        alive += sizes[number + 1]
+        most = max(most, alive + operator.working)
+        alive -= sum([sizes[source] for source in set(outline.reads[number]) if last[source] == number])
+    return most
 
 
 def _arena(parts: Sequence[_Part], enough: int) -> int:
@@ -199,14 +235,7 @@ def _run(parts: Sequence[_Part], place: int) -> range:
 
 
 def _least(parts: Sequence[_Part], enough: int) -> int:
-    return max(parts[0].least, enough) if len(parts) == 1 else least_arena(_whole(parts), enough)
-
-
-def _whole(parts: Sequence[_Part]) -> Graph:
+    if len(parts) == 1:
+        return parts[0].least
     blocks = [block for part in parts for block in part.blocks]
-    return _ready(build_part(blocks, parts[0].shape, parts[-1].classes))
-
-
-def _ready(graph: Graph) -> Graph:
-    """`graph`, of blocks, as the engine wants it: of what is built only maps of one channel are not so."""
-    return simplify(graph) if any(map(has_single_channels, alike_operators(graph))) else graph
+    return least_arena(simple_part(blocks, parts[0].shape, parts[-1].classes), enough)
