@@ -195,14 +195,21 @@ def _padding_bytes(graph: Graph) -> int:
     makers = {op.outputs[0]: op for op in graph.operators}
     widest: dict[object, int] = {}
     for op in graph.operators:
-        source = graph.tensors[op.inputs[0]]
-        if op.kind not in WEIGHTED or op.window is None or not any(op.window.margins(*source.shape[1:3])):
+        if not (padded := padded_bytes(graph, op)):
             continue
-        known, maker = source.quantization, makers.get(op.inputs[0])
+        known, maker = graph.tensors[op.inputs[0]].quantization, makers.get(op.inputs[0])
         clamped = maker is not None and maker.activation is not Activation.NONE
         zero = known.zero_points[0] if known else maker.activation if maker and clamped else op.inputs[0]
-        widest[zero] = max(widest.get(zero, 0), whole_words(source.shape[3]))
+        widest[zero] = max(widest.get(zero, 0), padded)
     return sum(widest.values())
+
+
+def padded_bytes(graph: Graph, operator: Operator) -> int:
+    """Bytes of one pixel of zero points that the engine pads the operator's map with; 0 where it does not."""
+    source = graph.tensors[operator.inputs[0]].shape
+    if operator.kind not in WEIGHTED or operator.window is None:
+        return 0
+    return whole_words(source[3]) if any(operator.window.margins(*source[1:3])) else 0
 
 
 def _kernel(operator: Operator) -> tuple[int, int] | None:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from tinynas.board import Board
 from tinynas.cost.compute import macs
-from tinynas.cost.counts import count, tallied, tally
+from tinynas.cost.counts import count, padded_bytes, tallied, tally
 from tinynas.cost.estimates import Runtime
 from tinynas.engine.alike import Remembered
 from tinynas.engine.kernels import choose
@@ -194,14 +194,22 @@ def _make(blocks: tuple[Block, ...], shape: Shape, source: Activation, classes: 
 
 @lru_cache(maxsize=MOST_REMEMBERED)
 def _operator(alike: Likeness) -> _Operator:
-    graph = alone(alike)
-    counts, kernel, maps = count(graph), choose(graph, 0), alike.maps
+    graph, maps = alone(alike), alike.maps
+    (operator,) = graph.operators
     work = len(maps) * max([shape_of(*face[:2]).rows for face in (*maps, alike.output)])
+    # what is counted are constants, whatever maps they work on
+    constants = tuple([face for face in alike.inputs if face is not None and face[2]])
+    key = (alike.kind, alike.window, alike.settings, constants, len(maps))
+    if (tallies := _tallies.get(key)) is None:
+        tallies = _tallies[key] = tally(count(graph))
     return _Operator(
-        sums=(macs(graph), work, *tally(counts)),
-        padded=int(counts.padding_bytes),
-        working=aligned(kernel.working(graph, graph.operators[0])),
+        sums=(macs(graph), work, *tallies),
+        padded=padded_bytes(graph, operator),
+        working=aligned(choose(graph, 0).working(graph, operator)),
     )
+
+
+_tallies: Remembered[list[int]] = Remembered()
 
 
 def _one_by_one(outline: Outline, operators: Sequence[_Operator]) -> int:
@@ -219,9 +227,16 @@ def _one_by_one(outline: Outline, operators: Sequence[_Operator]) -> int:
 
 def _arena(parts: Sequence[_Part], enough: int) -> int:
     """Bytes that the best groups of a network need, or `enough` where that is more."""
-    large = [place for place, part in enumerate(parts) if part.most > enough and part.least > enough]
-    runs = {_run(parts, place) for place in large}
-    return max([_least(parts[run.start : run.stop], enough) for run in runs], default=enough)
+    least, settled = enough, set[int]()
+    for place in sorted(range(len(parts)), key=lambda place: parts[place].most, reverse=True):
+        part = parts[place]
+        if part.most <= least:
+            break
+        if place not in settled and part.least > least:
+            run = _run(parts, place)
+            settled.update(run)
+            least = max(least, _least(parts[run.start : run.stop], least))
+    return least
 
 
 def _run(parts: Sequence[_Part], place: int) -> range:
