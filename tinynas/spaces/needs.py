@@ -21,7 +21,7 @@ Only stretches between such cuts that have a block too large by itself are worke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -76,7 +76,7 @@ class _Part:
 
     `end` is the shape of what it makes, `clamp` the activation behind that. `sums` are bytes of padding that
     is no other part's, and the sums of its operators; `padded` are bytes of padding behind each of `_CLAMPS`.
-    It runs operator by operator within `most` bytes.
+    It runs operator by operator within `most` bytes. Parts of one `form` differ in their channels alone.
     """
 
     blocks: tuple[Block, ...]
@@ -87,18 +87,25 @@ class _Part:
     sums: Ints
     padded: tuple[int, ...]
     most: int
+    form: Hashable
 
     @cached_property
     def least(self) -> int:
         """Bytes that it runs within at least."""
         return least_arena(simple_part(self.blocks, self.shape, self.classes))
 
-    @cached_property
+    @property
     def holds_input(self) -> bool:
         """Whether its groups hold the map that it reads as a whole, wherever they begin."""
-        rows = row_graph(simple_part(self.blocks, self.shape, self.classes))
-        stream = rows.streams[rows.graph.inputs[0]]
-        return stream.ring_bytes == stream.bytes
+        if (known := _holding.get(self.form)) is None:
+            rows = row_graph(simple_part(self.blocks, self.shape, self.classes))
+            stream = rows.streams[rows.graph.inputs[0]]
+            known = _holding[self.form] = stream.slots == stream.shape.rows
+        return known
+
+
+#: whether parts of a form hold their input
+_holding: Remembered[bool] = Remembered()
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +196,7 @@ def _make(blocks: tuple[Block, ...], shape: Shape, source: Activation, classes: 
         ),
         padded=padded,
         most=_one_by_one(outline, operators),
+        form=(shape[:2], outline.reads, tuple([(each.kind, each.window) for each in outline.operators])),
     )
 
 
