@@ -8,10 +8,8 @@ says of its Graph.
 
 from __future__ import annotations
 
-import gc
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -23,6 +21,7 @@ from tinynas.engine.tasks import task_of
 from tinynas.graph.outline import Likeness, Shape
 from tinynas.graph.typical import PICTURE, made_kind
 from tinynas.networks import Block, Genotype, simple_outline
+from tinynas.spaces.garbage import no_collection
 
 #: kinds of operators that may agree with the one before them about a feature map's form
 _AGREEING = frozenset(kernel.kind for kernel in CATALOGUE if kernel.reads is not Form.ROWS)
@@ -72,7 +71,7 @@ class Estimates:
         """
         listed, found = list(networks), list[float]()
         for first in range(0, len(listed), _TOGETHER):
-            with _no_collection():
+            with no_collection():
                 found += self._together(listed[first : first + _TOGETHER])
         return found
 
@@ -149,18 +148,6 @@ def _make(blocks: tuple[Block, ...], shape: Shape, source: int, classes: int | N
         leans_back=first.kind in _AGREEING and sum([reads.count(0) for reads in all_reads]) == 1,
         readers=readers,
     )
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Look for no cyclic garbage: all that is made is kept, and would be gone through again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @lru_cache(maxsize=4)

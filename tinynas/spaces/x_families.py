@@ -21,6 +21,7 @@ from tinynas.networks.regnet import SE_RATIO
 from tinynas.spaces.anynet import RULES, AnyNetChoice, AnyNetRule, AnyNetSpace
 from tinynas.spaces.estimates import estimates
 from tinynas.spaces.family import Scoring, Target
+from tinynas.spaces.garbage import no_collection
 from tinynas.spaces.needs import Needs, block_needs
 from tinynas.spaces.pictures import Pictures, resolution_grid
 from tinynas.spaces.regnet import OCTAVES, RegNetChoice, RegNetSpace
@@ -60,6 +61,7 @@ class XFamily:
         """`space` with lower resolutions besides."""
         return space.with_elastic(count)
 
+    @no_collection()
     def measure(
         self,
         spaces: Sequence[XSpace[Any]],
