@@ -6,7 +6,6 @@ from tinynas.networks.build import (
     build_part,
     outline_part,
     simple_outline,
-    simple_part,
     trainable_params,
 )
 from tinynas.networks.genotype import Genotype, parse_genotype
@@ -27,6 +26,5 @@ __all__ = [
     "outline_part",
     "parse_genotype",
     "simple_outline",
-    "simple_part",
     "trainable_params",
 ]

@@ -38,15 +38,8 @@ def outline_part(blocks: Sequence[Block], shape: Sequence[int], classes: int | N
     return builder.build()
 
 
-def simple_part(blocks: Sequence[Block], shape: Sequence[int], classes: int | None = None) -> Graph:
-    """The graph that `build_part` makes, simplified, for which of what is built only single channels ask."""
-    operators, _ = outline_part(blocks, shape, classes)
-    graph = build_part(blocks, shape, classes)
-    return simplify(graph) if any(map(has_single_channels, operators)) else graph
-
-
 def simple_outline(blocks: Sequence[Block], shape: Sequence[int], classes: int | None = None) -> Outline:
-    """The outline of the graph that `simple_part` makes."""
+    """That of the graph simplified: of what is built only maps of one channel are not as the engine wants."""
     outline = outline_part(blocks, shape, classes)
     if any(map(has_single_channels, outline.operators)):
         return outline_of(simplify(build_part(blocks, shape, classes)))

@@ -33,17 +33,17 @@ from tinynas.board import Board
 from tinynas.cost.compute import macs
 from tinynas.cost.counts import count, padded_bytes, tallied, tally
 from tinynas.cost.estimates import Runtime
-from tinynas.engine.alike import Remembered
+from tinynas.engine.alike import Remembered, alike_operators
 from tinynas.engine.kernels import choose
 from tinynas.engine.plan import aligned
 from tinynas.engine.planner import least_arena
 from tinynas.engine.rows import shape_of
 from tinynas.engine.streaming import MOST_OPERATORS, MOST_WORK, row_graph
 from tinynas.errors import ModelError
-from tinynas.graph import Activation
-from tinynas.graph.outline import MOST_REMEMBERED, Likeness, Outline, Shape, alone
+from tinynas.graph import Activation, Graph
+from tinynas.graph.outline import MOST_REMEMBERED, Likeness, Outline, Shape, alone, has_single_channels
 from tinynas.graph.passes import simplify
-from tinynas.networks import Block, Genotype, build_graph, simple_outline, simple_part
+from tinynas.networks import Block, Genotype, build_graph, build_part, simple_outline
 
 Ints = NDArray[np.int64]
 #: activations behind which all maps have one zero point
@@ -92,16 +92,20 @@ class _Part:
     @cached_property
     def least(self) -> int:
         """Bytes that it runs within at least."""
-        return least_arena(simple_part(self.blocks, self.shape, self.classes))
+        return least_arena(self._graph)
 
     @property
     def holds_input(self) -> bool:
         """Whether its groups hold the map that it reads as a whole, wherever they begin."""
         if (known := _holding.get(self.form)) is None:
-            rows = row_graph(simple_part(self.blocks, self.shape, self.classes))
+            rows = row_graph(self._graph)
             stream = rows.streams[rows.graph.inputs[0]]
             known = _holding[self.form] = stream.slots == stream.shape.rows
         return known
+
+    @property
+    def _graph(self) -> Graph:
+        return _simple(build_part(self.blocks, self.shape, self.classes))
 
 
 #: whether parts of a form hold their input
@@ -171,7 +175,7 @@ def _check(network: Genotype) -> None:
     Raises:
         ModelError: it does not.
     """
-    row_graph(simplify(build_graph(network)))
+    row_graph(_simple(build_graph(network)))
 
 
 def _make(blocks: tuple[Block, ...], shape: Shape, source: Activation, classes: int | None) -> _Part:
@@ -261,4 +265,9 @@ def _least(parts: Sequence[_Part], enough: int) -> int:
     if len(parts) == 1:
         return parts[0].least
     blocks = [block for part in parts for block in part.blocks]
-    return least_arena(simple_part(blocks, parts[0].shape, parts[-1].classes), enough)
+    return least_arena(_simple(build_part(blocks, parts[0].shape, parts[-1].classes)), enough)
+
+
+def _simple(graph: Graph) -> Graph:
+    """`graph`, which was built, simplified (see `simple_outline`)."""
+    return simplify(graph) if any(map(has_single_channels, alike_operators(graph))) else graph

@@ -2,10 +2,10 @@
 
 Networks are sampled from every space, those within SRAM, flash and time are kept, and the space whose kept
 networks compute most is chosen. Memory is exact for every network. Of the mobile family a bound settles most,
-the planner the rest, all on arrays (`tinynas.spaces.batch`), so that the whole stage takes seconds. Under our
-own engine SRAM is what the best groups of operators need, which its plans reach in all but rare cases, and
-flash leaves out the schedule (up to a few kilobytes); networks that the search then looks at are planned one
-by one.
+the planner the rest, all on arrays (`tinynas.spaces.batch`); of those of X blocks their blocks do, each
+looked at once (`tinynas.spaces.needs`): so the whole stage takes seconds. Under our own engine SRAM is what
+the best groups of operators need, which its plans reach in all but rare cases, and flash leaves out the
+schedule (up to a few kilobytes); networks that the search then looks at are planned one by one.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ _One: TypeAlias = "Callable[[str, Pictures, int], XSpace[Any]]"
 class XFamily:
     """Spaces of X blocks; `grid` lists them, `one` has all their networks of one resolution.
 
-    A tenth of the mobile family's samples takes about a minute. Widths differ too much to share weights.
+    A tenth of the mobile family's samples take as long as all of those: some seconds. Widths differ too much
+    to share weights.
     """
 
     name: str
