@@ -11,11 +11,14 @@ each shape that it is met at:
   rows: so it is before a block with squeeze-and-excitation, whose gate waits for the last row) costs nothing.
   Let a group run from before the cut to behind it, and split it there in two. The first part holds what the
   group holds up to x: all that is made before x meets before the cut, so it is streamed in both, and x is
-  whole in both. The second holds x and what the group holds from there on. What the group holds besides is
-  the maps that it begins with (in the second part) or at least its output (in the first). An output laid over
-  a map that the group begins with saves at most the smaller of these two: so the group needs no less than
-  either part. Between such cuts the network is therefore as good as several networks, and the worst counts.
+  whole in both. The second holds x and what the group holds from there on. Working memory of either is the
+  group's, or less. What the group holds besides is the maps that it begins with (in the second part) or at
+  least its output (in the first). An output laid over a map that the group begins with saves at most the
+  smaller of these two: so the group needs no less than either part. Between such cuts the network is
+  therefore as good as several networks, and the worst counts.
 
+A block by itself has the groups that it has in its network: what it reads is there whole or made row by row
+(kernels that spend nothing make a row a step), and a group never depends on what is read behind its end.
 Only stretches between such cuts that have a block too large by itself are worked out as a whole.
 """
 
