@@ -19,6 +19,7 @@ from tinynas.cli.console import (
     remarks,
     runtime_line,
     say,
+    say_times,
 )
 from tinynas.cli.effort_options import with_effort_options
 from tinynas.cli.idle_options import all_but, refuse_idle
@@ -119,6 +120,7 @@ def _run(request: ComparisonRequest, path: Path | None) -> Comparison:
     rules = runtime_line(search.runtime, search.goal)
     budget = budget_line(search.budget, is_target=search.limits != search.budget)
     say(console, f"budget: {budget}, runtime {rules}, family {search.family}")
+    say_times(console, search.times)
     say(
         console,
         f"comparison: {folder} ({', '.join(request.strategies)}: {request.evaluations} evaluations with each "

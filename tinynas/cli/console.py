@@ -183,6 +183,12 @@ def time_line(milliseconds: float, *, is_target: bool = False) -> str:
     return f"{format_milliseconds(milliseconds)} an inference{' as the target' if is_target else ''}"
 
 
+def say_times(console: Console, label: str | None) -> None:
+    """How times are known where they decide anything: not every calibration that was made here is used."""
+    if label is not None:
+        say(console, f"times: {label}")
+
+
 def runtime_line(runtime: str, goal: Goal) -> str:
     """``engine, optimized for speed``; without a word on what goes without saying."""
     return runtime if goal is Goal.RAM else f"{runtime}, optimized for {goal.value}"

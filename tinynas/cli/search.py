@@ -18,6 +18,7 @@ from tinynas.cli.console import (
     remarks,
     runtime_line,
     say,
+    say_times,
 )
 from tinynas.cli.effort_options import with_effort_options
 from tinynas.cli.onto import OntoOptions
@@ -91,6 +92,7 @@ def search(
     rules = runtime_line(request.runtime, request.goal)
     budget = budget_line(request.budget, is_target=request.limits != request.budget)
     say(console, f"budget: {budget}, runtime {rules}, family {request.family}")
+    say_times(console, request.times)
     say(console, f"run: {path} (effort {asked.effort}, seed {asked.seed}, {request.backend})")
     result = _run(request, path, onto)
     if as_json:

@@ -28,6 +28,7 @@ from tinynas.cli.console import (
     remarks,
     runtime_line,
     say,
+    say_times,
 )
 from tinynas.cli.idle_options import refuse_idle
 from tinynas.cli.option_groups import with_option_groups
@@ -80,6 +81,7 @@ def space(
 ) -> None:
     """Choose the design space whose networks compute most within the budget (stage 1 of the search)."""
     from tinynas.cli.progress import counting
+    from tinynas.cost.latency import latency_model
     from tinynas.spaces import find_family, optimise_space
 
     target, kind = load_board(board), find_family(family)
@@ -93,6 +95,8 @@ def space(
     say(console, board_line(target))
     counted = runtime_line(rules.name, limits.optimize)
     say(console, f"budget: {budget_line(budget)}, runtime {counted}, family {kind.name}")
+    model = latency_model(target, rules) if budget.latency_ms is not None else None
+    say_times(console, None if model is None else model.label)
     say(console, f"pictures: {pictures.described}")
     with counting("spaces") as on_progress:
         report = optimise_space(

@@ -91,6 +91,12 @@ class SearchRequest:
         return self.budget.latency_ms is not None or self.strategy == PARETO or self.measure_every > 0
 
     @property
+    def times(self) -> str | None:
+        """How modelled times are known, as the words that stand beside them, where they decide anything."""
+        model = self.latency if self.minds_time else None
+        return None if model is None else model.label
+
+    @property
     def limits(self) -> Budget:
         """What a network must stay within: a time that an objective weighs is a target, no limit."""
         return self.budget if self.objective == ACCURACY else replace(self.budget, latency_ms=None)
@@ -144,8 +150,8 @@ class SearchRequest:
         }
         if self.budget.latency_ms is not None:
             plain["latency_ms"] = self.budget.latency_ms
-        if self.minds_time and (model := self.latency) is not None:
-            plain["latency_model"] = model.label
+        if (times := self.times) is not None:
+            plain["latency_model"] = times
         if self.objective != ACCURACY:
             plain["objective"] = self.objective
         if self.measure_every:
