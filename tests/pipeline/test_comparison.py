@@ -195,3 +195,14 @@ def test_the_supernet_of_a_comparison_is_taken_over_too(finished: tuple[Path, Gu
     other = ComparisonRequest(replace(second, seed=1), ("grid",), evaluations=2, seeds=1)
     with pytest.raises(RequestError, match=r"cannot be taken over, since .*seed"):
         run_comparison(other, tmp_path / "third")
+
+
+def test_who_never_comes_to_learn_is_named(scorer: Instead, tmp_path: Path) -> None:
+    """The curves would be those of random networks, with the names of strategies."""
+    few = replace(ASKED, strategies=("random", "regularised", "bayesian"), evaluations=3)
+    assert few.only_random == ["regularised", "bayesian"]
+    assert not replace(few, evaluations=200).only_random
+    notes = Guard()
+    run_comparison(few, tmp_path, notes)
+    told = "with which regularised and bayesian begin: ask for more --evaluations"
+    assert any(told in note for note in notes.notes)

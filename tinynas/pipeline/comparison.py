@@ -18,7 +18,7 @@ from tinynas.pipeline.request import SearchRequest
 from tinynas.pipeline.scoring import method_of
 from tinynas.pipeline.session import Session
 from tinynas.pipeline.space_stage import choose_space, space_report
-from tinynas.pipeline.strategies import make_strategy
+from tinynas.pipeline.strategies import RANDOM, make_strategy
 from tinynas.search import (
     AtMost,
     Outcome,
@@ -74,6 +74,12 @@ class ComparisonRequest:
         return AtMost(make_strategy(name, effort, self.search.scoring), self.evaluations)
 
     @property
+    def only_random(self) -> list[str]:
+        """Strategies that learn, and come to nothing but the random networks that they begin with."""
+        names = [name for name in self.strategies if name != RANDOM]
+        return [name for name in names if self.strategy(name).generations == 1]
+
+    @property
     def searches(self) -> list[tuple[str, int, int]]:
         """Strategy, seed and evaluations of every search, seed after seed."""
         return [(name, seed, self.evaluations) for seed in range(self.seeds) for name in self.strategies]
@@ -126,6 +132,11 @@ def run_comparison(request: ComparisonRequest, path: Path, observer: Observer | 
     watch, search = observer or Silent(), request.search
     for name in request.strategies:
         request.strategy(name)  # refuses impossible settings now rather than after the training
+    if names := request.only_random:
+        watch.note(
+            f"{request.evaluations} evaluations are no more than the random networks with which "
+            f"{' and '.join(names)} begin: ask for more --evaluations to compare what they learn"
+        )
     data = load_dataset(search.data, search.data_dir, seed=search.seed)
     watch.note(describe(data))
     report = space_report(search, data, path, watch)

@@ -27,6 +27,8 @@ from tinynas.search import (
 )
 from tinynas.spaces import Scoring
 
+#: the strategy that learns nothing
+RANDOM = "random"
 #: the strategy that looks for a whole front
 PARETO = "nsga2"
 #: a strategy from the numbers, and from how many networks it is asked for at a time
@@ -87,7 +89,7 @@ def _controller(effort: Effort, together: int) -> Strategy:
 STRATEGIES: Mapping[str, Maker] = MappingProxyType(
     {
         "evolution": _evolution,
-        "random": _random,
+        RANDOM: _random,
         "regularised": _regularised,
         "bayesian": _bayesian,
         "grid": _grid,
