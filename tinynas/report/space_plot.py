@@ -40,6 +40,8 @@ _CHOSEN = RED
 #: the runners-up
 _OTHERS = (BLUE, GREEN, ORANGE, PURPLE, MUTED, TEAL, BROWN)
 _P80 = 0.8
+#: points between the mark of the chosen space and what is said of it
+_BESIDE = 14
 #: as wide as a line's sample in the legend, so that its headings stand above their columns
 _HANDLE = 5 * " "
 #: of a space's name in the legend, at least
@@ -67,8 +69,8 @@ def draw_distribution(report: SpaceReport, top: int = 5, *, compact: bool = Fals
     for place, stats in reversed(list(enumerate(shown))):
         colour = _CHOSEN if stats.name == report.chosen_name else _OTHERS[(place - 1) % len(_OTHERS)]
         _draw_curve(axes, stats, colour, _name_width(shown))
-    _draw_percentile(axes, shown, report.chosen_name)
     _label(axes, shown)
+    _draw_percentile(axes, shown, report.chosen_name)
     if compact:
         axes.legend(*_best_first(axes, names_alone=True), loc="best", fontsize=SMALL, framealpha=0.9)
     else:
@@ -114,21 +116,24 @@ def _draw_percentile(axes: Axes, shown: Sequence[SpaceStats], chosen: str) -> No
     for stats in shown:
         if stats.name != chosen or stats.p80_macs is None:
             continue
-        place = stats.p80_macs / 1e6
-        # the chosen curve is often the last, and words behind it would take their room from the axes
-        inwards = 1 if place < sum(axes.get_xlim()) / 2 else -1
-        axes.annotate(
+        words = axes.annotate(
             f"({_millions(stats.p80_macs)}, 80 %)",
-            (place, _P80),
-            xytext=(14 * inwards, -26),
+            (stats.p80_macs / 1e6, _P80),
+            xytext=(_BESIDE, -26),
             textcoords="offset points",
-            ha="left" if inwards > 0 else "right",
             color=_CHOSEN,
             fontweight="bold",
             arrowprops={"arrowstyle": "-", "color": _CHOSEN, "linewidth": 1},
             bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.85},
             zorder=6,
         )
+        # the chosen curve is often the last, and words behind it would take their room from the axes
+        words.set_in_layout(False)
+        figure = axes.get_figure(root=True)
+        assert figure is not None
+        figure.draw_without_rendering()
+        if words.get_window_extent().x1 > axes.bbox.x1:
+            words.set(x=-_BESIDE, horizontalalignment="right")
 
 
 def _label(axes: Axes, shown: Sequence[SpaceStats]) -> None:
