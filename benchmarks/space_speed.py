@@ -125,6 +125,14 @@ def time_x_loop(family: str, kib: int, networks: int) -> float:
     return loop
 
 
+def beside(row: dict[str, float], loop: float) -> dict[str, float]:
+    """The figures of a stage with those of a loop of so many networks a processor second."""
+    return row | {
+        "loop_networks_per_processor_second": round(loop),
+        "ratio": round(row["networks_per_processor_second"] / loop, 1),
+    }
+
+
 def time_x_families(samples: int, loop: int) -> dict[str, dict[str, float]]:
     """Every family, budget and goal."""
     rows, fresh = {}, multiprocessing.get_context("spawn")
@@ -132,10 +140,7 @@ def time_x_families(samples: int, loop: int) -> dict[str, dict[str, float]]:
         with fresh.Pool(1) as process:
             row = process.apply(time_x_stage, (family, kib, goal, samples))
             rate = process.apply(time_x_loop, (family, kib, loop))
-        row |= {
-            "loop_networks_per_processor_second": round(rate),
-            "ratio": round(row["networks_per_processor_second"] / rate, 1),
-        }
+        row = beside(row, rate)
         rows[f"{family}_{kib}k_{goal or 'memory'}"] = row
         print(
             f"{family:<10} {kib:>4} KiB {goal or 'memory':<6} {row['networks']:>7,} networks in "
@@ -159,10 +164,7 @@ def main() -> None:
         for runtime in RUNTIMES:
             row = time_stage(task, runtime, options.samples)
             loop = time_loop(task, runtime, options.loop)
-            row |= {
-                "loop_networks_per_processor_second": round(loop),
-                "ratio": round(row["networks_per_processor_second"] / loop, 1),
-            }
+            row = beside(row, loop)
             rows[f"{task}_{runtime}"] = row
             print(
                 f"{task:<12} {runtime:<6} {row['networks']:>8,} networks in {row['seconds']:.2f} s "
